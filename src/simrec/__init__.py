@@ -1,0 +1,1 @@
+"""simrec: "Similar articles" blocks that are generated, ranked and evaluated against editors' picks."""

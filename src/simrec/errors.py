@@ -1,0 +1,42 @@
+"""Everything simrec raises on purpose, in one tree.
+
+    SimrecError            the root: catch this to catch them all
+    ├── UsageError         the command or the call is wrong; the CLI exits with 2
+    │   └── SettingsError  simrec.toml or a SIMREC_ variable is wrong
+    ├── NotFoundError      an article, snapshot, model or file that is not there
+    ├── InputError         a source that cannot be read at all (single records become rejects instead)
+    ├── ModelError         a model cannot be loaded, or its checksum does not match
+    └── StoreError         the workspace's store is broken, locked, full, or from another version
+
+Messages are one line and say what to do.
+"""
+
+from __future__ import annotations
+
+
+class SimrecError(Exception):
+    """Root of simrec's errors."""
+
+
+class UsageError(SimrecError):
+    """The command line or a call's arguments are wrong."""
+
+
+class SettingsError(UsageError):
+    """A setting has a value that cannot be used."""
+
+
+class NotFoundError(SimrecError):
+    """Something named by the user does not exist."""
+
+
+class InputError(SimrecError):
+    """A source of articles or picks cannot be read at all."""
+
+
+class ModelError(SimrecError):
+    """A model cannot be loaded or is not what it claims to be."""
+
+
+class StoreError(SimrecError):
+    """The store cannot be read or written."""

@@ -1,0 +1,144 @@
+"""simrec.toml, then SIMREC_* variables, into frozen models.
+
+A variable names its section and setting with two underscores between: ``SIMREC_POLICY__MIN_SCORE=1.5``.
+"""
+
+from __future__ import annotations
+
+import tomllib
+from pathlib import Path
+from typing import Any, Literal
+
+from pydantic import BaseModel, ConfigDict, Field, ValidationError
+from pydantic_settings import BaseSettings, PydanticBaseSettingsSource, SettingsConfigDict
+
+from simrec.errors import SettingsError
+
+FILE_NAME = "simrec.toml"
+
+
+class Section(BaseModel):
+    """A table of simrec.toml: unknown names are errors, values never change."""
+
+    model_config = ConfigDict(extra="forbid", frozen=True)
+
+
+class IngestSettings(Section):
+    """How sources are read."""
+
+    picks_selector: str = Field("", description="CSS selector of the links of a page's related block")
+    headings: tuple[str, ...] = Field(
+        (), description="headings of the related block, beside those that simrec knows in many languages"
+    )
+    languages: tuple[str, ...] = Field(
+        (), description="languages that the site writes; a detected one that is not listed is dropped"
+    )
+    max_record_mb: int = Field(16, ge=1, description="a longer record is rejected, in megabytes")
+
+
+class TfidfSettings(Section):
+    """Word and character n-grams, weighted by TF-IDF."""
+
+    title_weight: int = Field(3, ge=0, description="how often the title counts beside the body")
+    ngrams: int = Field(2, ge=1, le=3, description="the longest n-gram, in words")
+    min_df: int = Field(1, ge=1, description="terms in fewer articles are left out")
+    max_df: float = Field(0.5, gt=0, le=1, description="terms in a larger share of the articles are left out")
+    stem: bool = Field(True, description="cut words to their stems, in languages that have a Snowball stemmer")
+
+
+class SentenceSettings(Section):
+    """Sentence embeddings."""
+
+    model: str = Field("default", description="'default', a sentence-transformers model's name, or a folder")
+    overlap: int = Field(32, ge=0, description="tokens that neighboring passages share")
+    title_weight: float = Field(0.3, ge=0, le=1, description="the title's share of the article's vector")
+    batch_size: int = Field(32, ge=1, description="passages a batch")
+    device: str = Field("", description="cpu, cuda, mps; empty: the best there is")
+
+
+class RankSettings(Section):
+    """Candidates and their fusion."""
+
+    candidates: int = Field(100, ge=1, description="candidates that each embedder brings for an article")
+    fusion: Literal["zscore", "rrf"] = Field("zscore", description="how `hybrid` joins its parts")
+
+
+class PolicySettings(Section):
+    """What may stand in a block."""
+
+    same_language: bool = Field(True, description="only articles in the page's language")
+    near_duplicate: float = Field(
+        0.5, gt=0, le=1, description="share of common word sequences from which two articles are copies"
+    )
+    min_score: float = Field(1.0, description="least score, in standard deviations above the site's random pairs")
+    diversity: float = Field(0.0, ge=0, lt=1, description="weight of being unlike the items above (MMR); 0: off")
+    pin_picks: bool = Field(False, description="an article's own picks stand first")
+
+
+class BlockSettings(Section):
+    """How a block looks."""
+
+    k: int = Field(5, ge=1, le=100, description="items a block")
+    heading: dict[str, str] = Field(default_factory=dict, description="heading by language, in place of simrec's own")
+    heading_level: int = Field(2, ge=1, le=6, description="level of the heading")
+    excerpt_words: int = Field(25, ge=0, description="words of each item's excerpt; 0: none")
+    images: bool = Field(True, description="show the items' images")
+    template: str = Field("", description="a Jinja template in place of simrec's, relative to the workspace")
+
+
+class BuildSettings(Section):
+    """What a build makes."""
+
+    model: str = Field("hybrid", description="tfidf, sentence or hybrid")
+    spares: int = Field(5, ge=0, description="items that a snapshot keeps beyond k")
+    keep_snapshots: int = Field(10, ge=1, description="older snapshots are deleted")
+
+
+class Settings(BaseSettings):
+    """All settings of a workspace."""
+
+    model_config = SettingsConfigDict(
+        extra="forbid", frozen=True, env_prefix="SIMREC_", env_nested_delimiter="__", env_ignore_empty=True
+    )
+
+    ingest: IngestSettings = IngestSettings()
+    tfidf: TfidfSettings = TfidfSettings()
+    sentence: SentenceSettings = SentenceSettings()
+    rank: RankSettings = RankSettings()
+    policy: PolicySettings = PolicySettings()
+    block: BlockSettings = BlockSettings()
+    build: BuildSettings = BuildSettings()
+
+    @classmethod
+    def settings_customise_sources(
+        cls,
+        settings_cls: type[BaseSettings],
+        init_settings: PydanticBaseSettingsSource,
+        env_settings: PydanticBaseSettingsSource,
+        dotenv_settings: PydanticBaseSettingsSource,
+        file_secret_settings: PydanticBaseSettingsSource,
+    ) -> tuple[PydanticBaseSettingsSource, ...]:
+        """Variables win over the file, whose values come as arguments."""
+        del settings_cls, dotenv_settings, file_secret_settings
+        return env_settings, init_settings
+
+
+def load_settings(workspace: Path | None = None) -> Settings:
+    """Reads the workspace's simrec.toml, where there is one, and SIMREC_* variables over it.
+
+    Raises:
+        SettingsError: the file cannot be read, or a value in it or in a variable cannot be used.
+    """
+    values: dict[str, Any] = {}
+    path = workspace / FILE_NAME if workspace else None
+    if path and path.exists():
+        try:
+            values = tomllib.loads(path.read_text(encoding="utf-8"))
+        except (OSError, UnicodeDecodeError, tomllib.TOMLDecodeError) as error:
+            raise SettingsError(f"{path} cannot be read: {error}") from error
+    try:
+        return Settings(**values)
+    except ValidationError as error:
+        first = error.errors()[0]
+        name = ".".join(str(part) for part in first["loc"])
+        raise SettingsError(f"setting {name} in {path or 'SIMREC_* variables'}: {first['msg']}") from error

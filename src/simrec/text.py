@@ -1,0 +1,107 @@
+"""Text: cleaning, script and language, passages, hashes."""
+
+from __future__ import annotations
+
+import hashlib
+import re
+import unicodedata
+from collections.abc import Sequence
+from functools import lru_cache
+from typing import Any
+
+LANG_MIN_LETTERS = 40
+"""Fewer letters than this say too little about a language."""
+LANG_MIN_PROBABILITY = 0.9
+
+_SPACES = re.compile(r"[^\S\n]+")
+_BLANK_LINES = re.compile(r"\n\s*\n\s*")
+_CONTROL = re.compile(r"[\x00-\x08\x0b\x0c\x0e-\x1f\x7f\u200b\u2060\ufeff]")
+
+
+def clean(text: str) -> str:
+    """Normalizes Unicode (NFC), line ends and spaces, and drops control characters; paragraphs stay.
+
+    >>> clean("One\\r\\n\\r\\n\\r\\n two\\t three\\x00 ")
+    'One\\n\\ntwo three'
+    """
+    text = unicodedata.normalize("NFC", text).replace("\r\n", "\n").replace("\r", "\n")
+    text = _SPACES.sub(" ", _CONTROL.sub("", text))
+    text = "\n".join(line.strip() for line in text.split("\n"))
+    return _BLANK_LINES.sub("\n\n", text).strip()
+
+
+def one_line(text: str) -> str:
+    """`clean`, on a single line: for titles and names."""
+    return " ".join(clean(text).split())
+
+
+def content_hash(*parts: str) -> str:
+    """SHA-256 of the parts, in hexadecimal; the parts' borders count.
+
+    >>> content_hash("ab", "c") == content_hash("a", "bc")
+    False
+    """
+    digest = hashlib.sha256()
+    for part in parts:
+        raw = part.encode("utf-8", "surrogatepass")
+        digest.update(len(raw).to_bytes(8, "little"))
+        digest.update(raw)
+    return digest.hexdigest()
+
+
+@lru_cache(maxsize=1)
+def _identifier() -> Any:
+    from py3langid.langid import MODEL_FILE, LanguageIdentifier  # loads a model: only when used
+
+    return LanguageIdentifier.from_model_file(MODEL_FILE, norm_probs=True)
+
+
+def detect_language(text: str) -> str | None:
+    """The ISO 639-1 code of the text's language, or None where the text is too short or the answer unsure.
+
+    Source: py3langid, a naive Bayes classifier over byte n-grams (Lui and Baldwin 2012).
+
+    >>> detect_language("ok") is None
+    True
+    """
+    if sum(map(str.isalpha, text[:2000])) < LANG_MIN_LETTERS:
+        return None
+    lang, probability = _identifier().classify(text[:4000])
+    return str(lang) if probability >= LANG_MIN_PROBABILITY else None
+
+
+def excerpt(body: str, words: int) -> str:
+    """The first words of a body, cut at a word's end and marked with an ellipsis where it goes on.
+
+    >>> excerpt("The bridge is closed. It will open in May.", 4)
+    'The bridge is closed.…'
+    """
+    limit = words * 9  # for scripts without spaces, where a "word" is a paragraph
+    flat = " ".join(body[: limit * 4].split())
+    head = " ".join(flat.split(" ")[:words])
+    if len(head) > limit:
+        head = head[:limit]
+    return head if len(head) == len(flat) else head.rstrip(" ,;:–-") + "…"
+
+
+def windows(length: int, size: int, overlap: int) -> list[tuple[int, int]]:
+    """Spans of at most `size` that cover `range(length)`, each sharing `overlap` with the one before.
+
+    >>> windows(10, 4, 1)
+    [(0, 4), (3, 7), (6, 10)]
+
+    Raises:
+        ValueError: overlap is not less than size.
+    """
+    if not 0 <= overlap < size:
+        raise ValueError(f"overlap must be from 0 to {size - 1}, got {overlap}")
+    if length == 0:
+        return []
+    step = size - overlap
+    starts = range(0, max(length - overlap, 1), step)
+    return [(start, min(start + size, length)) for start in starts]
+
+
+def passages(text: str, offsets: Sequence[tuple[int, int]], size: int, overlap: int) -> list[str]:
+    """Cuts a text into overlapping passages of at most `size` tokens, given the character span of each token."""
+    return [text[offsets[a][0] : offsets[b - 1][1]] for a, b in windows(len(offsets), size, overlap)]
