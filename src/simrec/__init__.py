@@ -1,1 +1,50 @@
-"""simrec: "Similar articles" blocks that are generated, ranked and evaluated against editors' picks."""
+"""simrec: "Similar articles" blocks that are generated, ranked and evaluated against editors' picks.
+
+The public names, loaded when they are first used:
+
+    Workspace, ingest, build, similar, render, evaluate   a site, from its pages to its blocks
+    Article, Pick, Block, BlockItem, Corpus               the nouns
+    TfidfEmbedder, SentenceEmbedder                       texts to vectors, as scikit-learn transformers
+    Site, Task, evaluate_corpus                           rankings and their evaluation, in a notebook
+    Settings, load_settings, SimrecError                  settings and errors
+"""
+
+from __future__ import annotations
+
+from importlib import import_module
+from typing import TYPE_CHECKING
+
+__version__ = "0.1.0"
+
+_HOMES = {
+    "Article": "simrec.types",
+    "Block": "simrec.types",
+    "BlockItem": "simrec.types",
+    "Corpus": "simrec.types",
+    "Pick": "simrec.types",
+    "SentenceEmbedder": "simrec.embed.sentence",
+    "Settings": "simrec.settings",
+    "SimrecError": "simrec.errors",
+    "Site": "simrec.pipeline.site",
+    "Task": "simrec.pipeline.evaluate",
+    "TfidfEmbedder": "simrec.embed.tfidf",
+    "Workspace": "simrec.pipeline.workspace",
+    "build": "simrec.pipeline.build",
+    "evaluate": "simrec.pipeline.evaluate",
+    "evaluate_corpus": "simrec.pipeline.evaluate",
+    "ingest": "simrec.pipeline.ingest",
+    "load_settings": "simrec.settings",
+    "render": "simrec.pipeline.show",
+    "similar": "simrec.pipeline.show",
+}
+__all__ = sorted(_HOMES)  # noqa: PLE0605
+
+
+def __getattr__(name: str) -> object:
+    if name not in _HOMES:
+        raise AttributeError(f"module 'simrec' has no attribute {name!r}")
+    return getattr(import_module(_HOMES[name]), name)
+
+
+def __dir__() -> list[str]:
+    return [*__all__, "__version__"]

@@ -7,7 +7,7 @@ from __future__ import annotations
 
 import tomllib
 from pathlib import Path
-from typing import Any, Literal
+from typing import Any
 
 from pydantic import BaseModel, ConfigDict, Field, ValidationError
 from pydantic_settings import BaseSettings, PydanticBaseSettingsSource, SettingsConfigDict
@@ -41,8 +41,8 @@ class TfidfSettings(Section):
 
     title_weight: int = Field(3, ge=0, description="how often the title counts beside the body")
     ngrams: int = Field(2, ge=1, le=3, description="the longest n-gram, in words")
-    min_df: int = Field(1, ge=1, description="terms in fewer articles are left out")
-    max_df: float = Field(0.5, gt=0, le=1, description="terms in a larger share of the articles are left out")
+    min_df: int = Field(2, ge=1, description="terms in fewer articles are left out")
+    max_df: float = Field(1.0, gt=0, le=1, description="terms in a larger share of the articles are left out")
     stem: bool = Field(True, description="cut words to their stems, in languages that have a Snowball stemmer")
 
 
@@ -60,7 +60,12 @@ class RankSettings(Section):
     """Candidates and their fusion."""
 
     candidates: int = Field(100, ge=1, description="candidates that each embedder brings for an article")
-    fusion: Literal["zscore", "rrf"] = Field("zscore", description="how `hybrid` joins its parts")
+    tfidf: float = Field(1.0, ge=0, description="weight of the words in `hybrid`")
+    sentence: float = Field(1.0, ge=0, description="weight of the sentence embeddings in `hybrid`")
+    tags: float = Field(0.4, ge=0, description="weight of the words of the tags in `hybrid`")
+    section: float = Field(0.2, ge=0, description="weight of being in the same section in `hybrid`")
+    age: float = Field(0.5, ge=0, description="weight of being published at about the same time in `hybrid`")
+    back: float = Field(0.5, ge=0, le=1, description="weight of the candidate's view of the page in `hybrid`")
 
 
 class PolicySettings(Section):
@@ -68,9 +73,9 @@ class PolicySettings(Section):
 
     same_language: bool = Field(True, description="only articles in the page's language")
     near_duplicate: float = Field(
-        0.5, gt=0, le=1, description="share of common word sequences from which two articles are copies"
+        0.7, gt=0, le=1, description="share of common word sequences from which two articles are copies"
     )
-    min_score: float = Field(1.0, description="least score, in standard deviations above the site's random pairs")
+    min_score: float = Field(0.0, description="least score, in standard deviations above the site's random pairs")
     diversity: float = Field(0.0, ge=0, lt=1, description="weight of being unlike the items above (MMR); 0: off")
     pin_picks: bool = Field(False, description="an article's own picks stand first")
 

@@ -9,12 +9,23 @@ from collections.abc import Sequence
 from functools import lru_cache
 from typing import Any
 
+UNSPACED = (
+    "\u0e00-\u0eff"  # Thai, Lao
+    "\u1000-\u109f"  # Myanmar
+    "\u1780-\u17ff"  # Khmer
+    "\u3040-\u30ff\u31f0-\u31ff"  # Hiragana, Katakana
+    "\u3400-\u4dbf\u4e00-\u9fff\uf900-\ufaff"  # Han
+    "\U00020000-\U0003ffff"
+)
+"""Characters of scripts that put no spaces between words, as ranges of a regular expression's class."""
+
 LANG_MIN_LETTERS = 40
 """Fewer letters than this say too little about a language."""
 LANG_MIN_PROBABILITY = 0.9
 
 _SPACES = re.compile(r"[^\S\n]+")
 _BLANK_LINES = re.compile(r"\n\s*\n\s*")
+_UNSPACED = re.compile(f"[{UNSPACED}]")
 _CONTROL = re.compile(r"[\x00-\x08\x0b\x0c\x0e-\x1f\x7f\u200b\u2060\ufeff]")
 
 
@@ -28,6 +39,15 @@ def clean(text: str) -> str:
     text = _SPACES.sub(" ", _CONTROL.sub("", text))
     text = "\n".join(line.strip() for line in text.split("\n"))
     return _BLANK_LINES.sub("\n\n", text).strip()
+
+
+def is_unspaced(text: str) -> bool:
+    """Whether a text starts in a script without spaces.
+
+    >>> is_unspaced("橋"), is_unspaced("мост")
+    (True, False)
+    """
+    return _UNSPACED.match(text) is not None
 
 
 def one_line(text: str) -> str:

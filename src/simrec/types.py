@@ -6,11 +6,12 @@ article in a `Corpus`, -1 stands for none.
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
+from contextlib import AbstractContextManager, nullcontext
 from dataclasses import dataclass, field
 from datetime import datetime
 from functools import cached_property
-from typing import Any, Literal, NamedTuple, TypeAlias, get_args
+from typing import Any, Literal, NamedTuple, Protocol, TypeAlias, get_args
 
 import numpy as np
 from numpy.typing import NDArray
@@ -26,6 +27,28 @@ NO_ROW = -1
 
 Status = Literal["published", "draft", "embargoed", "withdrawn"]
 STATUSES: tuple[str, ...] = get_args(Status)
+
+
+class Bar(Protocol):
+    """A progress bar under way."""
+
+    def update(self, n: int = 1) -> object:
+        """Says that n more are done."""
+
+
+Progress: TypeAlias = Callable[[str, int], AbstractContextManager[Bar]]
+"""What long work calls with its name and the number of its steps, to show how far it is."""
+
+
+class _NoBar:
+    def update(self, n: int = 1) -> None:
+        """Shows nothing."""
+
+
+def no_progress(name: str, total: int) -> AbstractContextManager[Bar]:
+    """Progress that nobody sees: the library's default."""
+    del name, total
+    return nullcontext(_NoBar())
 
 
 class Text(NamedTuple):
@@ -105,6 +128,15 @@ class Pick:
     target_id: str
     rank: int
     grade: float | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class PickEntry:
+    """What a reader of picks found: a pick, and where it stood."""
+
+    pick: Pick
+    file: str
+    line: int | None = None
 
 
 class Neighbors(NamedTuple):

@@ -1,0 +1,1 @@
+"""Blocks: a ranking becomes a frozen value, then JSON or accessible HTML."""

@@ -1,0 +1,61 @@
+"""Articles become the items of a block."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Mapping
+from typing import Any
+from urllib.parse import urlsplit
+
+from simrec.text import excerpt
+from simrec.types import Article, Block, BlockItem
+
+SCHEMES = frozenset({"", "http", "https"})
+
+
+def compose(
+    source: Article,
+    lang: str,
+    chosen: Iterable[tuple[Article, float, Mapping[str, Any]]],
+    *,
+    excerpt_words: int = 25,
+    shortfall: str | None = None,
+) -> Block:
+    """Makes the block of `source` from articles, their scores and reasons, best first.
+
+    Args:
+        source: the page that the block stands under.
+        lang: the page's language, for the heading and the dates.
+        chosen: articles with score and reasons.
+        excerpt_words: words of each excerpt, 0 for none.
+        shortfall: why there are fewer items than asked for.
+    """
+    items = tuple(
+        BlockItem(
+            id=article.id,
+            title=article.title,
+            url=safe_url(article.url),
+            score=score,
+            reasons=reasons,
+            published_at=article.published_at,
+            lang=article.lang or lang,
+            image=safe_url(article.image),
+            image_alt=article.image_alt,
+            excerpt=excerpt(article.body, excerpt_words) if excerpt_words else "",
+        )
+        for article, score, reasons in chosen
+    )
+    return Block(source.id, lang, items, shortfall)
+
+
+def safe_url(url: str | None) -> str | None:
+    """A URL that may stand in a page: http, https or relative; None for any other.
+
+    >>> safe_url("/2024/bridge.html"), safe_url("java\\nscript:alert(1)")
+    ('/2024/bridge.html', None)
+    """
+    if not url or any(ord(character) <= 0x20 or character in '\\"<>`' for character in url.strip()):
+        return None
+    try:
+        return url.strip() if urlsplit(url.strip()).scheme.lower() in SCHEMES else None
+    except ValueError:
+        return None

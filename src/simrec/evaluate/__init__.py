@@ -1,0 +1,1 @@
+"""Evaluation of rankings against editors' picks: measures, protocols, intervals, tests, reports."""

@@ -1,0 +1,111 @@
+"""Measures of rankings, one value a source; equal to ir_measures' (a test holds them together to 1e-9).
+
+Gains are binary. A run is (s, depth) int32 rows, best first, -1 for none; the truth is a set of rows for each source.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Set as AbstractSet
+
+import numpy as np
+from numpy.typing import NDArray
+
+from simrec.types import NO_ROW, Mask, Rows
+
+Values = NDArray[np.float64]
+
+SHOWN = 5
+"""Items of a block, where a measure looks at the block as a whole."""
+
+
+def hits(run: Rows, truth: Sequence[AbstractSet[int]]) -> Mask:
+    """(s, depth) bool: is it a pick?"""
+    return np.array([[row in picks for row in ranked] for ranked, picks in zip(run.tolist(), truth, strict=True)])
+
+
+def ndcg(found: Mask, picks: Values, k: int) -> Values:
+    """nDCG@k (Järvelin and Kekäläinen 2002); the ideal has min(k, picks) hits."""
+    discounts = 1 / np.log2(np.arange(2, k + 2))
+    gained = found[:, :k] @ discounts[: found.shape[1]]
+    ideal = np.concatenate([[0.0], np.cumsum(discounts)])[np.minimum(picks, k).astype(int)]
+    return np.asarray(gained / ideal)
+
+
+def recall(found: Mask, picks: Values, k: int) -> Values:
+    """R@k: hits in the first k, over all picks."""
+    return np.asarray(found[:, :k].sum(axis=1) / picks)
+
+
+def reciprocal_rank(found: Mask, picks: Values) -> Values:
+    """RR: one over the rank of the first hit, 0 for none."""
+    return np.where(found.any(axis=1), 1 / (found.argmax(axis=1) + 1), 0.0)
+
+
+def average_precision(found: Mask, picks: Values) -> Values:
+    """AP: the mean, over all picks, of the precision at each one's rank."""
+    precision = np.cumsum(found, axis=1) / np.arange(1, found.shape[1] + 1)
+    return np.asarray((precision * found).sum(axis=1) / picks)
+
+
+def success(found: Mask, picks: Values, k: int) -> Values:
+    """Success@k: 1 where one of the first k is a hit."""
+    return found[:, :k].any(axis=1).astype(np.float64)
+
+
+def per_source(run: Rows, truth: Sequence[AbstractSet[int]], k: int) -> dict[str, Values]:
+    """All accuracy measures of a run, by ir_measures' names: nDCG@5, nDCG@k, R@k, RR, AP, Success@5."""
+    found = hits(run, truth)
+    picks = np.array([len(targets) for targets in truth], dtype=np.float64)
+    return {
+        "nDCG@5": ndcg(found, picks, 5),
+        f"nDCG@{k}": ndcg(found, picks, k),
+        f"R@{k}": recall(found, picks, k),
+        "RR": reciprocal_rank(found, picks),
+        "AP": average_precision(found, picks),
+        "Success@5": success(found, picks, SHOWN),
+    }
+
+
+def diversity(run: Rows, similarity: Callable[[Rows, Rows], NDArray[np.float32]]) -> Values:
+    """ild@5, intra-list diversity: the mean of 1 - similarity over the pairs of the first five (Ziegler et al. 2005).
+
+    A list of fewer than two items has none to measure and counts 0.
+    """
+    shown = run[:, :SHOWN]
+    values = np.zeros(len(shown))
+    for place, rows in enumerate(shown):
+        rows = rows[rows != NO_ROW]
+        if len(rows) > 1:
+            likeness = similarity(rows, np.broadcast_to(rows, (len(rows), len(rows))))
+            values[place] = 1 - likeness[np.triu_indices(len(rows), 1)].mean()
+    return values
+
+
+def coverage(counts: NDArray[np.int64]) -> float:
+    """coverage@5: the share of the articles that some block shows; `counts` (n,) says how many show each."""
+    return float((counts > 0).mean()) if len(counts) else 0.0
+
+
+def gini(counts: NDArray[np.int64]) -> float:
+    """gini@5: how unequally blocks show the articles: 0 all alike, near 1 always the same few.
+
+    >>> gini(np.array([2, 2, 2, 2])), gini(np.array([0, 0, 0, 8]))
+    (0.0, 0.75)
+    """
+    total = counts.sum()
+    if not total:
+        return 0.0
+    ordered = np.sort(counts)
+    n = len(ordered)
+    return float(((2 * np.arange(1, n + 1) - n - 1) * ordered).sum() / (n * total))
+
+
+def exposure(run: Rows, n: int, sources: NDArray[np.int64] | None = None) -> NDArray[np.int64]:
+    """(n,) how often the first five of the given sources' lists, or of all, show each article."""
+    shown = run[:, :SHOWN] if sources is None else run[sources, :SHOWN]
+    return np.bincount(shown[shown != NO_ROW], minlength=n)
+
+
+OF_ALL: Mapping[str, Callable[[NDArray[np.int64]], float]] = {"coverage@5": coverage, "gini@5": gini}
+"""Measures of all lists together, from `exposure`."""

@@ -1,0 +1,88 @@
+"""Ingest: sources in, entries and rejects out. One reader a format; nothing is dropped without a reason."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Sequence
+from pathlib import Path
+
+from simrec.errors import InputError, UsageError
+from simrec.ingest.formats import FORMATS, SNIFFED_BYTES, Format, by_content, by_name
+from simrec.ingest.html import check_selector
+from simrec.ingest.picks import read_picks
+from simrec.ingest.source import READ_ERRORS, SourceFile, TooLargeError, plain_reason
+from simrec.ingest.walk import walk
+from simrec.settings import IngestSettings
+from simrec.types import Entry, Reject
+
+__all__ = ["FORMATS", "read", "read_picks"]
+
+
+def read(
+    sources: Sequence[str | Path], settings: IngestSettings, *, format: str | None = None
+) -> Iterator[Entry | Reject]:
+    """Reads articles: every record of every source becomes an entry or a reject.
+
+    Args:
+        sources: files, folders and archives (zip, tar). A folder is walked in the order of names; hidden files, links
+            out of it, pictures, styles and scripts are passed over, and so is a table named ``picks.csv``, which
+            `read_picks` reads.
+        settings: how they are read.
+        format: one of `FORMATS` for all files; None decides by each file's name, then by its content.
+
+    Raises:
+        InputError: a source is not there, or is a folder without files to read (the latter when it is reached).
+        UsageError: the format is unknown, or the selector of picks is no CSS selector.
+    """
+    if format is not None and format not in FORMATS:
+        raise UsageError(f"unknown format {format!r}: use one of {', '.join(FORMATS)}")
+    check_selector(settings.picks_selector)
+    paths = [Path(source) for source in sources]
+    for path in paths:
+        if not path.exists():
+            raise InputError(f"no file or folder {path}: name a source that exists")
+    return _read(paths, settings, FORMATS.get(format or ""))
+
+
+def _read(paths: Sequence[Path], settings: IngestSettings, forced: Format | None) -> Iterator[Entry | Reject]:
+    for path in paths:
+        empty = True
+        for found in walk(path, settings):
+            empty = False
+            yield from [found] if isinstance(found, Reject) else _read_file(found, settings, forced)
+        if empty:
+            raise InputError(f"no file to read in {path}: name a folder with {', '.join(FORMATS)} files")
+
+
+def _read_file(
+    source: SourceFile, settings: IngestSettings, forced: Format | None
+) -> Iterator[Entry | Reject]:
+    """What a file holds; an error of the disk, or a damaged file, keeps what was read before it."""
+    last: Entry | Reject | None = None
+    try:
+        opened = _prepared(source)
+        chosen = forced or by_name(opened.path) or by_content(_start(opened))
+        if chosen is None:
+            yield Reject(
+                source.file, None, f"unknown kind of file: say which it is with --format {'|'.join(FORMATS)}"
+            )
+            return
+        for last in chosen.read(opened, settings):
+            yield last
+    except TooLargeError as error:
+        yield Reject(source.file, None, str(error))
+    except (*READ_ERRORS, RuntimeError, NotImplementedError) as error:
+        line = last.line if last else None
+        since = f"nothing is read after line {line}" if line else "cannot be read"
+        yield Reject(source.file, line, f"{since}: {plain_reason(error)}")
+
+
+def _prepared(source: SourceFile) -> SourceFile:
+    return source.unzipped() if source.path.lower().endswith(".gz") else source
+
+
+def _start(source: SourceFile) -> bytes:
+    """The first bytes of a file on disk; a member of an archive can be opened once only, and goes by its name."""
+    if not source.on_disk:
+        return b""
+    with source.open() as stream:
+        return stream.read(SNIFFED_BYTES)

@@ -1,0 +1,88 @@
+"""A source file: one thing that a reader reads, on disk or in an archive."""
+
+from __future__ import annotations
+
+import gzip
+import lzma
+import tarfile
+import zipfile
+import zlib
+from collections.abc import Callable
+from dataclasses import dataclass
+from io import BytesIO
+from posixpath import splitext
+from typing import BinaryIO
+
+MEGABYTE = 1_000_000
+WHOLE_FILE_RECORDS = 16
+"""A file that must be in memory as a whole may be this many times the longest record."""
+
+READ_ERRORS = (OSError, EOFError, zlib.error, lzma.LZMAError, zipfile.BadZipFile, tarfile.TarError)
+"""What broken disks, archives and compressed files raise while they are read."""
+
+
+class TooLargeError(Exception):
+    """A file that must be in memory as a whole is larger than the settings allow."""
+
+
+@dataclass(frozen=True)
+class SourceFile:
+    """One file of a source.
+
+    Attributes:
+        file: what entries and rejects call it, as in ``pages.zip:news/a.html``.
+        path: its path in the site, with "/": from the folder or archive that was given.
+        open: opens it for reading bytes, from the start. The member of a tar archive can be opened once.
+        folder: the name of the folder or archive that was given, "" for a single file.
+        on_disk: it can be read at any place, not only from the start on.
+    """
+
+    file: str
+    path: str
+    open: Callable[[], BinaryIO]
+    folder: str = ""
+    on_disk: bool = False
+
+    @property
+    def stem(self) -> str:
+        """The path without ``.gz`` and the file's extension."""
+        return splitext(self.path.removesuffix(".gz"))[0]
+
+    def read(self, max_bytes: int) -> bytes:
+        """The whole file.
+
+        Raises:
+            TooLargeError: it has more than `max_bytes`.
+        """
+        with self.open() as stream:
+            data = stream.read(max_bytes + 1)
+        if len(data) > max_bytes:
+            raise TooLargeError(
+                f"longer than {max_bytes / MEGABYTE:g} MB: shorten it, or raise max_record_mb under [ingest]"
+            )
+        return data
+
+    def seekable(self, max_bytes: int) -> BinaryIO:
+        """The file, to be read at any place; one that is compressed or archived goes through memory.
+
+        Raises:
+            TooLargeError: it would have to go through memory, and has more than `max_bytes`.
+        """
+        return self.open() if self.on_disk else BytesIO(self.read(max_bytes))
+
+    def unzipped(self) -> SourceFile:
+        """What a ``.gz`` file holds."""
+
+        def open_gzip() -> BinaryIO:
+            return gzip.GzipFile(fileobj=self.open(), mode="rb")  # type: ignore[return-value]
+
+        return SourceFile(self.file, self.path, open_gzip, self.folder)
+
+
+def plain_reason(error: BaseException) -> str:
+    """An error of reading, in plain words on one line."""
+    if isinstance(error, EOFError):
+        return "the file ends too early: it is cut off; fetch it again"
+    if isinstance(error, OSError) and error.strerror:
+        return error.strerror[0].lower() + error.strerror[1:]
+    return f"the file is damaged ({' '.join(str(error).split()) or type(error).__name__}); fetch it again"

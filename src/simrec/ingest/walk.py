@@ -1,0 +1,107 @@
+"""Walks sources: folders, archives and files become source files, in a fixed order."""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Iterator
+from pathlib import Path, PurePosixPath
+
+from simrec.ingest import archive
+from simrec.ingest.source import MEGABYTE, READ_ERRORS, SourceFile, plain_reason
+from simrec.settings import IngestSettings
+from simrec.types import Reject
+
+ASSETS = frozenset(
+    "css js mjs map png jpg jpeg gif svg webp avif ico bmp tif tiff woff woff2 ttf otf eot mp3 mp4 m4a m4v webm ogg "
+    "ogv wav mov avi swf wasm less scss".split()
+)
+"""Files that a page needs, by extension; they hold no article."""
+
+ASSET_NAMES = frozenset(("robots.txt", "humans.txt", "ads.txt", "security.txt", "thumbs.db", "desktop.ini"))
+PICKS_NAMES = frozenset(f"picks.{kind}{gz}" for kind in ("csv", "jsonl", "parquet") for gz in ("", ".gz"))
+"""Picks beside the articles; the pipeline reads them with `read_picks`."""
+
+MEMBER_RECORDS = 256
+"""An archive's member may be this many times the longest record."""
+
+
+def walk(path: Path, settings: IngestSettings) -> Iterator[SourceFile | Reject]:
+    """The files of a source.
+
+    A folder is walked to its depths, in the order of names. Hidden files, assets (pictures, styles, scripts, fonts)
+    and picks are passed over. Links are not followed: one that leads out of the folder is a reject.
+    """
+    if not path.is_dir():
+        yield from _expand(path, path.name, path.name, "", settings)
+        return
+    root = path.resolve()
+    for file in _files(root, root):
+        if isinstance(file, Reject):
+            yield file
+            continue
+        inner = file.relative_to(root).as_posix()
+        if not passed_over(inner):
+            yield from _expand(file, f"{root.name}/{inner}", inner, root.name, settings)
+
+
+def passed_over(path: str) -> bool:
+    """Whether a file in a folder or an archive is hidden, an asset, or picks."""
+    parts = PurePosixPath(path.lower()).parts
+    if any(part.startswith(".") for part in parts) or parts[:1] == ("__macosx",):
+        return True
+    name = parts[-1] if parts else ""
+    return name in ASSET_NAMES or name in PICKS_NAMES or name.rpartition(".")[2] in ASSETS
+
+
+def _files(folder: Path, root: Path) -> Iterator[Path | Reject]:
+    try:
+        with os.scandir(folder) as listing:
+            items = sorted(listing, key=lambda item: item.name)
+    except OSError as error:
+        yield Reject(_shown(folder, root), None, f"the folder cannot be read: {plain_reason(error)}")
+        return
+    for item in items:
+        file = Path(item.path)
+        if item.name.startswith("."):
+            continue
+        if item.is_symlink():
+            if not file.resolve().is_relative_to(root):
+                yield Reject(
+                    _shown(file, root),
+                    None,
+                    "a link that leads out of the folder: name its target as a source",
+                )
+        elif item.is_dir():
+            yield from _files(file, root)
+        elif item.is_file():
+            yield file
+        else:
+            yield Reject(_shown(file, root), None, "neither a file nor a folder: take it out")
+
+
+def _shown(path: Path, root: Path) -> str:
+    return (root.name / path.relative_to(root)).as_posix()
+
+
+def _expand(
+    path: Path, shown: str, inner: str, folder: str, settings: IngestSettings
+) -> Iterator[SourceFile | Reject]:
+    """The file itself, or the files in it where it is an archive."""
+    if not archive.is_archive(path.name):
+        yield SourceFile(shown, inner, lambda: path.open("rb"), folder, on_disk=True)
+        return
+    stem = path.name[
+        : -len(next(end for end in archive.ZIP + archive.TAR[::-1] if path.name.lower().endswith(end)))
+    ]
+    max_bytes = settings.max_record_mb * MEGABYTE * MEMBER_RECORDS
+    try:
+        with path.open("rb") as stream:
+            for member in archive.members(stream, shown, max_bytes):
+                if isinstance(member, Reject):
+                    yield member
+                elif archive.is_archive(member.name):
+                    yield Reject(f"{shown}:{member.name}", None, "an archive in an archive: unpack it first")
+                elif not passed_over(member.name):
+                    yield SourceFile(f"{shown}:{member.name}", member.name, member.open, stem)
+    except READ_ERRORS as error:
+        yield Reject(shown, None, f"the archive cannot be opened: {plain_reason(error)}")

@@ -1,0 +1,233 @@
+"""Articles in the store become blocks in a snapshot."""
+
+from __future__ import annotations
+
+import sys
+import time
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
+from dataclasses import dataclass, field
+from datetime import UTC, datetime
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from simrec.errors import UsageError
+from simrec.index.sparse import SparseIndex
+from simrec.pipeline.site import Site, describe
+from simrec.pipeline.workspace import Workspace
+from simrec.policy import duplicates, eligibility, rules
+from simrec.store import Snapshot, StoredBlock, StoredItem
+from simrec.types import NO_ROW, Corpus, Mask, Pick, Progress, Rows, Similar, no_progress
+
+COPIES_LOOKED_AT = 30
+"""TF-IDF neighbors of each article that are compared with it, to find copies."""
+DEEPER = 8
+"""How much deeper to look for the articles whose block is not full yet."""
+
+
+@dataclass
+class Report:
+    """What a build did: `build --json`."""
+
+    snapshot: int = 0
+    articles: int = 0
+    blocks: int = 0
+    stages: dict[str, dict[str, float]] = field(default_factory=dict)
+    peak_rss_mb: float = 0.0
+
+    @contextmanager
+    def stage(self, name: str) -> Iterator[dict[str, float]]:
+        """Times a stage; its rows are to be set in what it yields."""
+        values: dict[str, float] = {"seconds": 0.0, "rows": 0}
+        start = time.perf_counter()
+        yield values
+        values["seconds"] = round(time.perf_counter() - start, 3)
+        self.stages[name] = values
+
+
+def build(
+    workspace: Workspace, *, model: str | None = None, k: int | None = None, progress: Progress = no_progress
+) -> Report:
+    """Ranks every article for every other, applies the house rules, and activates the result as a new snapshot.
+
+    Raises:
+        UsageError: there are no articles, no such model, or k is out of range.
+        ModelError: the sentence model cannot be loaded.
+        StoreError: the store cannot be read or written; the snapshot before stays.
+    """
+    settings = workspace.settings
+    model, k = model or settings.build.model, settings.block.k if k is None else k
+    check_k(k)
+    report = Report()
+    with workspace.store() as store:
+        with report.stage("read") as stage:
+            corpus = Corpus(store.articles())
+            picks = store.picks() if settings.policy.pin_picks else []
+            stage["rows"] = report.articles = len(corpus)
+        if not len(corpus):
+            raise UsageError("there are no articles yet: run `simrec ingest SOURCE` first")
+        site = Site(corpus, settings, workspace.vectors, progress)
+        with report.stage("embed") as stage:
+            _ = site.tfidf, site.sentence if model != "tfidf" else None
+            stage["rows"] = len(corpus)
+        with report.stage("standardize") as stage:
+            site.fusion(model)
+            stage["rows"] = len(corpus)
+        with report.stage("copies") as stage:
+            chooser = Chooser(site, model, picks)
+            stage["rows"] = len(corpus)
+        with report.stage("rank") as stage:
+            rows = np.arange(len(corpus), dtype=np.int32)
+            blocks = list(chooser.blocks(rows, k, spares=settings.build.spares, progress=progress))
+            stage["rows"] = len(blocks)
+        with report.stage("write") as stage:
+            written = store.write_snapshot(
+                blocks, model=model, k=k, settings=describe(settings), keep=settings.build.keep_snapshots
+            )
+            stage["rows"] = len(blocks)
+    report.snapshot, report.blocks = written.id, written.blocks
+    report.peak_rss_mb = peak_rss_mb()
+    return report
+
+
+class Chooser:
+    """Chooses the items of blocks: candidates that may be shown, ranked, and the house rules.
+
+    Args:
+        site: the articles and their vectors.
+        model: the model's name.
+        picks: editors' picks, to stand first.
+        now: the moment that eligibility is judged at.
+        eligible: (n,) bool, in place of what eligibility says.
+    """
+
+    def __init__(
+        self,
+        site: Site,
+        model: str,
+        picks: Sequence[Pick] = (),
+        *,
+        now: datetime | None = None,
+        eligible: Mask | None = None,
+    ) -> None:
+        self.site = site
+        self.model = model
+        corpus, policy = site.corpus, site.settings.policy
+        self.eligible = eligibility.eligible(corpus, now or datetime.now(UTC)) if eligible is None else eligible
+        self.languages = corpus.lang_codes if policy.same_language else np.zeros(len(corpus), dtype=np.int32)
+        self.copies = copies(site)
+        self.pins = _pins(corpus, picks)
+        self.rules = [("copy", rules.no_copies(self.copies))]
+        self.rules.append(("below the minimum score", rules.min_score(policy.min_score)))
+
+    def blocks(
+        self, rows: Rows, k: int, *, spares: int = 0, progress: Progress = no_progress, allowed: Any = None
+    ) -> Iterator[StoredBlock]:
+        """The blocks of some rows, k items and spares, in an order of their own; none is short where it can be full."""
+        depth = max(self.site.settings.rank.candidates, k + spares)
+        waiting = rows
+        with progress("rank", len(rows)) as bar:
+            while len(waiting):
+                short = []
+                for batch, ranking in self._rank(waiting, depth, allowed):
+                    for place, row in enumerate(batch.tolist()):
+                        block, full = self._block(row, ranking, place, k, spares)
+                        if full or depth >= len(self.site.corpus):
+                            bar.update(1)
+                            yield block
+                        else:
+                            short.append(row)
+                waiting = np.array(short, dtype=np.int32)
+                depth = min(depth * DEEPER, len(self.site.corpus))
+
+    def _rank(self, rows: Rows, depth: int, allowed: Any) -> Iterator[tuple[Rows, Similar]]:
+        return self.site.rank(
+            self.model,
+            rows,
+            depth,
+            eligible=self.eligible,
+            groups=self.languages,
+            allowed=allowed,
+            extra=self._extra if self.pins else None,
+        )
+
+    def _extra(self, batch: Rows) -> Rows:
+        width = max((len(self.pins.get(row, ())) for row in batch.tolist()), default=0)
+        extra = np.full((len(batch), width), NO_ROW, dtype=np.int32)
+        for place, row in enumerate(batch.tolist()):
+            may = [p for p in self.pins.get(row, ()) if self.eligible[p] and self.languages[p] == self.languages[row]]
+            extra[place, : len(may)] = may
+        return extra
+
+    def _block(self, row: int, ranking: Similar, place: int, k: int, spares: int) -> tuple[StoredBlock, bool]:
+        policy = self.site.settings.policy
+        rows, scores = ranking.rows[place], ranking.scores[place]
+        selection = rules.select(
+            row,
+            rows,
+            scores,
+            rules=self.rules,
+            k=k + spares,
+            pins=self.pins.get(row, ()),
+            diversity=policy.diversity,
+            similarity=self.site.fusion(self.model).parts[0].part.pairs,
+        )
+        chosen = rows[selection.places]
+        terms = self.site.shared_terms.of(row, chosen)
+        names = [part.name for part, _ in self.site.fusion(self.model).parts]
+        items = []
+        for number, at in enumerate(selection.places.tolist()):
+            parts = dict(zip(names, np.round(ranking.parts[place, at], 3).tolist(), strict=True))
+            reasons: dict[str, Any] = {"terms": terms[number], "parts": parts}
+            if int(rows[at]) in self.pins.get(row, ()):
+                reasons["pinned"] = True
+            items.append(StoredItem(self.site.corpus.ids[rows[at]], round(float(scores[at]), 5), reasons))
+        shortfall = self._shortfall(row, len(items), k, selection.removed) if len(items) < k else None
+        return StoredBlock(self.site.corpus.ids[row], tuple(items), shortfall), len(items) == k + spares
+
+    def _shortfall(self, row: int, found: int, k: int, removed: dict[str, int]) -> str:
+        others = int((self.eligible & (self.languages == self.languages[row])).sum() - self.eligible[row])
+        lang = self.site.corpus.texts[row].lang
+        why = [f"{others} other articles in {lang!r} may be shown"]
+        why += [f"{count} taken out: {name}" for name, count in removed.items()]
+        unlike = others - found - sum(removed.values())
+        if unlike > 0:
+            why.append(f"{unlike} share no word with it")
+        return f"{found} of {k}: " + "; ".join(why)
+
+
+def copies(site: Site) -> NDArray[np.int32]:
+    """(n,) int32: equal numbers for copies of one story."""
+    _, vectors = site.tfidf
+    rows = np.arange(len(site.corpus), dtype=np.int32)
+    found = SparseIndex(vectors).query(vectors, min(COPIES_LOOKED_AT, max(len(rows) - 1, 1)), exclude=rows)
+    return duplicates.groups(site.corpus, found, site.settings.policy.near_duplicate)
+
+
+def check_k(k: int) -> None:
+    """Raises UsageError where k is not from 1 to 100."""
+    if not 1 <= k <= 100:
+        raise UsageError(f"-k must be from 1 to 100, got {k}")
+
+
+def peak_rss_mb() -> float:
+    """The most memory that this process has held, in megabytes; 0 where the system does not tell."""
+    try:
+        import resource
+    except ImportError:
+        return 0.0
+    peak = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss
+    return round(peak / (1024 * 1024 if sys.platform == "darwin" else 1024), 1)
+
+
+def _pins(corpus: Corpus, picks: Sequence[Pick]) -> dict[int, tuple[int, ...]]:
+    pins: dict[int, list[int]] = {}
+    for pick in picks:
+        if pick.source_id in corpus.row_of and pick.target_id in corpus.row_of:
+            pins.setdefault(corpus.row_of[pick.source_id], []).append(corpus.row_of[pick.target_id])
+    return {row: tuple(targets) for row, targets in pins.items()}
+
+
+__all__ = ["Chooser", "Report", "Snapshot", "build", "check_k", "copies", "peak_rss_mb"]

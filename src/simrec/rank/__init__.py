@@ -1,0 +1,1 @@
+"""Ranking: candidates from several embedders, scored part by part, fused into one order, explained."""

@@ -1,0 +1,118 @@
+"""Several similarities made comparable, and fused into one score."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import NamedTuple, Self
+
+import numpy as np
+from numpy.typing import NDArray
+
+from simrec.rank.parts import Part
+from simrec.types import NO_ROW, Rows, Scores, Similar
+
+SAMPLE = 2000
+"""Rows that a row's usual similarity is measured against."""
+BATCH = 512
+DECIMALS = 5
+"""Scores are rounded to these before ties are settled, so that summation order cannot reorder a block."""
+LEAST_SD = 1e-6
+
+
+class Weighted(NamedTuple):
+    """A part and its weight."""
+
+    part: Part
+    weight: float
+
+
+class Fusion:
+    """A weighted mean of standardized similarities.
+
+    A part's similarity of a to b becomes a z-score: how many standard deviations it lies above those of a to a random
+    sample of the site. High z-scores are dampened, f(z) = ln(1 + z) for z > 0 and z below, so that one part alone
+    cannot carry an article to the top. With `back`, b's view of a, standardized by b's own sample, counts that much:
+    hubs, near to everything, lose (Conneau et al. 2018 call the additive form CSLS). The score is the weighted mean over
+    the parts, turned back by f's inverse: read it as standard deviations above the site's random pairs.
+
+    With one part and `back` 0 the order is that of the part's similarities.
+
+    Args:
+        parts: the parts and their weights, at least one weight above 0.
+        back: weight of the candidate's view of the source, 0 to 1.
+
+    Attributes:
+        mean_, sd_: (n, m) float32, of each row's similarities to the sample, by part.
+    """
+
+    def __init__(self, parts: Sequence[Weighted], back: float = 0.0) -> None:
+        self.parts = parts
+        self.back = back
+
+    def fit(self, n: int) -> Self:
+        """Measures each of the n rows against the sample."""
+        sample = np.sort(np.random.default_rng(0).choice(n, min(n, SAMPLE), replace=False)).astype(np.int32)
+        self.mean_ = np.zeros((n, len(self.parts)), dtype=np.float32)
+        self.sd_ = np.ones((n, len(self.parts)), dtype=np.float32)
+        for column, (part, _) in enumerate(self.parts):
+            for start in range(0, n, BATCH):
+                rows = np.arange(start, min(start + BATCH, n), dtype=np.int32)
+                scores = part.to_sample(rows, sample).astype(np.float64)
+                other = rows[:, None] != sample
+                count = np.maximum(other.sum(axis=1, keepdims=True), 1)
+                mean = np.where(other, scores, 0).sum(axis=1, keepdims=True) / count
+                variance = np.where(other, (scores - mean) ** 2, 0).sum(axis=1, keepdims=True) / count
+                self.mean_[rows, column] = mean[:, 0]
+                self.sd_[rows, column] = np.sqrt(variance[:, 0])
+        return self
+
+    def rank(self, rows: Rows, candidates: Rows, tie_order: NDArray[np.int64]) -> Similar:
+        """Sorts candidates, best first.
+
+        Args:
+            rows: (b,) the sources.
+            candidates: (b, c), -1 for none.
+            tie_order: (n,) settles equal scores, lower first.
+
+        Returns:
+            rows (b, c), -1 at the end; scores (b, c), -inf there; parts (b, c, m), each part's f(z).
+        """
+        parts = np.stack([self._standard(i, rows, candidates) for i in range(len(self.parts))], axis=2)
+        weights = np.array([weight for _, weight in self.parts], dtype=np.float32)
+        mean = parts @ (weights / weights.sum())
+        scores = np.round(undampen(mean), DECIMALS).astype(np.float32)
+        scores[candidates == NO_ROW] = -np.inf
+        order = np.lexsort((tie_order[candidates], -scores), axis=1)
+        return Similar(
+            np.take_along_axis(candidates, order, 1),
+            np.take_along_axis(scores, order, 1),
+            np.take_along_axis(parts, order[:, :, None], 1),
+        )
+
+    def _standard(self, column: int, rows: Rows, candidates: Rows) -> Scores:
+        scores = self.parts[column].part.pairs(rows, candidates)
+        mean, sd = self.mean_[:, column], self.sd_[:, column]
+        own = dampen(_divide(scores - mean[rows][:, None], sd[rows][:, None]))
+        if not self.back:
+            return own
+        other = dampen(_divide(scores - mean[candidates], sd[candidates]))
+        return np.asarray((own + self.back * other) / (1 + self.back))
+
+
+def dampen(z: Scores) -> Scores:
+    """ln(1 + z) above 0, z below: monotone, smooth at 0."""
+    return np.where(z > 0, np.log1p(np.maximum(z, 0)), z).astype(np.float32)
+
+
+def undampen(x: Scores) -> Scores:
+    """The inverse of `dampen`.
+
+    >>> undampen(dampen(np.array([-2.0, 0.0, 6.0])))
+    array([-2.,  0.,  6.], dtype=float32)
+    """
+    return np.where(x > 0, np.expm1(np.maximum(x, 0)), x).astype(np.float32)
+
+
+def _divide(difference: Scores, sd: Scores) -> Scores:
+    """0 where a part does not vary, as tags on a site without tags."""
+    return np.where(sd > LEAST_SD, difference / np.maximum(sd, LEAST_SD), 0)

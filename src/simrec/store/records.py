@@ -1,0 +1,50 @@
+"""Articles as rows of a table, and back."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Mapping
+from datetime import datetime
+from typing import Any
+
+from simrec.text import content_hash
+from simrec.types import Article, Entry
+
+DATES = ("published_at", "updated_at", "embargo_until", "expires_at")
+LISTS = ("tags", "authors")
+PLAIN = ("id", "title", "body", "url", "section", "lang", "image", "image_alt", "status", "canonical_id")
+
+
+def article_hash(article: Article) -> str:
+    """Hash of everything that a publisher delivered of an article."""
+    return content_hash(json.dumps(_values(article), sort_keys=True, ensure_ascii=False))
+
+
+def to_row(entry: Entry) -> dict[str, Any]:
+    """The values of a row of `articles`."""
+    return {
+        **_values(entry.article),
+        "hash": article_hash(entry.article),
+        "copy": entry.copy,
+        "file": entry.file,
+        "line": entry.line,
+    }
+
+
+def to_article(row: Mapping[str, Any]) -> Article:
+    """The article that a row holds."""
+    dates = {name: datetime.fromisoformat(row[name]) if row[name] else None for name in DATES}
+    lists = {name: tuple(row[name]) for name in LISTS}
+    plain = {name: row[name] for name in PLAIN}
+    return Article(**plain, **dates, **lists, extra=row["extra"])
+
+
+def _values(article: Article) -> dict[str, Any]:
+    values: dict[str, Any] = {name: getattr(article, name) for name in PLAIN}
+    values |= {name: _iso(getattr(article, name)) for name in DATES}
+    values |= {name: list(getattr(article, name)) for name in LISTS}
+    return {**values, "extra": dict(article.extra)}
+
+
+def _iso(date: datetime | None) -> str | None:
+    return date.isoformat() if date else None

@@ -1,0 +1,348 @@
+"""Reading and writing the store."""
+
+from __future__ import annotations
+
+import sqlite3
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from contextlib import contextmanager
+from dataclasses import dataclass, field
+from datetime import UTC, datetime
+from pathlib import Path
+from typing import Any, Self
+
+from sqlalchemy import Connection, bindparam, create_engine, delete, event, func, insert, select, update
+from sqlalchemy.dialects.sqlite import insert as upsert
+from sqlalchemy.exc import SQLAlchemyError
+
+from simrec.errors import StoreError
+from simrec.store.migrations import migrate
+from simrec.store.records import article_hash, to_article, to_row
+from simrec.store.tables import addresses, articles, blocks, picks, rejects, snapshots
+from simrec.types import Article, Entry, Pick, PickEntry, Reject
+
+MANY = 500
+"""Values in one SQL statement: below SQLite's least limit."""
+PAGE = "page"
+"""Origin of the picks that a page's related block names."""
+
+
+@dataclass(slots=True)
+class Ingested:
+    """How many articles of a batch were new, changed and unchanged."""
+
+    new: int = 0
+    changed: int = 0
+    unchanged: int = 0
+
+
+@dataclass(frozen=True, slots=True)
+class StoredItem:
+    """An entry of a stored block: the article's id, its score, and why it is there."""
+
+    id: str
+    score: float
+    reasons: Mapping[str, Any] = field(default_factory=dict)
+
+
+@dataclass(frozen=True, slots=True)
+class StoredBlock:
+    """A ranking as a snapshot keeps it: k items and spares, best first."""
+
+    source_id: str
+    items: tuple[StoredItem, ...]
+    shortfall: str | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Snapshot:
+    """One build's result."""
+
+    id: int
+    created_at: datetime
+    model: str
+    k: int
+    articles: int
+    blocks: int
+    settings: Mapping[str, Any]
+    active: bool
+
+
+class Store:
+    """A workspace's SQLite file. Use it as a context manager, or close it.
+
+    Raises:
+        StoreError: from any method, where the file cannot be read or written, is no store, or the disk is full.
+    """
+
+    def __init__(self, path: Path) -> None:
+        self.path = path
+        self._engine = create_engine(f"sqlite:///{path}", connect_args={"timeout": 30})
+        event.listen(self._engine, "connect", _configure)
+        event.listen(self._engine, "begin", _begin)
+        self._writer = self._engine.execution_options(immediate=True)
+        with self._guard():
+            migrate(self._writer)
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        self.close()
+
+    def close(self) -> None:
+        """Closes the file."""
+        self._engine.dispose()
+
+    # Ingest
+
+    def put(self, entries: Sequence[Entry], keys: Callable[[Entry], Iterable[str]]) -> Ingested:
+        """Stores a batch of articles with their addresses and their pages' links, in one transaction.
+
+        A copy (`Entry.copy`) replaces nothing but a shorter copy.
+
+        Args:
+            entries: articles, no id twice.
+            keys: the address keys under which others may link to an entry.
+        """
+        counts = Ingested()
+        with self._write() as connection:
+            known = _known(connection, [entry.article.id for entry in entries])
+            for entry in entries:
+                row, before = to_row(entry), known.get(entry.article.id)
+                if before and (before["hash"] == row["hash"] or _stays(before, entry)):
+                    counts.unchanged += 1
+                    if before["copy"] and not entry.copy:
+                        _put_article(connection, row)
+                else:
+                    _put_article(connection, row)
+                    counts.changed += before is not None
+                    counts.new += before is None
+                _put_addresses(connection, entry.article.id, keys(entry))
+                if entry.links is not None:
+                    _put_links(connection, entry)
+        return counts
+
+    def replace_picks(self, origin: str, entries: Iterable[PickEntry]) -> int:
+        """Replaces all picks that came from `origin`, a file, and returns how many there are now."""
+        with self._write() as connection:
+            connection.execute(delete(picks).where(picks.c.origin == origin))
+            rows = {(e.pick.source_id, e.pick.target_id): _pick_row(e, origin) for e in entries}
+            if rows:
+                connection.execute(insert(picks), list(rows.values()))
+        return len(rows)
+
+    def resolve_picks(self, keys: Callable[[str], Sequence[str]]) -> list[Reject]:
+        """Finds the articles that picks refer to, by id or by address, and returns a reject for each that has none.
+
+        Picks that refer to nothing yet stay, and are looked at again after the next ingest.
+        """
+        with self._write() as connection:
+            ids = set(connection.scalars(select(articles.c.id)))
+            known: dict[str, str] = {row.key: row.article_id for row in connection.execute(select(addresses))}
+
+            def find(ref: str) -> str | None:
+                if ref in ids:
+                    return ref
+                return next((known[key] for key in keys(ref) if known.get(key) in ids), None)
+
+            missing, found = [], []
+            for row in connection.execute(select(picks)):
+                source, target = find(row.source_ref), find(row.target_ref)
+                found.append({"s": row.source_ref, "t": row.target_ref, "o": row.origin, "si": source, "ti": target})
+                unknown = row.source_ref if source is None else row.target_ref if target is None else None
+                if unknown is not None:
+                    side = "from" if source is None else "to"
+                    missing.append(Reject(row.file, row.line, f"pick {side} unknown article {unknown!r}"))
+            if found:
+                statement = update(picks).where(
+                    picks.c.source_ref == bindparam("s"),
+                    picks.c.target_ref == bindparam("t"),
+                    picks.c.origin == bindparam("o"),
+                )
+                connection.execute(statement.values(source_id=bindparam("si"), target_id=bindparam("ti")), found)
+        return missing
+
+    def clear_rejects(self, source: str) -> None:
+        """Forgets what earlier ingests of a source turned away."""
+        with self._write() as connection:
+            connection.execute(delete(rejects).where(rejects.c.source == source))
+
+    def add_rejects(self, source: str, found: Iterable[Reject]) -> None:
+        """Keeps rejects of a source."""
+        rows = [{"source": source, "file": r.file, "line": r.line, "reason": r.reason} for r in found]
+        if rows:
+            with self._write() as connection:
+                connection.execute(insert(rejects), rows)
+
+    def rejects(self) -> list[Reject]:
+        """What the last ingest of every source turned away."""
+        with self._read() as connection:
+            found = connection.execute(select(rejects).order_by(rejects.c.number))
+            return [Reject(row.file, row.line, row.reason) for row in found]
+
+    # Read
+
+    def articles(self) -> list[Article]:
+        """All articles, by id."""
+        with self._read() as connection:
+            return [to_article(row) for row in connection.execute(select(articles).order_by(articles.c.id)).mappings()]
+
+    def article_count(self) -> int:
+        """How many articles there are."""
+        with self._read() as connection:
+            return int(connection.scalar(select(func.count()).select_from(articles)) or 0)
+
+    def picks(self) -> list[Pick]:
+        """All picks between known articles, by source and rank; each pair once, no article of itself."""
+        statement = (
+            select(picks)
+            .where(picks.c.source_id.is_not(None), picks.c.target_id.is_not(None))
+            .where(picks.c.source_id != picks.c.target_id)
+            .order_by(picks.c.source_id, picks.c.rank, picks.c.target_id)
+        )
+        pairs: dict[tuple[str, str], Pick] = {}
+        with self._read() as connection:
+            for row in connection.execute(statement):
+                pick = Pick(row.source_id, row.target_id, row.rank, row.grade)
+                pairs.setdefault((pick.source_id, pick.target_id), pick)
+        return list(pairs.values())
+
+    # Snapshots
+
+    def write_snapshot(
+        self, found: Iterable[StoredBlock], *, model: str, k: int, settings: Mapping[str, Any], keep: int
+    ) -> Snapshot:
+        """Writes a snapshot and activates it, in one transaction; then deletes all but the `keep` newest."""
+        with self._write() as connection:
+            total = int(connection.scalar(select(func.count()).select_from(articles)) or 0)
+            connection.execute(update(snapshots).values(active=False))
+            values = {"created_at": datetime.now(UTC).isoformat(timespec="seconds"), "model": model, "k": k}
+            values |= {"articles": total, "blocks": 0, "settings": dict(settings), "active": True}
+            number = connection.execute(insert(snapshots).values(values)).inserted_primary_key[0]
+            rows = [_block_row(number, block) for block in found]
+            if rows:
+                connection.execute(insert(blocks), rows)
+            filled = sum(bool(row["items"]) for row in rows)
+            connection.execute(update(snapshots).where(snapshots.c.id == number).values(blocks=filled))
+            newest = select(snapshots.c.id).order_by(snapshots.c.id.desc()).limit(keep)
+            connection.execute(delete(snapshots).where(snapshots.c.id.not_in(newest)))
+        return self.snapshot(number)
+
+    def snapshot(self, number: int | None = None) -> Snapshot:
+        """The snapshot of that number, or the active one.
+
+        Raises:
+            StoreError: there is none.
+        """
+        wanted = snapshots.c.active if number is None else snapshots.c.id == number
+        with self._read() as connection:
+            row = connection.execute(select(snapshots).where(wanted)).mappings().first()
+        if row is None:
+            raise StoreError("there is no snapshot yet: run `simrec build` first")
+        return Snapshot(**{**row, "created_at": datetime.fromisoformat(row["created_at"])})
+
+    def blocks(self, number: int, source_ids: Sequence[str] | None = None) -> Iterator[StoredBlock]:
+        """The blocks of a snapshot, by source id; of all sources, or of those named."""
+        statement = select(blocks).where(blocks.c.snapshot_id == number).order_by(blocks.c.source_id)
+        if source_ids is not None:
+            statement = statement.where(blocks.c.source_id.in_(source_ids))
+        with self._read() as connection:
+            for row in connection.execute(statement):
+                items = tuple(StoredItem(**item) for item in row._mapping["items"])
+                yield StoredBlock(row.source_id, items, row.shortfall)
+
+    # Connections
+
+    @contextmanager
+    def _write(self) -> Iterator[Connection]:
+        with self._guard(), self._writer.begin() as connection:
+            yield connection
+
+    @contextmanager
+    def _read(self) -> Iterator[Connection]:
+        with self._guard(), self._engine.connect() as connection:
+            yield connection
+
+    @contextmanager
+    def _guard(self) -> Iterator[None]:
+        try:
+            yield
+        except (SQLAlchemyError, sqlite3.Error) as error:
+            cause = getattr(error, "orig", None) or error
+            raise StoreError(f"{self.path}: {_advice(str(cause))}") from error
+
+
+def _configure(connection: sqlite3.Connection, _: object) -> None:
+    connection.isolation_level = None  # the driver begins no transaction by itself: `_begin` does
+    for pragma in ("journal_mode=WAL", "synchronous=NORMAL", "foreign_keys=ON"):
+        connection.execute(f"PRAGMA {pragma}")
+
+
+def _begin(connection: Connection) -> None:
+    immediate = connection.get_execution_options().get("immediate")
+    connection.exec_driver_sql("BEGIN IMMEDIATE" if immediate else "BEGIN")
+
+
+def _advice(message: str) -> str:
+    if "full" in message:
+        return "the disk is full; free some space and run the command again, what was stored before is kept"
+    if "locked" in message:
+        return "another command is writing; wait until it is done and run this one again"
+    if "not a database" in message or "malformed" in message:
+        return "this file is not a simrec store, or is damaged; restore it, or name another workspace with -w"
+    if "readonly" in message or "unable to open" in message:
+        return "the file cannot be opened for writing; check the folder and its permissions"
+    return message
+
+
+def _known(connection: Connection, ids: Sequence[str]) -> dict[str, Mapping[str, Any]]:
+    known: dict[str, Mapping[str, Any]] = {}
+    for start in range(0, len(ids), MANY):
+        columns = (articles.c.id, articles.c.hash, articles.c.copy, func.length(articles.c.body).label("length"))
+        found = connection.execute(select(*columns).where(articles.c.id.in_(ids[start : start + MANY])))
+        known |= {row["id"]: row for row in found.mappings()}
+    return known
+
+
+def _stays(before: Mapping[str, Any], entry: Entry) -> bool:
+    """Whether what is stored is better than a copy that arrives."""
+    return entry.copy and (not before["copy"] or before["length"] >= len(entry.article.body))
+
+
+def _put_article(connection: Connection, row: Mapping[str, Any]) -> None:
+    statement = upsert(articles).values(row)
+    connection.execute(statement.on_conflict_do_update(index_elements=["id"], set_=dict(row)))
+
+
+def _put_addresses(connection: Connection, article_id: str, keys: Iterable[str]) -> None:
+    rows = [{"key": key, "article_id": article_id} for key in dict.fromkeys(keys)]
+    if rows:
+        connection.execute(upsert(addresses).on_conflict_do_nothing(), rows)
+
+
+def _put_links(connection: Connection, entry: Entry) -> None:
+    source = entry.article.id
+    connection.execute(delete(picks).where(picks.c.origin == PAGE, picks.c.source_ref == source))
+    rows = [
+        _pick_row(PickEntry(Pick(source, link, rank), entry.file, entry.line), PAGE)
+        for rank, link in enumerate(dict.fromkeys(entry.links or ()), start=1)
+    ]
+    if rows:
+        connection.execute(insert(picks), rows)
+
+
+def _pick_row(entry: PickEntry, origin: str) -> dict[str, Any]:
+    return {
+        "source_ref": entry.pick.source_id,
+        "target_ref": entry.pick.target_id,
+        "origin": origin,
+        "rank": entry.pick.rank,
+        "grade": entry.pick.grade,
+        "file": entry.file,
+        "line": entry.line,
+    }
+
+
+def _block_row(number: int, block: StoredBlock) -> dict[str, Any]:
+    items = [{"id": item.id, "score": item.score, "reasons": dict(item.reasons)} for item in block.items]
+    return {"snapshot_id": number, "source_id": block.source_id, "items": items, "shortfall": block.shortfall}

@@ -1,0 +1,92 @@
+"""The tables, as SQLAlchemy Core sees them; docs/storage.md explains them."""
+
+from __future__ import annotations
+
+from sqlalchemy import JSON, Boolean, Column, Float, ForeignKey, Index, Integer, MetaData, String, Table
+
+metadata = MetaData()
+
+schema_version = Table("schema_version", metadata, Column("version", Integer, nullable=False))
+
+articles = Table(
+    "articles",
+    metadata,
+    Column("id", String, primary_key=True),
+    Column("title", String, nullable=False),
+    Column("body", String, nullable=False),
+    Column("url", String),
+    Column("published_at", String),
+    Column("updated_at", String),
+    Column("section", String),
+    Column("tags", JSON, nullable=False),
+    Column("authors", JSON, nullable=False),
+    Column("lang", String),
+    Column("image", String),
+    Column("image_alt", String),
+    Column("status", String, nullable=False),
+    Column("embargo_until", String),
+    Column("expires_at", String),
+    Column("canonical_id", String),
+    Column("extra", JSON, nullable=False),
+    Column("hash", String, nullable=False),
+    Column("copy", Boolean, nullable=False),
+    Column("file", String, nullable=False),
+    Column("line", Integer),
+)
+
+addresses = Table(
+    "addresses",
+    metadata,
+    Column("key", String, primary_key=True),
+    Column("article_id", String, nullable=False),
+    Index("addresses_article", "article_id"),
+)
+
+picks = Table(
+    "picks",
+    metadata,
+    Column("source_ref", String, primary_key=True),
+    Column("target_ref", String, primary_key=True),
+    Column("origin", String, primary_key=True),
+    Column("source_id", String),
+    Column("target_id", String),
+    Column("rank", Integer, nullable=False),
+    Column("grade", Float),
+    Column("file", String, nullable=False),
+    Column("line", Integer),
+    Index("picks_origin", "origin"),
+)
+
+rejects = Table(
+    "rejects",
+    metadata,
+    Column("number", Integer, primary_key=True),
+    Column("source", String, nullable=False),
+    Column("file", String, nullable=False),
+    Column("line", Integer),
+    Column("reason", String, nullable=False),
+    Index("rejects_source", "source"),
+)
+
+snapshots = Table(
+    "snapshots",
+    metadata,
+    Column("id", Integer, primary_key=True, autoincrement=True),
+    Column("created_at", String, nullable=False),
+    Column("model", String, nullable=False),
+    Column("k", Integer, nullable=False),
+    Column("articles", Integer, nullable=False),
+    Column("blocks", Integer, nullable=False),
+    Column("settings", JSON, nullable=False),
+    Column("active", Boolean, nullable=False),
+    sqlite_autoincrement=True,
+)
+
+blocks = Table(
+    "blocks",
+    metadata,
+    Column("snapshot_id", Integer, ForeignKey("snapshots.id", ondelete="CASCADE"), primary_key=True),
+    Column("source_id", String, primary_key=True),
+    Column("items", JSON, nullable=False),
+    Column("shortfall", String),
+)
