@@ -12,7 +12,6 @@ The public names, loaded when they are first used:
 from __future__ import annotations
 
 from importlib import import_module
-from typing import TYPE_CHECKING
 
 __version__ = "0.1.0"
 

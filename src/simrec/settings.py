@@ -75,7 +75,9 @@ class PolicySettings(Section):
     near_duplicate: float = Field(
         0.7, gt=0, le=1, description="share of common word sequences from which two articles are copies"
     )
-    min_score: float = Field(0.0, description="least score, in standard deviations above the site's random pairs")
+    min_score: float | None = Field(
+        None, description="least score, in standard deviations above the site's random pairs; none unless set"
+    )
     diversity: float = Field(0.0, ge=0, lt=1, description="weight of being unlike the items above (MMR); 0: off")
     pin_picks: bool = Field(False, description="an article's own picks stand first")
 

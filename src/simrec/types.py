@@ -233,7 +233,8 @@ class Corpus:
     def published(self) -> NDArray[np.float64]:
         """(n,) float64: seconds since 1970, NaN where there is no date."""
         return np.array(
-            [a.published_at.timestamp() if a.published_at else np.nan for a in self.articles], dtype=np.float64
+            [a.published_at.timestamp() if a.published_at else np.nan for a in self.articles],
+            dtype=np.float64,
         )
 
     @cached_property

@@ -70,7 +70,11 @@ class HtmlRenderer:
 
     def _load(self) -> Template:
         environment = SandboxedEnvironment(
-            autoescape=True, undefined=StrictUndefined, trim_blocks=True, lstrip_blocks=True, keep_trailing_newline=True
+            autoescape=True,
+            undefined=StrictUndefined,
+            trim_blocks=True,
+            lstrip_blocks=True,
+            keep_trailing_newline=True,
         )
         environment.filters["day"] = day
         try:

@@ -55,11 +55,12 @@ def build(options: Namespace) -> dict[str, Any]:
     if options.full:
         shutil.rmtree(workspace.vectors, ignore_errors=True)
     report = run(workspace, model=options.model, k=options.k, progress=progress())
+    stages = ", ".join(f"{name} {stage['seconds']:.1f}" for name, stage in report.stages.items())
     seconds = sum(stage["seconds"] for stage in report.stages.values())
     say(
         options,
         f"snapshot {report.snapshot}: {report.blocks} blocks for {report.articles} articles in {seconds:.1f} s "
-        f"({', '.join(f'{name} {stage["seconds"]:.1f}' for name, stage in report.stages.items())}), "
+        f"({stages}), "
         f"{report.peak_rss_mb:.0f} MB",
     )
     return asdict(report)
@@ -139,8 +140,7 @@ def demo(options: Namespace) -> dict[str, Any]:
     """`simrec demo`."""
     from simrec.pipeline.demo import demo as run
 
-    found = run(options.out, say=lambda line: say(options, line), progress=progress())
-    return found
+    return run(options.out, say=lambda line: say(options, line), progress=progress())
 
 
 def say(options: Namespace, line: str) -> None:
@@ -155,16 +155,17 @@ def table(values: dict[str, Any]) -> str:
     k = protocol["k"]
     names = [f"nDCG@{k}", f"R@{k}", "RR", "Success@5", "coverage@5"]
     lines = [f"{protocol['sources']} sources, {protocol['picks']} picks, {protocol['articles']} articles; split "]
-    lines[0] += f"{protocol['split']}{', as published' * protocol['as_published']}{', after the rules' * protocol['rules']}"
+    lines[0] += (
+        f"{protocol['split']}{', as published' * protocol['as_published']}{', after the rules' * protocol['rules']}"
+    )
     lines.append("".join([f"{'':10}", *(f"{name:>24}" for name in names)]))
     for model, found in values["models"].items():
         cells = [f"{found[n]['mean']:.3f} [{found[n]['low']:.3f}, {found[n]['high']:.3f}]" for n in names]
         lines.append("".join([f"{model:10}", *(f"{cell:>24}" for cell in cells)]))
     for c in values["comparisons"]:
         if c["measure"] == f"nDCG@{k}":
-            lines.append(
-                f"{c['a']} - {c['b']}: {c['measure']} {c['delta']:+.3f} [{c['low']:+.3f}, {c['high']:+.3f}], p {c['p']:.4f}"
-            )
+            interval = f"{c['delta']:+.3f} [{c['low']:+.3f}, {c['high']:+.3f}]"
+            lines.append(f"{c['a']} - {c['b']}: {c['measure']} {interval}, p {c['p']:.4f}")
     return "\n".join(lines)
 
 

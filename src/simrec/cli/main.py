@@ -16,6 +16,7 @@ from simrec.errors import SimrecError, UsageError
 
 MODELS = ("tfidf", "sentence", "hybrid")
 ENVIRONMENT = "SIMREC_WORKSPACE"
+DEBUG = "SIMREC_DEBUG"
 
 
 def main(arguments: Sequence[str] | None = None) -> int:
@@ -40,6 +41,13 @@ def main(arguments: Sequence[str] | None = None) -> int:
     except OSError as error:
         where = f"{error.filename}: " if error.filename else ""
         print(f"simrec: {where}{error.strerror or error}", file=sys.stderr)
+        return 1
+    except Exception as error:
+        if os.environ.get(DEBUG):
+            raise
+        kind = type(error).__name__
+        print(f"simrec: a fault of simrec itself, {kind}: {' '.join(str(error).split())}", file=sys.stderr)
+        print(f"simrec: run it again with {DEBUG}=1, and report what it prints", file=sys.stderr)
         return 1
     if options.json and not isinstance(options.json, str):
         print(json.dumps(found, ensure_ascii=False, indent=1))
@@ -86,7 +94,12 @@ def _ingest(commands: Any) -> None:
     _workspace(command)
     command.add_argument("--format", metavar="F", help="jsonl, csv, parquet, html or page (default: by name, content)")
     command.add_argument(
-        "--picks", metavar="CSV", type=Path, action="append", default=[], help="table of picks: source_id,target_id,rank"
+        "--picks",
+        metavar="CSV",
+        type=Path,
+        action="append",
+        default=[],
+        help="table of picks: source_id,target_id,rank",
     )
     command.add_argument("--picks-selector", metavar="CSS", help="the links of the pages' related block")
 

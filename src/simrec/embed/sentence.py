@@ -26,7 +26,7 @@ SHARD = 512
 """Texts that are embedded before they are put into the cache: what a broken build loses at most."""
 
 
-class SentenceEmbedder(TransformerMixin, BaseEstimator):  # type: ignore[misc]
+class SentenceEmbedder(TransformerMixin, BaseEstimator):
     """Dense unit rows: the weighted mean of the vectors of an article's title and passages.
 
     Passages are as long as the model allows, so that nothing of a long article is cut off, and share `overlap` tokens
@@ -155,7 +155,7 @@ def find(model: str) -> Path:
     except Exception as error:  # the hub's client raises errors of many libraries
         raise ModelError(
             f"sentence model {model!r} is neither a folder nor in the local cache, and cannot be downloaded "
-            f"({type(error).__name__}): name a folder, or \"{DEFAULT}\" for the packaged model"
+            f'({type(error).__name__}): name a folder, or "{DEFAULT}" for the packaged model'
         ) from error
 
 
@@ -166,8 +166,9 @@ def load(folder: Path, device: str = "") -> Any:
         ModelError: it is not one, or is broken.
     """
     from sentence_transformers import SentenceTransformer
-    from transformers.utils import logging as transformers_logging
+    from transformers.utils import logging
 
+    transformers_logging: Any = logging  # its functions carry no types
     shows_progress = transformers_logging.is_progress_bar_enabled()
     transformers_logging.disable_progress_bar()
     try:

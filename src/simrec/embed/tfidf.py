@@ -21,7 +21,7 @@ FORMAT = 1
 """Raise it when the same texts and settings give other vectors: caches made before are then left alone."""
 
 
-class TfidfEmbedder(TransformerMixin, BaseEstimator):  # type: ignore[misc]
+class TfidfEmbedder(TransformerMixin, BaseEstimator):
     """Sparse unit rows: logarithmic term frequency times inverse document frequency.
 
     The weight of a term with frequency f in an article, in d of n articles, is (1 + ln f) · ln((n + 1) / d) (Salton and
@@ -113,6 +113,8 @@ class TfidfEmbedder(TransformerMixin, BaseEstimator):  # type: ignore[misc]
     def _weigh(self, counts: csr_matrix) -> csr_matrix:
         from sklearn.preprocessing import normalize
 
+        if not counts.shape[1]:
+            return _empty(counts.shape[0])
         weighted = counts.tocsr()
         weighted.sort_indices()
         weighted.data = (1 + np.log(weighted.data)) * self.idf_[weighted.indices]

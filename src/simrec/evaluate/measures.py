@@ -27,28 +27,29 @@ def hits(run: Rows, truth: Sequence[AbstractSet[int]]) -> Mask:
 def ndcg(found: Mask, picks: Values, k: int) -> Values:
     """nDCG@k (Järvelin and Kekäläinen 2002); the ideal has min(k, picks) hits."""
     discounts = 1 / np.log2(np.arange(2, k + 2))
-    gained = found[:, :k] @ discounts[: found.shape[1]]
+    width = min(k, found.shape[1])
+    gained = found[:, :width] @ discounts[:width]
     ideal = np.concatenate([[0.0], np.cumsum(discounts)])[np.minimum(picks, k).astype(int)]
     return np.asarray(gained / ideal)
 
 
 def recall(found: Mask, picks: Values, k: int) -> Values:
     """R@k: hits in the first k, over all picks."""
-    return np.asarray(found[:, :k].sum(axis=1) / picks)
+    return np.asarray(found[:, :k].sum(axis=1) / picks, dtype=np.float64)
 
 
-def reciprocal_rank(found: Mask, picks: Values) -> Values:
+def reciprocal_rank(found: Mask) -> Values:
     """RR: one over the rank of the first hit, 0 for none."""
-    return np.where(found.any(axis=1), 1 / (found.argmax(axis=1) + 1), 0.0)
+    return np.asarray(np.where(found.any(axis=1), 1 / (found.argmax(axis=1) + 1), 0.0))
 
 
 def average_precision(found: Mask, picks: Values) -> Values:
     """AP: the mean, over all picks, of the precision at each one's rank."""
     precision = np.cumsum(found, axis=1) / np.arange(1, found.shape[1] + 1)
-    return np.asarray((precision * found).sum(axis=1) / picks)
+    return np.asarray((precision * found).sum(axis=1) / picks, dtype=np.float64)
 
 
-def success(found: Mask, picks: Values, k: int) -> Values:
+def success(found: Mask, k: int) -> Values:
     """Success@k: 1 where one of the first k is a hit."""
     return found[:, :k].any(axis=1).astype(np.float64)
 
@@ -61,9 +62,9 @@ def per_source(run: Rows, truth: Sequence[AbstractSet[int]], k: int) -> dict[str
         "nDCG@5": ndcg(found, picks, 5),
         f"nDCG@{k}": ndcg(found, picks, k),
         f"R@{k}": recall(found, picks, k),
-        "RR": reciprocal_rank(found, picks),
+        "RR": reciprocal_rank(found),
         "AP": average_precision(found, picks),
-        "Success@5": success(found, picks, SHOWN),
+        "Success@5": success(found, SHOWN),
     }
 
 

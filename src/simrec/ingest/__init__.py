@@ -53,18 +53,14 @@ def _read(paths: Sequence[Path], settings: IngestSettings, forced: Format | None
             raise InputError(f"no file to read in {path}: name a folder with {', '.join(FORMATS)} files")
 
 
-def _read_file(
-    source: SourceFile, settings: IngestSettings, forced: Format | None
-) -> Iterator[Entry | Reject]:
+def _read_file(source: SourceFile, settings: IngestSettings, forced: Format | None) -> Iterator[Entry | Reject]:
     """What a file holds; an error of the disk, or a damaged file, keeps what was read before it."""
     last: Entry | Reject | None = None
     try:
         opened = _prepared(source)
         chosen = forced or by_name(opened.path) or by_content(_start(opened))
         if chosen is None:
-            yield Reject(
-                source.file, None, f"unknown kind of file: say which it is with --format {'|'.join(FORMATS)}"
-            )
+            yield Reject(source.file, None, f"unknown kind of file: say which it is with --format {'|'.join(FORMATS)}")
             return
         for last in chosen.read(opened, settings):
             yield last

@@ -12,8 +12,28 @@ from posixpath import normpath
 from urllib.parse import parse_qsl, quote, unquote, urlencode, urljoin, urlsplit
 
 PAGE_PARAMETERS = frozenset(
-    "p id page_id post post_id article article_id articleid aid story storyid story_id node nid news newsid "
-    "news_id item itemid sid".split()
+    [
+        "p",
+        "id",
+        "page_id",
+        "post",
+        "post_id",
+        "article",
+        "article_id",
+        "articleid",
+        "aid",
+        "story",
+        "storyid",
+        "story_id",
+        "node",
+        "nid",
+        "news",
+        "newsid",
+        "news_id",
+        "item",
+        "itemid",
+        "sid",
+    ]
 )
 """Query parameters that say which page is meant; all others say how it is shown or where the reader came from."""
 

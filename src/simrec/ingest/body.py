@@ -29,8 +29,47 @@ _CHROME_NAME = re.compile(
     re.IGNORECASE,
 )
 _BLOCKS = frozenset(
-    "address article blockquote body caption center dd details div dl dt fieldset figcaption figure h1 h2 h3 h4 h5 h6 "
-    "header hr html legend li main ol p pre section summary table tbody td tfoot th thead tr ul".split()
+    [
+        "address",
+        "article",
+        "blockquote",
+        "body",
+        "caption",
+        "center",
+        "dd",
+        "details",
+        "div",
+        "dl",
+        "dt",
+        "fieldset",
+        "figcaption",
+        "figure",
+        "h1",
+        "h2",
+        "h3",
+        "h4",
+        "h5",
+        "h6",
+        "header",
+        "hr",
+        "html",
+        "legend",
+        "li",
+        "main",
+        "ol",
+        "p",
+        "pre",
+        "section",
+        "summary",
+        "table",
+        "tbody",
+        "td",
+        "tfoot",
+        "th",
+        "thead",
+        "tr",
+        "ul",
+    ]
 )
 
 
@@ -128,8 +167,6 @@ def _flat(node: HtmlElement) -> str:
 
 def _collapsed(text: str | None, parent: HtmlElement | None) -> str:
     """A text with its line breaks as spaces, except where they are meant."""
-    if not text or (
-        parent is not None and any(one.tag == "pre" for one in (parent, *parent.iterancestors("pre")))
-    ):
+    if not text or (parent is not None and any(one.tag == "pre" for one in (parent, *parent.iterancestors("pre")))):
         return text or ""
     return re.sub(r"\s+", " ", text)

@@ -62,18 +62,14 @@ def parse_written(line: str, lang: str | None = None) -> datetime | None:
         return None
     try:
         return (
-            parse_iso(line)
-            if line[:4].isascii() and line[:4].isdigit() and line[4:5] == "-"
-            else _worded(line, lang)
+            parse_iso(line) if line[:4].isascii() and line[:4].isdigit() and line[4:5] == "-" else _worded(line, lang)
         )
     except ValueError:
         return _worded(line, lang)
 
 
 def _worded(line: str, lang: str | None) -> datetime | None:
-    digits = "".join(
-        str(unicodedata.digit(char, char)) for char in line
-    )  # Arabic, Persian, Devanagari digits
+    digits = "".join(str(unicodedata.digit(char, char)) for char in line)  # Arabic, Persian, Devanagari digits
     if found := _NUMBER_DATE.fullmatch(digits):
         return _from_numbers(found, lang)
     if not _YEAR.search(digits) or sum(map(str.isalpha, line)) > 40:

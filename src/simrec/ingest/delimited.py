@@ -114,9 +114,7 @@ def _header(feed: _Feed, required: Sequence[str]) -> tuple[list[str], str]:
     columns = [name.strip().lower() for name in names]
     missing = [name for name in required if name not in columns]
     if missing:
-        raise HeaderError(
-            f"wrong columns: {', '.join(missing)} missing, found {', '.join(columns)[:200] or 'none'}"
-        )
+        raise HeaderError(f"wrong columns: {', '.join(missing)} missing, found {', '.join(columns)[:200] or 'none'}")
     twice = sorted({name for name in columns if columns.count(name) > 1})
     if twice:
         raise HeaderError(f"wrong columns: {', '.join(twice)} more than once")
@@ -151,7 +149,5 @@ def _values(fields: list[str], columns: list[str], lines: list[Line]) -> dict[st
     if any(_ESCAPED_BYTE.search(value) for value in fields):
         return "invalid UTF-8 in the row: save the file as UTF-8"
     if len(fields) != len(columns):
-        return (
-            f"{len(fields)} fields where the header has {len(columns)}: quote fields that hold the delimiter"
-        )
+        return f"{len(fields)} fields where the header has {len(columns)}: quote fields that hold the delimiter"
     return dict(zip(columns, fields, strict=True))

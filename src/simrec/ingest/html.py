@@ -72,9 +72,7 @@ def _decoded(data: bytes, name: str) -> str:
         return data.decode(name)
     except UnicodeDecodeError as error:
         shown = "UTF-8" if name == "utf-8" else name
-        raise ValueError(
-            f"invalid {shown} at byte {error.start + 1}: declare the charset or save as UTF-8"
-        ) from None
+        raise ValueError(f"invalid {shown} at byte {error.start + 1}: declare the charset or save as UTF-8") from None
 
 
 def _parsed(text: str) -> HtmlElement | None:
@@ -83,9 +81,7 @@ def _parsed(text: str) -> HtmlElement | None:
         return None
     raw = text.encode("utf-8", "replace")
     try:
-        tree = document_fromstring(
-            raw, parser=HTMLParser(encoding="utf-8", huge_tree=True, remove_comments=True)
-        )
+        tree = document_fromstring(raw, parser=HTMLParser(encoding="utf-8", huge_tree=True, remove_comments=True))
     except (etree.ParserError, etree.XMLSyntaxError):
         return None
     return tree

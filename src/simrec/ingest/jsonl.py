@@ -31,16 +31,10 @@ def read(source: SourceFile, settings: IngestSettings) -> Iterator[Entry | Rejec
             yield Reject(source.file, line, record)
             continue
         article = to_article(record, settings)
-        yield (
-            Reject(source.file, line, article)
-            if isinstance(article, str)
-            else Entry(article, source.file, line)
-        )
+        yield (Reject(source.file, line, article) if isinstance(article, str) else Entry(article, source.file, line))
 
 
-def records(
-    source: SourceFile, settings: IngestSettings
-) -> Iterator[tuple[int | None, dict[str, Any] | str]]:
+def records(source: SourceFile, settings: IngestSettings) -> Iterator[tuple[int | None, dict[str, Any] | str]]:
     """The line and the object of each record, or the reason why there is none."""
     max_bytes = settings.max_record_mb * MEGABYTE
     if not source.path.lower().removesuffix(".gz").endswith(".json"):

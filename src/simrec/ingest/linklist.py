@@ -110,13 +110,9 @@ def _is_card(element: HtmlElement, letters: int) -> bool:
     if element.tag not in CARD_TAGS or letters > CARD_LETTERS:
         return False
     links = links_in(element)
-    titled = any(
-        above.tag in TITLES for link in links for above in (*link.iterancestors(), *link.iterdescendants())
-    )
+    titled = any(above.tag in TITLES for link in links for above in (*link.iterancestors(), *link.iterdescendants()))
     first = next((part.strip() for part in element.itertext() if has_words(part)), "")
-    return len({link.get("href") for link in links}) == 1 and (
-        titled or text_of(links[0]).strip().startswith(first)
-    )
+    return len({link.get("href") for link in links}) == 1 and (titled or text_of(links[0]).strip().startswith(first))
 
 
 def _holds_cards(element: HtmlElement) -> bool:

@@ -67,9 +67,7 @@ def page_facts(tree: HtmlElement) -> dict[str, Any]:
 def page_urls(tree: HtmlElement) -> list[str]:
     """The page's own URLs as it gives them: the canonical one first."""
     item, meta = _article_item(tree), _meta(tree)
-    canonical = [
-        str(href) for href in tree.xpath("//link[translate(@rel,'CANOIL','canoil')='canonical']/@href")
-    ]
+    canonical = [str(href) for href in tree.xpath("//link[translate(@rel,'CANOIL','canoil')='canonical']/@href")]
     entity = item.get("mainEntityOfPage")
     main = entity.get("@id") if isinstance(entity, Mapping) else entity
     named = [*canonical, *_all(meta, ("og:url",)), item.get("url"), main]
@@ -95,12 +93,7 @@ def _article_item(tree: HtmlElement) -> Mapping[str, Any]:
 def _json(text: str) -> object:
     """JSON as pages hold it: in comments, with line breaks in strings, with commas too many."""
     text = (
-        text.strip()
-        .removeprefix("<!--")
-        .removesuffix("-->")
-        .strip()
-        .removeprefix("//<![CDATA[")
-        .removesuffix("//]]>")
+        text.strip().removeprefix("<!--").removesuffix("-->").strip().removeprefix("//<![CDATA[").removesuffix("//]]>")
     )
     for attempt in (text, _COMMAS.sub("", text).rstrip("; \n")):
         try:
@@ -143,12 +136,8 @@ def _first(meta: Mapping[str, list[str]], names: tuple[str, ...]) -> str | None:
 
 def _title(tree: HtmlElement, item: Mapping[str, Any], meta: Mapping[str, list[str]]) -> str:
     headings = [text for h1 in tree.iter("h1") if (text := one_line(h1.text_content()))]
-    titles = [
-        text for title in tree.xpath("//head/title|//title") if (text := one_line(title.text_content()))
-    ]
-    graph = [
-        _without_site(one_line(text), meta) for text in _all(meta, ("og:title", "twitter:title", "dc.title"))
-    ]
+    titles = [text for title in tree.xpath("//head/title|//title") if (text := one_line(title.text_content()))]
+    graph = [_without_site(one_line(text), meta) for text in _all(meta, ("og:title", "twitter:title", "dc.title"))]
     headline = item.get("headline") or item.get("name")
     candidates = [
         one_line(headline) if isinstance(headline, str) else "",
@@ -184,9 +173,7 @@ def _times(tree: HtmlElement) -> list[str]:
     """Dates of the page's own time elements; those in lists of other articles do not count."""
     marked = tree.xpath("//*[@itemprop='datePublished']/@datetime|//*[@itemprop='datePublished']/@content")
     marked += tree.xpath("//time[@pubdate]/@datetime|//*[contains(@class,'entry-date')]/@datetime")
-    plain = tree.xpath(
-        "//time[@datetime][not(ancestor::aside or ancestor::nav or ancestor::footer or ancestor::li)]"
-    )
+    plain = tree.xpath("//time[@datetime][not(ancestor::aside or ancestor::nav or ancestor::footer or ancestor::li)]")
     return [*map(str, marked), *(time.get("datetime", "") for time in plain[:1])]
 
 
@@ -201,9 +188,7 @@ def _names(value: object) -> list[str]:
 def _authors(tree: HtmlElement, meta: Mapping[str, list[str]]) -> list[str]:
     names = [one_line(name) for name in _all(meta, AUTHOR) if "://" not in name]
     if not names:
-        linked = tree.xpath(
-            "//*[@rel='author']|//*[@itemprop='author']//*[@itemprop='name']|//*[@class='author']"
-        )
+        linked = tree.xpath("//*[@rel='author']|//*[@itemprop='author']//*[@itemprop='name']|//*[@class='author']")
         names = [one_line(element.text_content()) for element in linked]
     return list(dict.fromkeys(name for name in names if name and len(name) < 100))
 

@@ -80,9 +80,7 @@ class _Page:
         yield from self._unused(0, start[0])
         own = self._part(start, heading)
         others = list(self._others(heading + 1))
-        articles = [
-            self._article(part) for part in (own, *(part for part in others if isinstance(part, _Part)))
-        ]
+        articles = [self._article(part) for part in (own, *(part for part in others if isinstance(part, _Part)))]
         first = articles[0]
         if isinstance(first, str):
             yield self._reject(own.line, first)
@@ -139,11 +137,7 @@ class _Page:
         for at in range(begin, end):
             line = self.lines[at].strip()
             if line and (not noise or len(line) > MAX_TITLE):
-                reason = (
-                    "text before the first title"
-                    if noise
-                    else "text under the heading without a title and a date"
-                )
+                reason = "text before the first title" if noise else "text under the heading without a title and a date"
                 yield self._reject(at + 1, f"{reason}: {WRITE_SO}")
                 return
 

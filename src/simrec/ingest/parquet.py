@@ -68,9 +68,7 @@ def _opened(pq: Any, pa: Any, stream: Any) -> Any:
 def _check(columns: Sequence[str], required: Sequence[str]) -> None:
     missing = [name for name in required if name not in columns]
     if missing:
-        raise HeaderError(
-            f"wrong columns: {', '.join(missing)} missing, found {', '.join(columns)[:200] or 'none'}"
-        )
+        raise HeaderError(f"wrong columns: {', '.join(missing)} missing, found {', '.join(columns)[:200] or 'none'}")
 
 
 def _bounded(values: dict[str, Any], max_bytes: int) -> dict[str, Any] | str:

@@ -38,11 +38,7 @@ def _read(source: SourceFile, path: Path) -> Iterator[PickEntry | Reject]:
     try:
         for line, record in _records(source):
             pick = record if isinstance(record, str) else to_pick(record)
-            yield (
-                Reject(source.file, line, pick)
-                if isinstance(pick, str)
-                else PickEntry(pick, source.file, line)
-            )
+            yield (Reject(source.file, line, pick) if isinstance(pick, str) else PickEntry(pick, source.file, line))
     except delimited.HeaderError as error:
         raise InputError(f"{path}: {error}; {NEEDED}") from error
     except READ_ERRORS as error:

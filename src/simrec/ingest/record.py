@@ -141,9 +141,7 @@ def _date(value: object, name: str) -> datetime:
     try:
         return parse_iso(value)
     except ValueError:
-        raise FieldError(
-            f"{name} {_shown(value)} is no date: write it as 2024-05-31 or 2024-05-31T10:00Z"
-        ) from None
+        raise FieldError(f"{name} {_shown(value)} is no date: write it as 2024-05-31 or 2024-05-31T10:00Z") from None
 
 
 def _list(value: object, name: str) -> tuple[str, ...]:

@@ -93,11 +93,7 @@ def _is_pure(parent: HtmlElement, marked: set[HtmlElement], settings: IngestSett
         if normalize_heading(outside) == normalize_heading(text_of(children[0])):
             return True
         children = children[1:]
-    cards = [
-        child
-        for child in children
-        if child.tag not in ("p", "h1") and any(one in marked for one in child.iter())
-    ]
+    cards = [child for child in children if child.tag not in ("p", "h1") and any(one in marked for one in child.iter())]
     return len(cards) == len(children) and (len(cards) > 1 or parent.tag in ("ul", "ol"))
 
 
@@ -146,9 +142,7 @@ def _outermost(element: HtmlElement) -> HtmlElement:
     """The largest element around a heading that holds the same text."""
     text = text_of(element, MAX_HEADING).split()
     parent = element.getparent()
-    while (
-        parent is not None and parent.tag not in PAGE_PARTS and text_of(parent, MAX_HEADING).split() == text
-    ):
+    while parent is not None and parent.tag not in PAGE_PARTS and text_of(parent, MAX_HEADING).split() == text:
         element, parent = parent, parent.getparent()
     return element
 

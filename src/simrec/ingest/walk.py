@@ -12,8 +12,42 @@ from simrec.settings import IngestSettings
 from simrec.types import Reject
 
 ASSETS = frozenset(
-    "css js mjs map png jpg jpeg gif svg webp avif ico bmp tif tiff woff woff2 ttf otf eot mp3 mp4 m4a m4v webm ogg "
-    "ogv wav mov avi swf wasm less scss".split()
+    [
+        "css",
+        "js",
+        "mjs",
+        "map",
+        "png",
+        "jpg",
+        "jpeg",
+        "gif",
+        "svg",
+        "webp",
+        "avif",
+        "ico",
+        "bmp",
+        "tif",
+        "tiff",
+        "woff",
+        "woff2",
+        "ttf",
+        "otf",
+        "eot",
+        "mp3",
+        "mp4",
+        "m4a",
+        "m4v",
+        "webm",
+        "ogg",
+        "ogv",
+        "wav",
+        "mov",
+        "avi",
+        "swf",
+        "wasm",
+        "less",
+        "scss",
+    ]
 )
 """Files that a page needs, by extension; they hold no article."""
 
@@ -83,16 +117,12 @@ def _shown(path: Path, root: Path) -> str:
     return (root.name / path.relative_to(root)).as_posix()
 
 
-def _expand(
-    path: Path, shown: str, inner: str, folder: str, settings: IngestSettings
-) -> Iterator[SourceFile | Reject]:
+def _expand(path: Path, shown: str, inner: str, folder: str, settings: IngestSettings) -> Iterator[SourceFile | Reject]:
     """The file itself, or the files in it where it is an archive."""
     if not archive.is_archive(path.name):
         yield SourceFile(shown, inner, lambda: path.open("rb"), folder, on_disk=True)
         return
-    stem = path.name[
-        : -len(next(end for end in archive.ZIP + archive.TAR[::-1] if path.name.lower().endswith(end)))
-    ]
+    stem = path.name[: -len(next(end for end in archive.ZIP + archive.TAR[::-1] if path.name.lower().endswith(end)))]
     max_bytes = settings.max_record_mb * MEGABYTE * MEMBER_RECORDS
     try:
         with path.open("rb") as stream:

@@ -120,7 +120,8 @@ class Chooser:
         self.copies = copies(site)
         self.pins = _pins(corpus, picks)
         self.rules = [("copy", rules.no_copies(self.copies))]
-        self.rules.append(("below the minimum score", rules.min_score(policy.min_score)))
+        if policy.min_score is not None:
+            self.rules.append(("below the minimum score", rules.min_score(policy.min_score)))
 
     def blocks(
         self, rows: Rows, k: int, *, spares: int = 0, progress: Progress = no_progress, allowed: Any = None

@@ -165,9 +165,7 @@ def _intervals(run: Rows, values: Mapping[str, NDArray[np.float64]], n: int) -> 
     return {measure: found[measure] for measure in order}
 
 
-def _comparisons(
-    models: Sequence[str], values: Mapping[str, Mapping[str, NDArray[np.float64]]]
-) -> list[Comparison]:
+def _comparisons(models: Sequence[str], values: Mapping[str, Mapping[str, NDArray[np.float64]]]) -> list[Comparison]:
     pairs = [(a, b) for place, a in enumerate(models) for b in models[place + 1 :]]
     return [
         compare(b, a, measure, values[b][measure], values[a][measure])

@@ -69,7 +69,7 @@ def similar(workspace: Workspace, article_id: str, *, k: int | None = None, prog
         picks = store.picks() if settings.policy.pin_picks else []
     viewer = _Viewer(corpus, settings, k)
     block = viewer.view(stored) if stored else None
-    if block is None or (len(block.items) < k and not (k == snapshot.k and stored and stored.shortfall)):
+    if block is None or stored is None or (len(block.items) < k and not (k == snapshot.k and stored.shortfall)):
         site = Site(corpus, settings, workspace.vectors, progress)
         rows = np.array([corpus.row_of[article_id]], dtype=np.int32)
         block = viewer.view(next(Chooser(site, snapshot.model, picks).blocks(rows, k)))
@@ -102,9 +102,8 @@ def render(
         with progress("render", len(articles)) as bar:
             for stored in store.blocks(snapshot.id):
                 block = viewer.view(stored)
-                if block:
-                    folder.write(block.source_id, renderer.extension, renderer.render(block))
-                    folder.empty += not block.items
+                folder.write(block.source_id, renderer.extension, renderer.render(block))
+                folder.empty += not block.items
                 bar.update(1)
     folder.finish(snapshot.id)
     return counts | {
@@ -127,9 +126,7 @@ def make_renderer(format: str, workspace: Workspace) -> Renderer:
         return JsonRenderer(settings.heading)
     if format == "html":
         template = workspace.path / settings.template if settings.template else None
-        return HtmlRenderer(
-            template, headings=settings.heading, level=settings.heading_level, images=settings.images
-        )
+        return HtmlRenderer(template, headings=settings.heading, level=settings.heading_level, images=settings.images)
     raise UsageError(f"there is no format {format!r}: choose from {', '.join(FORMATS)}")
 
 
@@ -143,11 +140,9 @@ class _Viewer:
         self._k = k
         self._now = datetime.now(UTC)
 
-    def view(self, stored: StoredBlock) -> Block | None:
-        """The block; None where its article is gone."""
-        source = self._articles.get(stored.source_id)
-        if source is None:
-            return None
+    def view(self, stored: StoredBlock) -> Block:
+        """The block."""
+        source = self._articles[stored.source_id]
         chosen = []
         for item in stored.items:
             article = self._articles.get(item.id)
@@ -210,7 +205,9 @@ class _Folder:
                 raise
             self.written += 1
         except OSError as error:
-            raise StoreError(f"{path} cannot be written: {error.strerror}; free some space or choose another folder") from error
+            raise StoreError(
+                f"{path} cannot be written: {error.strerror}; free some space or choose another folder"
+            ) from error
 
 
 def file_name(article_id: str) -> str:
@@ -229,4 +226,6 @@ def _like(wanted: str, ids: Sequence[str]) -> str:
     from difflib import get_close_matches
 
     close = get_close_matches(wanted, ids, n=3, cutoff=0.5)
-    return f"; did you mean {', '.join(map(repr, close))}?" if close else ": see the ids in articles, or ingest it first"
+    return (
+        f"; did you mean {', '.join(map(repr, close))}?" if close else ": see the ids in articles, or ingest it first"
+    )

@@ -150,7 +150,7 @@ class Site:
                 yield batch, fusion.rank(batch, union(found), self.corpus.tie_order)
 
     def _indexed(self, embedders: Sequence[str], members: Mask) -> Callable[[Rows, int], list[Neighbors]]:
-        kinds = {"tfidf": SparseIndex, "sentence": DenseIndex}
+        kinds: dict[str, Any] = {"tfidf": SparseIndex, "sentence": DenseIndex}
         vectors = [self.neighbors_of(name) for name in embedders]
         indexes = [kinds[name](v, members) for name, v in zip(embedders, vectors, strict=True)]
         return lambda batch, depth: [

@@ -37,7 +37,7 @@ def no_copies(group: NDArray[np.int32]) -> Rule:
         groups = group[rows]
         first = np.zeros(len(rows), dtype=bool)
         first[np.unique(groups, return_index=True)[1]] = True
-        return first & (groups != group[source])
+        return np.asarray(first & (groups != group[source]))
 
     return rule
 

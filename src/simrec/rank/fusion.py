@@ -17,6 +17,8 @@ BATCH = 512
 DECIMALS = 5
 """Scores are rounded to these before ties are settled, so that summation order cannot reorder a block."""
 LEAST_SD = 1e-6
+BELOW = 0.1
+"""Slope of the dampening below the usual similarity."""
 
 
 class Weighted(NamedTuple):
@@ -30,8 +32,8 @@ class Fusion:
     """A weighted mean of standardized similarities.
 
     A part's similarity of a to b becomes a z-score: how many standard deviations it lies above those of a to a random
-    sample of the site. High z-scores are dampened, f(z) = ln(1 + z) for z > 0 and z below, so that one part alone
-    cannot carry an article to the top. With `back`, b's view of a, standardized by b's own sample, counts that much:
+    sample of the site. z-scores are dampened, f(z) = ln(1 + z) above 0 and z / 10 below, so that one part alone can
+    neither carry an article to the top nor keep it from there. With `back`, b's view of a, standardized by b's own sample, counts that much:
     hubs, near to everything, lose (Conneau et al. 2018 call the additive form CSLS). The score is the weighted mean over
     the parts, turned back by f's inverse: read it as standard deviations above the site's random pairs.
 
@@ -100,8 +102,8 @@ class Fusion:
 
 
 def dampen(z: Scores) -> Scores:
-    """ln(1 + z) above 0, z below: monotone, smooth at 0."""
-    return np.where(z > 0, np.log1p(np.maximum(z, 0)), z).astype(np.float32)
+    """ln(1 + z) above 0, z / 10 below: monotone, so that one part alone keeps its order."""
+    return np.where(z > 0, np.log1p(np.maximum(z, 0)), z * BELOW).astype(np.float32)
 
 
 def undampen(x: Scores) -> Scores:
@@ -110,7 +112,7 @@ def undampen(x: Scores) -> Scores:
     >>> undampen(dampen(np.array([-2.0, 0.0, 6.0])))
     array([-2.,  0.,  6.], dtype=float32)
     """
-    return np.where(x > 0, np.expm1(np.maximum(x, 0)), x).astype(np.float32)
+    return np.where(x > 0, np.expm1(np.maximum(x, 0)), x / BELOW).astype(np.float32)
 
 
 def _divide(difference: Scores, sd: Scores) -> Scores:

@@ -38,7 +38,7 @@ class DensePart:
 
     def pairs(self, rows: Rows, others: Rows) -> Scores:
         """See `Part`."""
-        return np.einsum("bd,bcd->bc", self.vectors[rows], self.vectors[others])
+        return np.asarray(np.einsum("bd,bcd->bc", self.vectors[rows], self.vectors[others]))
 
     def to_sample(self, rows: Rows, sample: Rows) -> Scores:
         """See `Part`."""
@@ -81,7 +81,7 @@ class SectionPart:
     def pairs(self, rows: Rows, others: Rows) -> Scores:
         """See `Part`."""
         own = self.codes[rows][:, None]
-        return ((own == self.codes[others]) & (own != NO_ROW)).astype(np.float32)
+        return np.asarray((own == self.codes[others]) & (own != NO_ROW), dtype=np.float32)
 
     def to_sample(self, rows: Rows, sample: Rows) -> Scores:
         """See `Part`."""

@@ -36,7 +36,8 @@ def to_article(row: Mapping[str, Any]) -> Article:
     dates = {name: datetime.fromisoformat(row[name]) if row[name] else None for name in DATES}
     lists = {name: tuple(row[name]) for name in LISTS}
     plain = {name: row[name] for name in PLAIN}
-    return Article(**plain, **dates, **lists, extra=row["extra"])
+    values: dict[str, Any] = {**plain, **dates, **lists, "extra": row["extra"]}
+    return Article(**values)
 
 
 def _values(article: Article) -> dict[str, Any]:

@@ -16,7 +16,7 @@ from sqlalchemy.exc import SQLAlchemyError
 
 from simrec.errors import StoreError
 from simrec.store.migrations import migrate
-from simrec.store.records import article_hash, to_article, to_row
+from simrec.store.records import to_article, to_row
 from simrec.store.tables import addresses, articles, blocks, picks, rejects, snapshots
 from simrec.types import Article, Entry, Pick, PickEntry, Reject
 
@@ -185,7 +185,8 @@ class Store:
     def articles(self) -> list[Article]:
         """All articles, by id."""
         with self._read() as connection:
-            return [to_article(row) for row in connection.execute(select(articles).order_by(articles.c.id)).mappings()]
+            found = connection.execute(select(articles).order_by(articles.c.id)).mappings()
+            return [to_article({**row}) for row in found]
 
     def article_count(self) -> int:
         """How many articles there are."""
@@ -218,7 +219,7 @@ class Store:
             connection.execute(update(snapshots).values(active=False))
             values = {"created_at": datetime.now(UTC).isoformat(timespec="seconds"), "model": model, "k": k}
             values |= {"articles": total, "blocks": 0, "settings": dict(settings), "active": True}
-            number = connection.execute(insert(snapshots).values(values)).inserted_primary_key[0]
+            number = connection.execute(insert(snapshots).values(values).returning(snapshots.c.id)).scalar_one()
             rows = [_block_row(number, block) for block in found]
             if rows:
                 connection.execute(insert(blocks), rows)
@@ -298,7 +299,12 @@ def _advice(message: str) -> str:
 def _known(connection: Connection, ids: Sequence[str]) -> dict[str, Mapping[str, Any]]:
     known: dict[str, Mapping[str, Any]] = {}
     for start in range(0, len(ids), MANY):
-        columns = (articles.c.id, articles.c.hash, articles.c.copy, func.length(articles.c.body).label("length"))
+        columns = (
+            articles.c.id,
+            articles.c.hash,
+            articles.c.copy,
+            func.length(articles.c.body).label("length"),
+        )
         found = connection.execute(select(*columns).where(articles.c.id.in_(ids[start : start + MANY])))
         known |= {row["id"]: row for row in found.mappings()}
     return known

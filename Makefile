@@ -1,0 +1,45 @@
+# The one runner. Every target makes the virtual environment where it is missing or out of date.
+PYTHON ?= python3.11
+VENV := .venv
+BIN := $(VENV)/bin
+READY := $(VENV)/.ready
+# Real corpora for benchmarks and optional tests, where there are any.
+SIMREC_CORPORA ?= $(wildcard $(CURDIR)/../shared/data)
+export SIMREC_CORPORA
+export HF_HUB_OFFLINE ?= 1
+export PIP_DISABLE_PIP_VERSION_CHECK := 1
+
+.PHONY: demo test check gate bench docs serve clean
+.DELETE_ON_ERROR:
+
+$(READY): pyproject.toml constraints.txt
+	$(PYTHON) -c 'import sys; sys.exit("simrec needs Python 3.11 or newer" if sys.version_info < (3, 11) else 0)'
+	test -x $(BIN)/python || $(PYTHON) -m venv $(VENV)
+	$(BIN)/python -m pip install --quiet --constraint constraints.txt --editable ".[dev]"
+	touch $@
+
+demo: $(READY)  ## the whole job on the sample newsroom, in out/demo
+	$(BIN)/simrec demo --out out/demo
+
+test: $(READY)  ## all tests
+	$(BIN)/python -m pytest -m "not gate"
+
+check: $(READY)  ## format, lint, types
+	$(BIN)/ruff format --check .
+	$(BIN)/ruff check .
+	$(BIN)/mypy
+
+gate: $(READY)  ## quality on the sample newsroom must not fall below tests/quality/floors.json
+	$(BIN)/python -m pytest tests/quality -m gate
+
+bench: $(READY)  ## speed and quality on SIMREC_CORPORA, or on the sample newsroom
+	$(BIN)/python benchmarks/run.py
+
+docs: $(READY)  ## writes the generated pages of docs/reference
+	$(BIN)/python docs/generate.py
+
+serve: demo  ## shows the demo at http://127.0.0.1:8000
+	$(BIN)/python -m http.server --bind 127.0.0.1 --directory out/demo 8000
+
+clean:
+	rm -rf $(VENV) out dist build .pytest_cache .mypy_cache .ruff_cache .hypothesis

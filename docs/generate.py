@@ -1,0 +1,80 @@
+"""Writes the generated pages of docs/reference: the command line and the settings, from the code itself."""
+
+from __future__ import annotations
+
+import argparse
+from pathlib import Path
+
+from simrec.cli.main import make_parser
+from simrec.settings import Settings
+
+REFERENCE = Path(__file__).parent / "reference"
+NOTE = "<!-- Written by `make docs`; change the code, not this page. -->\n\n"
+
+
+def pages() -> dict[Path, str]:
+    """The text of each generated page."""
+    return {REFERENCE / "cli.md": cli_page(), REFERENCE / "settings.md": settings_page()}
+
+
+def cli_page() -> str:
+    """Every command with its options, as tables."""
+    parser = make_parser()
+    commands = next(action for action in parser._actions if isinstance(action, argparse._SubParsersAction))
+    parts = [NOTE, "# Commands\n\n", f"{parser.description}\n\n"]
+    parts.append(
+        "Every command exits with 0 when it is done, with 1 when the work failed, and with 2 on bad usage. `--json` prints "
+        "one object on stdout; progress and errors go to stderr.\n"
+    )
+    for name, command in commands.choices.items():
+        positional = [action for action in command._actions if not action.option_strings]
+        usage = " ".join(["simrec", name, *(f"{a.metavar}{'...' if a.nargs == '*' else ''}" for a in positional)])
+        parts.append(f"\n## {name}\n\n{command.description}\n\n    {usage} [options]\n\n")
+        parts.append("| option | what it does |\n|---|---|\n")
+        for action in command._actions:
+            if action.help and action.dest != "help":
+                parts.append(f"| {_option(action)} | {action.help.replace('|', chr(92) + '|')} |\n")
+    return "".join(parts)
+
+
+def _option(action: argparse.Action) -> str:
+    value = action.metavar or ("" if action.nargs == 0 else action.dest.upper())
+    if action.choices:
+        value = "\\|".join(str(choice) for choice in action.choices)
+    names = ", ".join(f"`{name}`" for name in action.option_strings)
+    return f"{names} {value}".strip()
+
+
+def settings_page() -> str:
+    """Every setting with its default."""
+    parts = [NOTE, "# Settings\n\n"]
+    parts.append(
+        "A workspace's `simrec.toml` has a table for each section. A variable `SIMREC_SECTION__SETTING`, as in "
+        "`SIMREC_POLICY__MIN_SCORE=1.5`, wins over the file.\n"
+    )
+    for name, field in Settings.model_fields.items():
+        section = field.annotation
+        parts.append(f"\n## [{name}]\n\n{(section.__doc__ or '').strip()}\n\n| setting | default | what it does |\n|---|---|---|\n")
+        for setting, inner in section.model_fields.items():
+            default = inner.get_default(call_default_factory=True)
+            parts.append(f"| `{setting}` | `{_toml(default)}` | {inner.description} |\n")
+    return "".join(parts)
+
+
+def _toml(value: object) -> str:
+    if value is None:
+        return "not set"
+    if isinstance(value, bool):
+        return str(value).lower()
+    if isinstance(value, str):
+        return f'"{value}"'
+    if isinstance(value, tuple):
+        return "[" + ", ".join(map(_toml, value)) + "]"
+    return str(value)
+
+
+if __name__ == "__main__":
+    for path, text in pages().items():
+        path.parent.mkdir(parents=True, exist_ok=True)
+        path.write_text(text, encoding="utf-8")
+        print(f"wrote {path.relative_to(Path.cwd()) if path.is_relative_to(Path.cwd()) else path}")

@@ -1,0 +1,48 @@
+"""A workspace of the sample newsroom, built once."""
+
+from __future__ import annotations
+
+import shutil
+from collections.abc import Callable
+from pathlib import Path
+
+import pytest
+
+from simrec.pipeline.build import build
+from simrec.pipeline.sample import newsroom
+from simrec.pipeline.ingest import ingest
+from simrec.pipeline.workspace import Workspace
+
+
+@pytest.fixture(scope="session")
+def built(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """The newsroom, ingested and built with `hybrid`; copy it before writing to it."""
+    path = tmp_path_factory.mktemp("newsroom")
+    workspace = Workspace.open(path, create=True)
+    ingest(workspace, [newsroom() / "articles.jsonl"], picks=[newsroom() / "picks.csv"])
+    build(workspace)
+    return path
+
+
+@pytest.fixture
+def site(built: Path, tmp_path: Path) -> Workspace:
+    """A copy of the built newsroom."""
+    shutil.copytree(built, tmp_path / "site")
+    return Workspace.open(tmp_path / "site")
+
+
+@pytest.fixture
+def make_site(tmp_path: Path) -> Callable[..., Workspace]:
+    """Makes a workspace of the articles, picks and settings given as text."""
+
+    def make(articles: str, picks: str = "", settings: str = "") -> Workspace:
+        path = tmp_path / "made"
+        path.mkdir(exist_ok=True)
+        (path / "simrec.toml").write_text(settings, encoding="utf-8")
+        (path / "articles.jsonl").write_text(articles, encoding="utf-8")
+        (path / "picks.csv").write_text(f"source_id,target_id,rank\n{picks}", encoding="utf-8")
+        workspace = Workspace.open(path, create=True)
+        ingest(workspace, [path / "articles.jsonl"], picks=[path / "picks.csv"])
+        return workspace
+
+    return make

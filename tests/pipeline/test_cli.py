@@ -1,0 +1,184 @@
+"""The command line: what it prints, its exit codes, its one-line errors."""
+
+from __future__ import annotations
+
+import json
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from simrec.cli import main
+from simrec.pipeline.sample import newsroom
+
+
+def run(capsys: pytest.CaptureFixture[str], *arguments: object) -> tuple[int, str, str]:
+    """Exit code, stdout, stderr of a command."""
+    try:
+        code = main([str(argument) for argument in arguments])
+    except SystemExit as stop:
+        code = int(stop.code or 0)
+    out, err = capsys.readouterr()
+    return code, out, err
+
+
+def run_json(capsys: pytest.CaptureFixture[str], *arguments: object) -> Any:
+    """The one object that `--json` prints."""
+    code, out, err = run(capsys, *arguments, "--json")
+    assert (code, err) == (0, "")
+    return json.loads(out)
+
+
+@pytest.mark.sentence
+def test_each_command_prints_one_json_object(
+    capsys: pytest.CaptureFixture[str], tmp_path: Path, built: Path
+) -> None:
+    """The shapes that others rely on."""
+    source = newsroom() / "articles.jsonl"
+    found = run_json(capsys, "ingest", source, "--picks", newsroom() / "picks.csv", "-w", tmp_path / "w")
+    assert set(found) == {"new", "changed", "unchanged", "rejected", "picks", "rejects"}
+    assert found["new"] > 150
+    found = run_json(capsys, "build", "-w", tmp_path / "w", "--model", "tfidf", "-k", 3)
+    assert set(found) == {"snapshot", "articles", "blocks", "stages", "peak_rss_mb"}
+    assert all(set(stage) == {"seconds", "rows"} for stage in found["stages"].values())
+    id_ = json.loads(source.read_text(encoding="utf-8").splitlines()[0])["id"]
+    found = run_json(capsys, "similar", id_, "-w", tmp_path / "w")
+    assert set(found) == {"id", "items", "model", "snapshot"}
+    assert [set(item) for item in found["items"]] == [{"id", "title", "url", "score", "reasons"}] * 3
+    found = run_json(capsys, "render", "-w", tmp_path / "w", "--out", tmp_path / "out")
+    assert found["written"] > 150
+    found = run_json(capsys, "evaluate", "-w", built, "--split", "group")
+    assert set(found) == {"protocol", "models", "comparisons"}
+    wanted = {"nDCG@5", "nDCG@10", "R@10", "RR", "AP", "Success@5", "coverage@5", "gini@5", "ild@5"}
+    for measures in found["models"].values():
+        assert set(measures) == wanted
+        assert all(0 <= m["low"] <= m["mean"] <= m["high"] <= 1 for m in measures.values())
+    assert all(set(c) == {"a", "b", "measure", "delta", "low", "high", "p"} for c in found["comparisons"])
+    assert {(c["a"], c["b"]) for c in found["comparisons"]} == {
+        ("sentence", "tfidf"),
+        ("hybrid", "tfidf"),
+        ("hybrid", "sentence"),
+    }
+
+
+@pytest.mark.parametrize("option", ["--as-published", "--rules"])
+def test_evaluate_takes_the_protocols_options(
+    capsys: pytest.CaptureFixture[str], built: Path, option: str
+) -> None:
+    """Both are noted in the protocol, and change what is measured."""
+    plain = run_json(capsys, "evaluate", "-w", built, "--model", "tfidf")
+    found = run_json(capsys, "evaluate", "-w", built, "--model", "tfidf", option)
+    assert found["protocol"][option.strip("-").replace("-", "_")] is True
+    assert found["models"] != plain["models"]
+
+
+def test_evaluate_of_files_equals_that_of_a_workspace(
+    capsys: pytest.CaptureFixture[str], built: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """`--articles` and `--picks` need no workspace, and give the same figures."""
+    monkeypatch.setenv("XDG_CACHE_HOME", str(tmp_path))
+    files = ("--articles", newsroom() / "articles.jsonl", "--picks", newsroom() / "picks.csv")
+    found = run_json(capsys, "evaluate", *files, "--model", "tfidf", "--split", "time")
+    assert found == run_json(capsys, "evaluate", "-w", built, "--model", "tfidf", "--split", "time")
+
+
+def test_evaluate_writes_its_figures_and_report(
+    capsys: pytest.CaptureFixture[str], built: Path, tmp_path: Path
+) -> None:
+    """`--json FILE` and `--report FILE` write files; the table still goes to stdout."""
+    code, out, _ = run(
+        capsys, "evaluate", "-w", built, "--model", "tfidf", "--json", tmp_path / "a.json", "--report", tmp_path / "r.html"
+    )
+    assert code == 0
+    assert "nDCG@10" in out
+    assert set(json.loads((tmp_path / "a.json").read_text(encoding="utf-8"))) == {"protocol", "models", "comparisons"}
+    assert (tmp_path / "r.html").read_text(encoding="utf-8").startswith("<!doctype html>")
+
+
+def test_explain_names_words_and_parts(capsys: pytest.CaptureFixture[str], built: Path) -> None:
+    """For people: what is shared, and what the score is made of."""
+    id_ = json.loads((newsroom() / "articles.jsonl").read_text(encoding="utf-8").splitlines()[0])["id"]
+    code, out, _ = run(capsys, "similar", id_, "-w", built, "--explain")
+    assert code == 0
+    assert out.count("shares: ") == 5
+    assert out.count("score: tfidf") == 5
+
+
+@pytest.mark.parametrize(
+    ("arguments", "code", "says"),
+    [
+        (["build", "-w", "nowhere"], 1, "simrec ingest"),
+        (["ingest"], 2, "nothing to ingest"),
+        (["ingest", "nowhere.jsonl"], 1, "nowhere.jsonl"),
+        (["similar", "x", "-w", "nowhere"], 1, "no workspace"),
+        (["evaluate", "--articles", "a.jsonl"], 2, "go together"),
+        (["evaluate", "--articles", "a.jsonl", "--picks", "p.csv"], 1, "a.jsonl"),
+        (["evaluate", "-w", "nowhere", "-k", "0"], 2, "-k"),
+        (["build", "--model", "magic"], 2, "invalid choice"),
+        (["frobnicate"], 2, "invalid choice"),
+        ([], 2, "COMMAND"),
+    ],
+)
+def test_errors_are_one_line_and_an_exit_code(
+    capsys: pytest.CaptureFixture[str],
+    tmp_path: Path,
+    monkeypatch: pytest.MonkeyPatch,
+    arguments: list[str],
+    code: int,
+    says: str,
+) -> None:
+    """1 where the work failed, 2 on bad usage; no traceback, and a line that says what to do."""
+    monkeypatch.chdir(tmp_path)
+    found, out, err = run(capsys, *arguments)
+    assert (found, out) == (code, "")
+    assert says in err
+    assert "Traceback" not in err
+    assert err.strip().splitlines()[-1].startswith("simrec")
+
+
+def test_a_fault_of_simrec_itself_is_one_line_too(
+    capsys: pytest.CaptureFixture[str], built: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Unless SIMREC_DEBUG asks for the traceback."""
+    from simrec.pipeline import show
+
+    def fails(*_: object, **__: object) -> None:
+        raise ZeroDivisionError("odd")
+
+    monkeypatch.setattr(show, "similar", fails)
+    code, _, err = run(capsys, "similar", "x", "-w", built)
+    assert code == 1
+    assert "ZeroDivisionError: odd" in err
+    monkeypatch.setenv("SIMREC_DEBUG", "1")
+    with pytest.raises(ZeroDivisionError):
+        run(capsys, "similar", "x", "-w", built)
+
+
+def test_the_workspace_comes_from_the_environment(
+    capsys: pytest.CaptureFixture[str], built: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """SIMREC_WORKSPACE stands in for -w."""
+    monkeypatch.setenv("SIMREC_WORKSPACE", str(built))
+    code, _, err = run(capsys, "similar", "no such article")
+    assert code == 1
+    assert "no article" in err
+
+
+@pytest.mark.sentence
+def test_the_demo_ends_with_a_page_to_open(capsys: pytest.CaptureFixture[str], tmp_path: Path) -> None:
+    """Blocks, a figure with its interval, what to do next, and every link leads to a file."""
+    import lxml.html
+
+    code, out, _ = run(capsys, "demo", "--out", tmp_path / "demo")
+    assert code == 0
+    assert "index.html" in out.splitlines()[-1]
+    pages = [tmp_path / "demo" / "index.html", *(tmp_path / "demo" / "site").glob("*.html")]
+    assert len(pages) > 150
+    for path in pages:
+        tree = lxml.html.fromstring(path.read_text(encoding="utf-8"))
+        folder = path.parent / tree.xpath("string(//base/@href)")
+        for link in [*tree.xpath("//a/@href"), *tree.xpath("//img/@src")]:
+            assert (folder / link.replace("%25", "%")).exists(), (path, link)
+    index = pages[0].read_text(encoding="utf-8")
+    assert "95% interval" in index
+    assert "What to do next" in index

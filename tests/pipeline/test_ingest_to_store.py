@@ -1,0 +1,144 @@
+"""Sources into the store: counted, idempotent, nothing lost."""
+
+from __future__ import annotations
+
+import csv
+import json
+from collections.abc import Callable
+from pathlib import Path
+
+import pytest
+
+from simrec.errors import StoreError
+from simrec.pipeline.sample import newsroom
+from simrec.pipeline.ingest import ingest
+from simrec.pipeline.workspace import Workspace
+
+PAGE = """Error message
+
+Ferry strike enters its second week
+March 04, 2024 7:15
+
+The crews of the island ferries have extended their strike.
+
+Talks with the harbor board broke off on Sunday night.
+
+Similar articles
+
+Harbor board offers ferry crews a new roster
+February 20, 2024 18:30
+Image: Harbor office
+
+The board's offer gives each crew two free weekends a month.
+"""
+
+
+def line(**values: object) -> str:
+    """An article as a line of JSON."""
+    return json.dumps({"title": "A title", "body": "A body of some words.", **values})
+
+
+def test_a_page_becomes_two_articles_and_a_pick(tmp_path: Path) -> None:
+    """The layout of a publisher's extracted page: the first article picks the ones under its heading."""
+    (tmp_path / "page.txt").write_text(PAGE, encoding="utf-8")
+    workspace = Workspace.open(tmp_path / "site", create=True)
+    report = ingest(workspace, [tmp_path / "page.txt"])
+    with workspace.store() as store:
+        articles, picks = store.articles(), store.picks()
+    assert (report.new, report.rejected, report.picks) == (2, 0, 1)
+    dates = sorted(f"{a.published_at:%Y-%m-%dT%H:%M} {a.title}" for a in articles)
+    assert dates == [
+        "2024-02-20T18:30 Harbor board offers ferry crews a new roster",
+        "2024-03-04T07:15 Ferry strike enters its second week",
+    ]
+    assert not any("Similar articles" in a.body for a in articles)
+    assert [pick.rank for pick in picks] == [1]
+
+
+def test_ingesting_again_changes_nothing(site: Workspace) -> None:
+    """New the first time, unchanged the second, changed where something changed."""
+    again = ingest(site, [newsroom() / "articles.jsonl"], picks=[newsroom() / "picks.csv"])
+    with (newsroom() / "articles.jsonl").open(encoding="utf-8") as file:
+        lines = file.read().splitlines()
+    assert (again.new, again.changed, again.unchanged, again.rejected) == (0, 0, len(lines), 0)
+    article = json.loads(lines[0]) | {"title": "Another title"}
+    (site.path / "one.jsonl").write_text(json.dumps(article), encoding="utf-8")
+    changed = ingest(site, [site.path / "one.jsonl"])
+    assert (changed.new, changed.changed, changed.unchanged) == (0, 1, 0)
+
+
+def test_picks_of_the_newsroom_all_resolve(site: Workspace) -> None:
+    """Every line of picks.csv is a pick between known articles."""
+    with (newsroom() / "picks.csv").open(encoding="utf-8") as file, site.store() as store:
+        assert len(store.picks()) == len(list(csv.DictReader(file)))
+
+
+def test_a_duplicate_id_is_rejected_and_an_equal_record_is_not(make_site: Callable[..., Workspace]) -> None:
+    """The first record of an id stays; a second, different one is a reject that names the first."""
+    workspace = make_site("\n".join([line(id="a"), line(id="a"), line(id="a", title="Other"), line(id="b")]))
+    with workspace.store() as store:
+        rejects = store.rejects()
+        assert [a.title for a in store.articles()] == ["A title", "A title"]
+    assert [(r.line, "duplicate id 'a'" in r.reason, ":1" in r.reason) for r in rejects] == [(3, True, True)]
+
+
+def test_a_pick_to_an_unknown_article_is_reported_and_waits(make_site: Callable[..., Workspace]) -> None:
+    """It is a reject with its line; when the article arrives, it is a pick."""
+    workspace = make_site(line(id="a"), "a,later,1\n")
+    with workspace.store() as store:
+        assert store.picks() == []
+        assert [(r.line, r.reason) for r in store.rejects()] == [(2, "pick to unknown article 'later'")]
+    (workspace.path / "more.jsonl").write_text(line(id="later"), encoding="utf-8")
+    report = ingest(workspace, [workspace.path / "more.jsonl"])
+    assert (report.new, report.picks, report.rejected) == (1, 1, 0)
+
+
+def test_broken_records_do_not_take_good_ones_with_them(tmp_path: Path) -> None:
+    """In is what was stored plus what was rejected, for each kind of damage."""
+    good = line(id="good")
+    lines = [good.encode(), b'{"id": "x", "title": "\xff\xfe", "body": "b"}', b'{"id": ', b'{"id": "n\x00"}', b"[]"]
+    (tmp_path / "a.jsonl").write_bytes(b"\n".join([*lines, line(id="last").encode()]))
+    (tmp_path / "empty.jsonl").write_bytes(b"")
+    workspace = Workspace.open(tmp_path / "site", create=True)
+    report = ingest(workspace, [tmp_path / "a.jsonl", tmp_path / "empty.jsonl"])
+    assert (report.new, report.rejected) == (2, 5)
+    assert [r.line for r in report.rejects] == [2, 3, 4, 5, None]
+    assert all(r.file and r.reason for r in report.rejects)
+
+
+def test_a_fixed_source_loses_its_old_rejects(tmp_path: Path) -> None:
+    """Rejects are those of the last ingest of a source."""
+    workspace = Workspace.open(tmp_path / "site", create=True)
+    source = tmp_path / "a.jsonl"
+    for text, wanted in [("{", 1), (line(id="a"), 0)]:
+        source.write_text(text, encoding="utf-8")
+        ingest(workspace, [source])
+        with workspace.store() as store:
+            assert len(store.rejects()) == wanted
+
+
+def test_a_full_disk_is_one_line_and_keeps_what_was_stored(
+    make_site: Callable[..., Workspace], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """The store says that the disk is full, and the articles stored before are still there."""
+    import sqlite3
+
+    from simrec.store import store as module
+
+    workspace = make_site(line(id="a"))
+    configure = module._configure
+
+    def small(connection: sqlite3.Connection, record: object) -> None:
+        configure(connection, record)
+        pages = connection.execute("PRAGMA page_count").fetchone()[0]
+        connection.execute(f"PRAGMA max_page_count={pages + 40}")
+
+    monkeypatch.setattr(module, "_configure", small)
+    many = "\n".join(line(id=f"n{i}", body="word " * 200) for i in range(1000))
+    (workspace.path / "many.jsonl").write_text(many, encoding="utf-8")
+    with pytest.raises(StoreError, match="disk is full"):
+        ingest(workspace, [workspace.path / "many.jsonl"])
+    monkeypatch.undo()
+    with workspace.store() as store:
+        assert "a" in [article.id for article in store.articles()]
+    assert ingest(workspace, [workspace.path / "many.jsonl"]).rejected == 0
