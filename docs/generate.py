@@ -23,8 +23,8 @@ def cli_page() -> str:
     commands = next(action for action in parser._actions if isinstance(action, argparse._SubParsersAction))
     parts = [NOTE, "# Commands\n\n", f"{parser.description}\n\n"]
     parts.append(
-        "Every command exits with 0 when it is done, with 1 when the work failed, and with 2 on bad usage. `--json` prints "
-        "one object on stdout; progress and errors go to stderr.\n"
+        "Every command exits with 0 when it is done, with 1 when the work failed, and with 2 on bad usage. `--json` "
+        "prints one object on stdout; progress and errors go to stderr.\n"
     )
     for name, command in commands.choices.items():
         positional = [action for action in command._actions if not action.option_strings]
@@ -54,7 +54,8 @@ def settings_page() -> str:
     )
     for name, field in Settings.model_fields.items():
         section = field.annotation
-        parts.append(f"\n## [{name}]\n\n{(section.__doc__ or '').strip()}\n\n| setting | default | what it does |\n|---|---|---|\n")
+        parts.append(f"\n## [{name}]\n\n{(section.__doc__ or '').strip()}\n\n")
+        parts.append("| setting | default | what it does |\n|---|---|---|\n")
         for setting, inner in section.model_fields.items():
             default = inner.get_default(call_default_factory=True)
             parts.append(f"| `{setting}` | `{_toml(default)}` | {inner.description} |\n")

@@ -9,8 +9,8 @@ from pathlib import Path
 import pytest
 
 from simrec.pipeline.build import build
-from simrec.pipeline.sample import newsroom
 from simrec.pipeline.ingest import ingest
+from simrec.pipeline.sample import newsroom
 from simrec.pipeline.workspace import Workspace
 
 

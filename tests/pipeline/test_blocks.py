@@ -186,7 +186,7 @@ def test_an_article_ingested_after_the_build_has_a_block_too(make_site: Callable
 
 
 def test_explanations_name_shared_words_and_parts(make_site: Callable[..., Workspace]) -> None:
-    """"How are these chosen?" has an answer: words of both articles, and each part of the score."""
+    """ "How are these chosen?" has an answer: words of both articles, and each part of the score."""
     workspace = make_site(lines(30))
     build(workspace, model="tfidf")
     reasons = similar(workspace, "bridge0").block.items[0].reasons
@@ -249,8 +249,16 @@ def test_articles_without_words_do_not_break_a_build(make_site: Callable[..., Wo
 def test_languages_without_spaces_have_blocks(make_site: Callable[..., Workspace]) -> None:
     """Japanese, Chinese and Thai articles find those that share characters."""
     texts = {
-        "ja": ["橋の修理が始まった。市は来月まで橋を閉鎖する。", "市は橋の修理を続け、閉鎖は来月まで。", "図書館で本を借りる子供が増えた。"],
-        "zh": ["大桥正在维修，市政府将关闭大桥到下个月。", "市政府说大桥维修还要继续。", "图书馆里看书的孩子越来越多。"],
+        "ja": [
+            "橋の修理が始まった。市は来月まで橋を閉鎖する。",
+            "市は橋の修理を続け、閉鎖は来月まで。",
+            "図書館で本を借りる子供が増えた。",
+        ],
+        "zh": [
+            "大桥正在维修，市政府将关闭大桥到下个月。",
+            "市政府说大桥维修还要继续。",
+            "图书馆里看书的孩子越来越多。",
+        ],
         "th": ["สะพานปิดซ่อมจนถึงเดือนหน้า", "เทศบาลซ่อมสะพานต่อจนถึงเดือนหน้า", "เด็ก ๆ ยืมหนังสือจากห้องสมุดมากขึ้น"],
     }
     found = [

@@ -30,9 +30,7 @@ def run_json(capsys: pytest.CaptureFixture[str], *arguments: object) -> Any:
 
 
 @pytest.mark.sentence
-def test_each_command_prints_one_json_object(
-    capsys: pytest.CaptureFixture[str], tmp_path: Path, built: Path
-) -> None:
+def test_each_command_prints_one_json_object(capsys: pytest.CaptureFixture[str], tmp_path: Path, built: Path) -> None:
     """The shapes that others rely on."""
     source = newsroom() / "articles.jsonl"
     found = run_json(capsys, "ingest", source, "--picks", newsroom() / "picks.csv", "-w", tmp_path / "w")
@@ -62,9 +60,7 @@ def test_each_command_prints_one_json_object(
 
 
 @pytest.mark.parametrize("option", ["--as-published", "--rules"])
-def test_evaluate_takes_the_protocols_options(
-    capsys: pytest.CaptureFixture[str], built: Path, option: str
-) -> None:
+def test_evaluate_takes_the_protocols_options(capsys: pytest.CaptureFixture[str], built: Path, option: str) -> None:
     """Both are noted in the protocol, and change what is measured."""
     plain = run_json(capsys, "evaluate", "-w", built, "--model", "tfidf")
     found = run_json(capsys, "evaluate", "-w", built, "--model", "tfidf", option)
@@ -87,7 +83,16 @@ def test_evaluate_writes_its_figures_and_report(
 ) -> None:
     """`--json FILE` and `--report FILE` write files; the table still goes to stdout."""
     code, out, _ = run(
-        capsys, "evaluate", "-w", built, "--model", "tfidf", "--json", tmp_path / "a.json", "--report", tmp_path / "r.html"
+        capsys,
+        "evaluate",
+        "-w",
+        built,
+        "--model",
+        "tfidf",
+        "--json",
+        tmp_path / "a.json",
+        "--report",
+        tmp_path / "r.html",
     )
     assert code == 0
     assert "nDCG@10" in out

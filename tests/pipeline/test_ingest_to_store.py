@@ -10,8 +10,8 @@ from pathlib import Path
 import pytest
 
 from simrec.errors import StoreError
-from simrec.pipeline.sample import newsroom
 from simrec.pipeline.ingest import ingest
+from simrec.pipeline.sample import newsroom
 from simrec.pipeline.workspace import Workspace
 
 PAGE = """Error message

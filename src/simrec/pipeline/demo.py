@@ -52,7 +52,7 @@ def demo(out: Path, *, say: Callable[[str], None], progress: Progress = no_progr
     write_report(found, out / "report.html")
     best = found.models["hybrid"]["nDCG@10"]
     say(f"evaluate: nDCG@10 {best.mean:.3f} [{best.low:.3f}, {best.high:.3f}] on {len(found.sources)} pages")
-    _write_site(workspace, found, site)
+    _write_site(found, site)
     say(f"open {out / 'index.html'}")
     return {
         "index": str(out / "index.html"),
@@ -79,7 +79,7 @@ def _prepare(out: Path, source: Path) -> None:
         raise StoreError(f"{out} cannot be used: {error.strerror}; name another folder with --out") from error
 
 
-def _write_site(workspace: Workspace, found: Evaluation, site: Path) -> None:
+def _write_site(found: Evaluation, site: Path) -> None:
     now = datetime.now(UTC)
     articles = found.corpus.articles
     shown = [article for article in articles if reason_hidden(article, now) is None]

@@ -22,9 +22,9 @@ _WORD = re.compile(r"\w+")
 def groups(corpus: Corpus, neighbors: Neighbors, threshold: float) -> NDArray[np.int32]:
     """Numbers the articles so that copies of one story have the same number.
 
-    Two articles are copies where their texts are equal but for case and spaces, where one names the other as
-    `canonical_id` or both name the same, or where the Jaccard similarity of their shingles reaches the threshold (Broder
-    1997). Only pairs that `neighbors` lists are compared for the last.
+    Two articles are copies where their words are equal, where one names the other as `canonical_id` or both name the
+    same, or where the Jaccard similarity of their shingles reaches the threshold (Broder 1997). Only pairs that
+    `neighbors` lists are compared for the last.
 
     Args:
         corpus: n articles.

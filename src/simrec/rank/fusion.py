@@ -31,11 +31,12 @@ class Weighted(NamedTuple):
 class Fusion:
     """A weighted mean of standardized similarities.
 
-    A part's similarity of a to b becomes a z-score: how many standard deviations it lies above those of a to a random
-    sample of the site. z-scores are dampened, f(z) = ln(1 + z) above 0 and z / 10 below, so that one part alone can
-    neither carry an article to the top nor keep it from there. With `back`, b's view of a, standardized by b's own sample, counts that much:
-    hubs, near to everything, lose (Conneau et al. 2018 call the additive form CSLS). The score is the weighted mean over
-    the parts, turned back by f's inverse: read it as standard deviations above the site's random pairs.
+    A part's similarity of a to b becomes a z-score: how many standard deviations it lies above those of a to a
+    random sample of the site. z-scores are dampened, f(z) = ln(1 + z) above 0 and z / 10 below, so that one part
+    alone can neither carry an article to the top nor keep it from there. With `back`, b's view of a, standardized by
+    b's own sample, counts that much: hubs, near to everything, lose (Conneau et al. 2018 correct for them alike). The
+    score is the weighted mean over the parts, turned back by f's inverse: read it as standard deviations above the
+    site's random pairs.
 
     With one part and `back` 0 the order is that of the part's similarities.
 

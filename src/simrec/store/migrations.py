@@ -1,7 +1,7 @@
 """The store's schema, step by step.
 
-A migration is a function `mNNN_what_it_does`; it is never edited once it was released. `migrate` runs those that a store
-has not seen, each in one transaction with the note that it ran.
+A migration is a function `mNNN_what_it_does`; it is never edited once it was released. `migrate` runs those that a
+store has not seen, each in one transaction with the note that it ran.
 """
 
 from __future__ import annotations
@@ -35,7 +35,7 @@ def migrate(engine: Engine) -> None:
         version = _version(connection)
     if version > len(MIGRATIONS):
         raise StoreError(
-            f"the store has schema {version}, this simrec knows {len(MIGRATIONS)}: install the newer simrec that wrote it"
+            f"the store has schema {version}, this simrec knows {len(MIGRATIONS)}: install the newer one that wrote it"
         )
     for number in range(version, len(MIGRATIONS)):
         with engine.begin() as connection:
