@@ -40,7 +40,8 @@ def set_column(workspace: Workspace, column: str, value: str | None, *ids: str) 
     """Changes stored articles behind the pipeline's back."""
     with workspace.store() as store, store._engine.begin() as connection:
         for id_ in ids:
-            connection.execute(text(f"UPDATE articles SET {column} = :v WHERE id = :i"), {"v": value, "i": id_})
+            statement = text(f"UPDATE articles SET {column} = :v WHERE id = :i")  # noqa: S608
+            connection.execute(statement, {"v": value, "i": id_})
 
 
 def blocks_of(workspace: Workspace) -> dict[str, list[str]]:

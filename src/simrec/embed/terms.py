@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+from collections import Counter
 from collections.abc import Callable, Iterator
 from typing import Any
 
@@ -56,9 +57,6 @@ class Analyzer:
     set and the language has a Snowball stemmer. n-grams of 1 to `ngrams` words are joined by a space. Runs in a script
     without spaces become n-grams of 1 to 3 characters.
 
-    Attributes:
-        surface: the shortest word seen for each stem, to show to people.
-
     >>> Analyzer(ngrams=2).terms("Closed bridges", "en")
     ['close', 'bridg', 'close bridg']
     >>> Analyzer(ngrams=2).terms("橋は閉鎖", "ja")[:4]
@@ -68,12 +66,13 @@ class Analyzer:
     def __init__(self, ngrams: int = 2, stem: bool = True) -> None:
         self.ngrams = ngrams
         self.stem = stem
-        self.surface: dict[str, str] = {}
+        self._seen: dict[str, Counter[str]] = {}
         self._stems: dict[str, dict[str, str]] = {}
         self._stemmers: dict[str, Callable[[str], str] | None] = {}
 
     def terms(self, text: str, lang: str) -> list[str]:
         """All terms of a text, in order of length of n-gram, repeated as often as they occur."""
+        stemmed: list[str] = []
         words: list[str] = []
         characters: list[str] = []
         code = lang.split("-")[0].lower()
@@ -82,26 +81,45 @@ class Analyzer:
             if unspaced:
                 characters.extend(_character_ngrams(unspaced))
             elif len(word) > 1:
+                words.append(word)
                 stem = stems.get(word)
-                words.append(stem if stem is not None else self._learn(word, code, stems))
-        grams = list(words)
+                stemmed.append(stem if stem is not None else self._learn(word, code, stems))
+        self._seen.setdefault(code, Counter()).update(words)
+        grams = list(stemmed)
         for n in range(2, self.ngrams + 1):
-            grams += [" ".join(gram) for gram in zip(*(words[i:] for i in range(n)), strict=False)]
+            grams += [" ".join(gram) for gram in zip(*(stemmed[i:] for i in range(n)), strict=False)]
         return grams + characters
+
+    def surface(self) -> dict[str, str]:
+        """The most frequent word that was cut to each stem, to show to people; words that are their own stem are not in it.
+
+        >>> analyzer = Analyzer()
+        >>> _ = analyzer.terms("Bridges, bridges and a bridging loan", "en")
+        >>> analyzer.surface()["bridg"]
+        'bridges'
+        """
+        best: dict[str, tuple[int, int, str]] = {}
+        for code, seen in self._seen.items():
+            for word, count in seen.items():
+                stem, bare = self._stems[code][word], _bare(word, code)
+                best[stem] = max(best.get(stem, (0, 0, "")), (count, -len(bare), bare))
+        return {stem: word for stem, (_, _, word) in sorted(best.items()) if stem != word}
 
     def _learn(self, word: str, code: str, stems: dict[str, str]) -> str:
         stemmer = self._stemmer(code)
-        bare = _APOSTROPHE.sub("", word) if code == "en" else word  # the bridge's, not l'eau
-        stem = stemmer(bare) if stemmer else bare
-        stems[word] = stem
-        known = self.surface.get(stem, word)
-        self.surface[stem] = min(known, bare, key=lambda shown: (len(shown), shown))
-        return stem
+        bare = _bare(word, code)
+        stems[word] = stemmer(bare) if stemmer else bare
+        return stems[word]
 
     def _stemmer(self, code: str) -> Callable[[str], str] | None:
         if code not in self._stemmers:
             self._stemmers[code] = _snowball(STEMMERS[code]) if self.stem and code in STEMMERS else None
         return self._stemmers[code]
+
+
+def _bare(word: str, code: str) -> str:
+    """The word without its English ending: the bridge's, but not l'eau."""
+    return _APOSTROPHE.sub("", word) if code == "en" else word
 
 
 def _snowball(name: str) -> Callable[[str], str] | None:

@@ -12,12 +12,15 @@ from sklearn.base import BaseEstimator, TransformerMixin
 
 from simrec.embed.terms import Analyzer
 from simrec.text import content_hash
-from simrec.types import Text
+from simrec.types import Mask, Text
 
 if TYPE_CHECKING:
     from scipy.sparse import csr_matrix
 
-FORMAT = 1
+COMMON = 0.25
+"""Share of the articles from which a word says little about any of them."""
+
+FORMAT = 2
 """Raise it when the same texts and settings give other vectors: caches made before are then left alone."""
 
 
@@ -92,7 +95,7 @@ class TfidfEmbedder(TransformerMixin, BaseEstimator):
         self.terms_: list[str] = terms[keep].tolist()
         self.idf_ = np.log((len(X) + 1) / np.maximum(df[keep], 1)).astype(np.float32)
         stems = {stem for term in self.terms_ for stem in term.split(" ")}
-        self.surface_ = {stem: word for stem, word in sorted(analyzer.surface.items()) if stem in stems}
+        self.surface_ = {stem: word for stem, word in analyzer.surface().items() if stem in stems}
         return self._weigh(counts[:, keep])
 
     def transform(self, X: Sequence[Text]) -> csr_matrix:
@@ -132,6 +135,14 @@ class TfidfEmbedder(TransformerMixin, BaseEstimator):
         self.terms_, self.surface_ = learned["terms"], learned["surface"]
         self.idf_ = np.load(folder / "idf.npy", allow_pickle=False)
         return self
+
+    def telling(self) -> Mask:
+        """(terms,) bool: worth naming to people: no word of it stands in more than a quarter of the articles."""
+        weight = dict(zip(self.terms_, self.idf_.tolist(), strict=True))
+        least = -np.log(COMMON)
+        return np.array(
+            [all(weight.get(word, least) >= least for word in term.split(" ")) for term in self.terms_], bool
+        )
 
     def show(self, column: int) -> str:
         """The term of a column as people write it."""

@@ -93,7 +93,7 @@ class Site:
     def shared_terms(self) -> SharedTerms:
         """Names the terms that two articles share."""
         embedder, vectors = self.tfidf
-        return SharedTerms(vectors, embedder.show)
+        return SharedTerms(vectors, embedder.show, embedder.telling())
 
     def fusion(self, model: str) -> Fusion:
         """The scorer of a model, fitted on this site.

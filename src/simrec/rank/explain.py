@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING
 import numpy as np
 
 from simrec.text import is_unspaced
-from simrec.types import Rows
+from simrec.types import Mask, Rows
 
 if TYPE_CHECKING:
     from scipy.sparse import csr_matrix
@@ -20,9 +20,11 @@ class SharedTerms:
     Args:
         vectors: (n, terms) TF-IDF unit rows.
         show: a column's term, as people write it.
+        telling: (terms,) bool; the other terms are named only where no telling one is shared.
     """
 
-    def __init__(self, vectors: csr_matrix, show: Callable[[int], str]) -> None:
+    def __init__(self, vectors: csr_matrix, show: Callable[[int], str], telling: Mask) -> None:
+        self._telling = telling
         self._vectors = vectors
         self._show = show
         self._spread = np.zeros(vectors.shape[1], dtype=np.float32)
@@ -37,11 +39,14 @@ class SharedTerms:
         self._spread[indices[own]] = data[own]
         found = []
         for other in others:
-            terms = slice(indptr[other], indptr[other + 1])
-            weights = data[terms] * self._spread[indices[terms]]
-            shared = np.flatnonzero(weights > 0)
-            order = np.lexsort((indices[terms][shared], -weights[shared]))[: 8 * most]
-            found.append(_distinct([self._show(int(column)) for column in indices[terms][shared[order]]], most))
+            columns = indices[indptr[other] : indptr[other + 1]]
+            weights = data[indptr[other] : indptr[other + 1]] * self._spread[columns]
+            shared = weights > 0
+            if (shared & self._telling[columns]).any():
+                shared &= self._telling[columns]
+            columns, weights = columns[shared], weights[shared]
+            best = columns[np.lexsort((columns, -weights))[: 8 * most]]
+            found.append(_distinct([self._show(int(column)) for column in best], most))
         self._spread[indices[own]] = 0
         return found
 
