@@ -7,7 +7,8 @@ from dataclasses import dataclass, field
 from pathlib import Path
 
 from simrec.ingest import read, read_picks
-from simrec.ingest.address import normalize, resolve_keys
+from simrec.ingest.address import normalize
+from simrec.ingest.links import LinkFinder
 from simrec.pipeline.workspace import Workspace
 from simrec.store import Store
 from simrec.store.records import article_hash
@@ -72,7 +73,7 @@ def ingest(
                 writer.flush()
         for table, entries in tables:
             writer.replace_picks(table, entries)
-        writer.add_rejects("picks", store.resolve_picks(resolve_keys))
+        writer.add_rejects("picks", store.resolve_picks(LinkFinder))
         writer.report.picks = len(store.picks())
     return writer.report
 

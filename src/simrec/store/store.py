@@ -8,7 +8,7 @@ from contextlib import contextmanager
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
 from pathlib import Path
-from typing import Any, Self
+from typing import Any, Self, TypeAlias
 
 from sqlalchemy import Connection, bindparam, create_engine, delete, event, func, insert, select, update
 from sqlalchemy.dialects.sqlite import insert as upsert
@@ -22,6 +22,9 @@ from simrec.types import Article, Entry, Pick, PickEntry, Reject
 
 MANY = 500
 """Values in one SQL statement: below SQLite's least limit."""
+Find: TypeAlias = Callable[[str], str | None]
+"""A reference as delivered, to the id of the article that it means."""
+
 PAGE = "page"
 """Origin of the picks that a page's related block names."""
 
@@ -131,20 +134,17 @@ class Store:
                 connection.execute(insert(picks), list(rows.values()))
         return len(rows)
 
-    def resolve_picks(self, keys: Callable[[str], Sequence[str]]) -> list[Reject]:
-        """Finds the articles that picks refer to, by id or by address, and returns a reject for each that has none.
+    def resolve_picks(self, finder: Callable[[Mapping[str, str], set[str]], Find]) -> list[Reject]:
+        """Finds the articles that picks refer to, and returns a reject for each that refers to none.
 
         Picks that refer to nothing yet stay, and are looked at again after the next ingest.
+
+        Args:
+            finder: makes, of the article ids by address key and of all ids, what finds the id of a reference.
         """
         with self._write() as connection:
             ids = set(connection.scalars(select(articles.c.id)))
-            known: dict[str, str] = {row.key: row.article_id for row in connection.execute(select(addresses))}
-
-            def find(ref: str) -> str | None:
-                if ref in ids:
-                    return ref
-                return next((known[key] for key in keys(ref) if known.get(key) in ids), None)
-
+            find = finder({row.key: row.article_id for row in connection.execute(select(addresses))}, ids)
             missing, found = [], []
             for row in connection.execute(select(picks)):
                 source, target = find(row.source_ref), find(row.target_ref)
