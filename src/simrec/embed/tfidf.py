@@ -11,14 +11,17 @@ import numpy as np
 from sklearn.base import BaseEstimator, TransformerMixin
 
 from simrec.embed.terms import Analyzer
-from simrec.text import content_hash
+from simrec.text import content_hash, is_unspaced
 from simrec.types import Mask, Text
 
 if TYPE_CHECKING:
     from scipy.sparse import csr_matrix
 
-COMMON = 0.25
+COMMON = 0.15
 """Share of the articles from which a word says little about any of them."""
+
+SHORTEST = 4
+"""Letters; shorter words are mostly those that every text has."""
 
 FORMAT = 2
 """Raise it when the same texts and settings give other vectors: caches made before are then left alone."""
