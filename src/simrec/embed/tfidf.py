@@ -140,12 +140,15 @@ class TfidfEmbedder(TransformerMixin, BaseEstimator):
         return self
 
     def telling(self) -> Mask:
-        """(terms,) bool: worth naming to people: no word of it stands in more than a quarter of the articles."""
+        """(terms,) bool: worth naming to people: no word of it is very short, or in many of the articles."""
         weight = dict(zip(self.terms_, self.idf_.tolist(), strict=True))
         least = -np.log(COMMON)
-        return np.array(
-            [all(weight.get(word, least) >= least for word in term.split(" ")) for term in self.terms_], bool
-        )
+
+        def tells(stem: str) -> bool:
+            shown = self.surface_.get(stem, stem)
+            return (len(shown) >= SHORTEST or is_unspaced(shown)) and weight.get(stem, least) >= least
+
+        return np.array([all(map(tells, term.split(" "))) for term in self.terms_], dtype=bool)
 
     def show(self, column: int) -> str:
         """The term of a column as people write it."""
