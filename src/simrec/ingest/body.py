@@ -75,8 +75,8 @@ _BLOCKS = frozenset(
 
 def page_text(tree: HtmlElement) -> str:
     """The main text of a page, whole, in paragraphs; "" where it has none."""
-    extracted = _extracted(tree)
     page = _without_chrome(tree)
+    extracted = _extracted(page)
     main, share = _main_part(page, len(extracted.split()))
     if main is None:
         return extracted

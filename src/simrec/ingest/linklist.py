@@ -14,6 +14,10 @@ CARD_LETTERS = 400
 """Letters beside its link that a card or list item may have: a date, an excerpt."""
 MAX_CLIMB = 4
 
+LINE_LETTERS = 150
+"""Letters of a line that names a link and the way to it: "Tools - Options - Languages"."""
+SENTENCE_ENDS = (".", "!", "?", "。", "！", "？", "।")
+
 CARD_TAGS = frozenset(("article", "li", "section", "figure", "div", "dd", "tr", "td"))
 TITLES = ("h1", "h2", "h3", "h4", "h5", "h6")
 NO_TEXT = frozenset(("script", "style", "noscript", "template"))
@@ -98,7 +102,9 @@ def is_link_list(element: HtmlElement) -> bool:
     linked = sum(_letters(link) for link in links)
     if linked >= LINK_SHARE * letters:
         return True
-    return element.tag != "p" and (_is_card(element, letters - linked) or _holds_cards(element))
+    if element.tag == "p":
+        return len(links) == 1 and letters <= LINE_LETTERS and not text_of(element).rstrip().endswith(SENTENCE_ENDS)
+    return _is_card(element, letters - linked) or _holds_cards(element)
 
 
 def _letters(element: HtmlElement) -> int:

@@ -2,16 +2,17 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from typing import NamedTuple
 
-from cssselect import SelectorError
+from cssselect import SelectorError, parse
+from cssselect.parser import CombinedSelector
 from lxml.cssselect import CSSSelector
 from lxml.html import HtmlElement
 
 from simrec.errors import UsageError
 from simrec.ingest.headings import MAX_HEADING, is_related_heading, normalize_heading
-from simrec.ingest.linklist import has_words, is_blank, links_in, list_after, text_of
+from simrec.ingest.linklist import CARD_LETTERS, has_words, is_blank, links_in, list_after, text_of
 from simrec.settings import IngestSettings
 
 SECTION_HEADINGS = ("h2", "h3", "h4", "h5", "h6")
@@ -67,12 +68,39 @@ def _selected(tree: HtmlElement, settings: IngestSettings) -> list[HtmlElement]:
     """The blocks that the selector finds, each grown to its list and heading, in page order."""
     chosen = [element for element in _compiled(settings.picks_selector)(tree) if links_in(element)]
     marked = set(chosen)
-    blocks: dict[HtmlElement, None] = {}
+    blocks: dict[HtmlElement, None] = dict.fromkeys(_containers(tree, marked, settings))
     for element in chosen:
+        if any(above in blocks for above in element.iterancestors()):
+            continue
         block = _grown(element, marked, settings)
         heading = _heading_before(block, settings, known_only=block.tag == "a")
         blocks.update(dict.fromkeys([block] if heading is None else [heading, block]))
     return [block for block in blocks if not any(above in blocks for above in block.iterancestors())]
+
+
+def _containers(tree: HtmlElement, marked: set[HtmlElement], settings: IngestSettings) -> Iterator[HtmlElement]:
+    """What a selector like ``div.related a`` names before the links: the whole block, unless it holds an article.
+
+    A container without links is a block too, where it begins with a related heading.
+    """
+    for container in _compiled_container(settings.picks_selector)(tree):
+        links = [element for element in container.iter() if element in marked]
+        letters = sum(len(part.strip()) for part in _text_outside(container, marked))
+        lines = [line.strip() for line in text_of(container).strip().splitlines()]
+        headed = is_related_heading(lines[0], settings.headings) if lines else False
+        if container.tag in PAGE_PARTS or not (links or headed):
+            continue
+        if letters <= CARD_LETTERS * max(len(links), 1):
+            yield container
+
+
+def _compiled_container(selector: str) -> Callable[[HtmlElement], list[HtmlElement]]:
+    """Finds what stands before the last combinator of a selector; nothing for a selector without one."""
+    trees = [parsed.parsed_tree for parsed in parse(selector)]
+    before = [
+        tree.selector.canonical() for tree in trees if isinstance(tree, CombinedSelector) and tree.combinator in " >"
+    ]
+    return CSSSelector(", ".join(before), translator="html") if before else lambda tree: []
 
 
 def _grown(element: HtmlElement, marked: set[HtmlElement], settings: IngestSettings) -> HtmlElement:
