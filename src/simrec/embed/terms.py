@@ -91,7 +91,7 @@ class Analyzer:
         return grams + characters
 
     def surface(self) -> dict[str, str]:
-        """The most frequent word that was cut to each stem, to show to people; words that are their own stem are not in it.
+        """The most frequent word that was cut to each stem, where it is not the stem itself: to show to people.
 
         >>> analyzer = Analyzer()
         >>> _ = analyzer.terms("Bridges, bridges and a bridging loan", "en")

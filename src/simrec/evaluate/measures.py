@@ -28,7 +28,7 @@ def ndcg(found: Mask, picks: Values, k: int) -> Values:
     """nDCG@k (Järvelin and Kekäläinen 2002); the ideal has min(k, picks) hits."""
     discounts = 1 / np.log2(np.arange(2, k + 2))
     width = min(k, found.shape[1])
-    gained = found[:, :width] @ discounts[:width]
+    gained: Values = found[:, :width] @ discounts[:width]
     ideal = np.concatenate([[0.0], np.cumsum(discounts)])[np.minimum(picks, k).astype(int)]
     return np.asarray(gained / ideal)
 
@@ -51,7 +51,7 @@ def average_precision(found: Mask, picks: Values) -> Values:
 
 def success(found: Mask, k: int) -> Values:
     """Success@k: 1 where one of the first k is a hit."""
-    return found[:, :k].any(axis=1).astype(np.float64)
+    return np.asarray(found[:, :k].any(axis=1), dtype=np.float64)
 
 
 def per_source(run: Rows, truth: Sequence[AbstractSet[int]], k: int) -> dict[str, Values]:

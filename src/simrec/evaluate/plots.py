@@ -25,7 +25,7 @@ def measures_plot(models: Mapping[str, Mapping[str, Interval]], measures: Sequen
         if place >= len(measures):
             continue
         measure = measures[place]
-        for number, (model, found) in enumerate(models.items()):
+        for number, found in enumerate(models.values()):
             mean, low, high = found[measure]
             error = [[max(mean - low, 0)], [max(high - mean, 0)]]
             color, marker = COLORS[number % len(COLORS)], MARKERS[number % len(MARKERS)]

@@ -10,8 +10,9 @@ import tarfile
 import zipfile
 from collections.abc import Callable, Iterator
 from contextlib import closing
+from functools import partial
 from io import BytesIO
-from typing import BinaryIO, NamedTuple
+from typing import Any, BinaryIO, NamedTuple, cast
 
 from simrec.ingest.source import READ_ERRORS, plain_reason
 from simrec.types import Reject
@@ -21,8 +22,8 @@ TAR = (".tar", ".tar.gz", ".tgz", ".tar.bz2", ".tbz2", ".tar.xz", ".txz")
 
 _OPENERS: dict[bytes, Callable[[BinaryIO], object]] = {
     b"\x1f\x8b": lambda stream: gzip.GzipFile(fileobj=stream, mode="rb"),
-    b"BZh": lambda stream: bz2.BZ2File(stream),
-    b"\xfd7zXZ": lambda stream: lzma.LZMAFile(stream),
+    b"BZh": bz2.BZ2File,
+    b"\xfd7zXZ": lzma.LZMAFile,
 }
 _BLOCK = 512
 
@@ -79,17 +80,18 @@ def _zip_members(stream: BinaryIO) -> Iterator[tuple[Member, str]]:
             yield Member(info.filename, lambda info=info: archive.open(info), info.file_size), problem  # type: ignore
 
 
+def _opened(archive: tarfile.TarFile, info: tarfile.TarInfo) -> BinaryIO:
+    return cast(BinaryIO, archive.extractfile(info) or BytesIO())
+
+
 def _tar_members(stream: BinaryIO) -> Iterator[tuple[Member, str]]:
-    tail = _Tail(_decompressed(stream))
+    tail: Any = _Tail(_decompressed(stream))
     with closing(tarfile.open(fileobj=tail, mode="r|")) as archive:
         for info in archive:
             if info.isdir() and not _unsafe(info.name):
                 continue
             problem = "" if info.isfile() else "a link or device, not a file: pack the file itself"
-            yield (
-                Member(info.name, lambda info=info: archive.extractfile(info) or BytesIO(), info.size),
-                problem,
-            )  # type: ignore
+            yield Member(info.name, partial(_opened, archive, info), info.size), problem
     if any(tail.last):  # a whole archive ends in empty blocks
         raise EOFError
 

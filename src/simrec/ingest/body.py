@@ -8,6 +8,7 @@ from __future__ import annotations
 import logging
 import re
 from copy import deepcopy
+from typing import Any
 
 from lxml import etree
 from lxml.html import HtmlElement
@@ -92,7 +93,7 @@ def _extracted(tree: HtmlElement) -> str:
     import trafilatura  # slow to import
 
     try:
-        document = trafilatura.bare_extraction(
+        document: Any = trafilatura.bare_extraction(
             deepcopy(tree), favor_recall=True, include_comments=False, include_tables=True, deduplicate=False
         )
     except Exception:  # a page that trafilatura cannot read still has a text

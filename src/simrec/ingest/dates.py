@@ -89,9 +89,9 @@ def _from_numbers(found: re.Match[str], lang: str | None) -> datetime | None:
         year, month, day = third, first, second
     else:
         year, month, day = third, second, first
-    clock = [int(found[name] or 0) for name in ("hour", "minute", "second")]
+    hour, minute, second = (int(found[name] or 0) for name in ("hour", "minute", "second"))
     try:
-        return datetime(year, month, day, *clock, tzinfo=UTC)
+        return datetime(year, month, day, hour, minute, second, tzinfo=UTC)
     except ValueError:
         return None
 

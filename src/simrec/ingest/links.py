@@ -14,9 +14,9 @@ LEAST_SEGMENTS = 2
 class LinkFinder:
     """Finds articles by id, by address, or by the end of a path.
 
-    Saved pages seldom lie as they did on the server: a folder may hold a part of the site, or the site below a folder with
-    the host's name. So a path that is nobody's address leads to the article whose own path ends with it, if only one does;
-    else its leading segments are dropped, one by one, until what is left is an address.
+    Saved pages seldom lie as they did on the server: a folder may hold a part of the site, or the site below a folder
+    with the host's name. So a path that is nobody's address leads to the article whose own path ends with it, if only
+    one does; else its leading segments are dropped, one by one, until what is left is an address.
 
     Args:
         addresses: article ids by normalized address.

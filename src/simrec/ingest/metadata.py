@@ -18,7 +18,8 @@ _ARTICLE_TYPE = re.compile(r"(?:Article|Posting|Report|Story|Review|Recipe)$")
 _COMMAS = re.compile(r",\s*(?=[}\]])")
 MAX_JSON_DEPTH = 12
 
-PUBLISHED = ("article:published_time", "og:article:published_time", "datepublished", "date", "dc.date", "dc.date.issued",
+PUBLISHED = ("article:published_time", "og:article:published_time", "datepublished", "date", "dc.date",
+             "dc.date.issued",
              "dcterms.created", "dcterms.issued", "pubdate", "publishdate", "publish-date", "parsely-pub-date",
              "sailthru.date", "citation_publication_date")  # fmt: skip
 UPDATED = (

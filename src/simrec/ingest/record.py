@@ -44,6 +44,9 @@ def to_article(record: Mapping[str, Any], settings: IngestSettings) -> Article |
     values = {name: value for name, value in record.items() if not is_missing(value)}
     try:
         id_, title, body = _required(values)
+        fields: dict[str, Any] = {name: _string(values.get(name), name) or None for name in STRINGS}
+        fields |= {name: _date(values[name], name) for name in DATES if name in values}
+        fields |= {name: _list(values.get(name), name) for name in LISTS}
         return Article(
             id=id_,
             title=title,
@@ -52,9 +55,7 @@ def to_article(record: Mapping[str, Any], settings: IngestSettings) -> Article |
             status=_status(values.get("status")),
             canonical_id=to_id(values["canonical_id"], "canonical_id") if "canonical_id" in values else None,
             extra=_extra(values),
-            **{name: _string(values.get(name), name) or None for name in STRINGS},
-            **{name: _date(values[name], name) for name in DATES if name in values},
-            **{name: _list(values.get(name), name) for name in LISTS},
+            **fields,
         )
     except FieldError as error:
         return str(error)
@@ -125,7 +126,9 @@ def _string(value: object, name: str, *, cleaned: bool = True) -> str:
 def _kind(value: object) -> str:
     if isinstance(value, bool):
         return "true or false"
-    return {dict: "an object", list: "a list"}.get(type(value), type(value).__name__)
+    if isinstance(value, dict):
+        return "an object"
+    return "a list" if isinstance(value, list) else type(value).__name__
 
 
 def _status(value: object) -> Status:

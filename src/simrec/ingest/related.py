@@ -132,12 +132,11 @@ def _text_outside(element: HtmlElement, marked: set[HtmlElement]) -> Iterator[st
         item = stack.pop()
         if isinstance(item, str):
             yield item
-        elif item not in marked:
-            if isinstance(item.tag, str) and item.tag not in ("script", "style"):
-                parts: list[HtmlElement | str] = [item.text or ""]
-                for child in item:
-                    parts += [child, child.tail or ""]
-                stack.extend(reversed(parts))
+        elif item not in marked and isinstance(item.tag, str) and item.tag not in ("script", "style"):
+            parts: list[HtmlElement | str] = [item.text or ""]
+            for child in item:
+                parts += [child, child.tail or ""]
+            stack.extend(reversed(parts))
 
 
 def _heading_before(block: HtmlElement, settings: IngestSettings, *, known_only: bool) -> HtmlElement | None:
