@@ -59,7 +59,7 @@ def _ends(addresses: Mapping[str, str]) -> dict[str, str | None]:
     ends: dict[str, str | None] = {}
     for key, id_ in addresses.items():
         segments = urlsplit(key).path.split("/")[1:]
-        for start in range(1, len(segments) - LEAST_SEGMENTS + 1):
+        for start in range(len(segments) - LEAST_SEGMENTS + 1):
             end = "/" + "/".join(segments[start:])
             ends[end] = id_ if ends.get(end, id_) == id_ else None
     return ends

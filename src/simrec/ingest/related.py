@@ -68,7 +68,10 @@ def _selected(tree: HtmlElement, settings: IngestSettings) -> list[HtmlElement]:
     """The blocks that the selector finds, each grown to its list and heading, in page order."""
     chosen = [element for element in _compiled(settings.picks_selector)(tree) if links_in(element)]
     marked = set(chosen)
-    blocks: dict[HtmlElement, None] = dict.fromkeys(_containers(tree, marked, settings))
+    blocks: dict[HtmlElement, None] = {}
+    for container in _containers(tree, marked, settings):
+        heading = _heading_before(container, settings, known_only=False)
+        blocks.update(dict.fromkeys([container] if heading is None else [heading, container]))
     for element in chosen:
         if any(above in blocks for above in element.iterancestors()):
             continue

@@ -11,7 +11,7 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from io import BytesIO
 from posixpath import splitext
-from typing import BinaryIO
+from typing import BinaryIO, cast
 
 MEGABYTE = 1_000_000
 WHOLE_FILE_RECORDS = 16
@@ -72,11 +72,22 @@ class SourceFile:
 
     def unzipped(self) -> SourceFile:
         """What a ``.gz`` file holds."""
+        return SourceFile(self.file, self.path, lambda: cast(BinaryIO, _Gunzip(self.open())), self.folder)
 
-        def open_gzip() -> BinaryIO:
-            return gzip.GzipFile(fileobj=self.open(), mode="rb")  # type: ignore[return-value]
 
-        return SourceFile(self.file, self.path, open_gzip, self.folder)
+class _Gunzip(gzip.GzipFile):
+    """A gzip stream that closes the stream it reads."""
+
+    def __init__(self, packed: BinaryIO) -> None:
+        super().__init__(fileobj=packed, mode="rb")
+        self._packed = packed
+
+    def close(self) -> None:
+        """Closes both."""
+        try:
+            super().close()
+        finally:
+            self._packed.close()
 
 
 def plain_reason(error: BaseException) -> str:
