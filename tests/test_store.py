@@ -1,0 +1,196 @@
+"""The store: idempotent, atomic, and clear about what is wrong with a file."""
+
+from __future__ import annotations
+
+import sqlite3
+from collections.abc import Iterator
+from datetime import UTC, datetime
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from simrec.errors import StoreError
+from simrec.ingest.links import LinkFinder
+from simrec.store import Store, StoredBlock, StoredItem
+from simrec.store.migrations import MIGRATIONS
+from simrec.types import Article, Entry, Pick, PickEntry, Reject
+
+
+@pytest.fixture
+def store(tmp_path: Path) -> Iterator[Store]:
+    """An empty store."""
+    with Store(tmp_path / "simrec.db") as opened:
+        yield opened
+
+
+def entry(id_: str = "a", *, links: tuple[str, ...] | None = None, copy: bool = False, **values: Any) -> Entry:
+    """An article as a reader found it."""
+    article = Article(**{"id": id_, "title": f"Title {id_}", "body": "Body", "url": f"/{id_}.html", **values})
+    return Entry(article, "file.jsonl", 1, links, (), copy)
+
+
+def put(store: Store, *entries: Entry) -> tuple[int, int, int]:
+    """New, changed, unchanged."""
+    counts = store.put(entries, lambda e: [e.article.url or "", *e.addresses])
+    return counts.new, counts.changed, counts.unchanged
+
+
+def block(source: str, *items: str) -> StoredBlock:
+    """A ranking."""
+    return StoredBlock(source, tuple(StoredItem(item, 1.0, {"terms": ["x"]}) for item in items))
+
+
+def snapshot(store: Store, *blocks: StoredBlock, keep: int = 10) -> int:
+    """Writes a snapshot, and returns its number."""
+    return store.write_snapshot(iter(blocks), model="tfidf", k=5, settings={}, keep=keep).id
+
+
+def test_articles_come_back_as_they_went_in(store: Store) -> None:
+    """Every field; by id."""
+    full = Article(
+        id="ü 'quoted' 🦉 " + "x" * 400,
+        title="T",
+        body="B\n\nC",
+        url="https://x.example",
+        published_at=datetime(2024, 5, 1, 8, 30, tzinfo=UTC),
+        updated_at=datetime(2024, 5, 2, tzinfo=UTC),
+        section="S",
+        tags=("a", "b"),
+        authors=("c",),
+        lang="en-GB",
+        image="/i.jpg",
+        image_alt="alt",
+        status="embargoed",
+        embargo_until=datetime(2025, 1, 1, tzinfo=UTC),
+        expires_at=datetime(2026, 1, 1, tzinfo=UTC),
+        canonical_id="z",
+        extra={"views": 3, "nested": {"x": [1]}},
+    )
+    put(store, Entry(full, "f", None), entry("a"))
+    assert store.articles() == [entry("a").article, full]
+
+
+def test_new_changed_and_unchanged_are_told_apart(store: Store) -> None:
+    """By all that was delivered, whatever the order of unknown columns."""
+    assert put(store, entry("a", extra={"x": 1, "y": 2}), entry("b")) == (2, 0, 0)
+    assert put(store, entry("a", extra={"y": 2, "x": 1}), entry("b", section="S")) == (0, 1, 1)
+    assert put(store, *[entry(f"n{i}") for i in range(2000)]) == (2000, 0, 0)
+    assert put(store, *[entry(f"n{i}") for i in range(2000)]) == (0, 0, 2000)
+
+
+def test_a_copy_replaces_nothing_but_a_shorter_copy(store: Store) -> None:
+    """An article's own page wins, whichever comes first; of copies the longest."""
+    assert put(store, entry("a", body="short", copy=True)) == (1, 0, 0)
+    assert put(store, entry("a", body="a longer one", copy=True)) == (0, 1, 0)
+    assert put(store, entry("a", body="short", copy=True)) == (0, 0, 1)
+    assert put(store, entry("a", body="own")) == (0, 1, 0)
+    assert put(store, entry("a", body="a much longer copy", copy=True)) == (0, 0, 1)
+    assert store.articles()[0].body == "own"
+
+
+def test_picks_are_found_by_id_and_address_and_wait_for_what_is_missing(store: Store) -> None:
+    """A pick of an unknown article is a reject until the article comes."""
+    put(store, entry("a", links=("/b.html", "c", "/late.html")), entry("b"), entry("c"))
+    missing = store.resolve_picks(LinkFinder)
+    assert [(p.target_id, p.rank) for p in store.picks()] == [("b", 1), ("c", 2)]
+    assert [(r.file, r.line, "late" in r.reason) for r in missing] == [("file.jsonl", 1, True)]
+    put(store, entry("late"))
+    assert store.resolve_picks(LinkFinder) == []
+    assert [p.target_id for p in store.picks()] == ["b", "c", "late"]
+
+
+def test_a_page_without_a_block_clears_its_picks_and_silence_keeps_them(store: Store) -> None:
+    """`()` says that there are none, None says nothing."""
+    put(store, entry("a", links=("b",)), entry("b"))
+    store.resolve_picks(LinkFinder)
+    put(store, entry("a"))
+    assert len(store.picks()) == 1
+    put(store, entry("a", links=()))
+    assert store.picks() == []
+
+
+def test_a_table_of_picks_replaces_itself_and_adds_to_the_pages(store: Store) -> None:
+    """The same pair from two places is one pick; a pick of itself is none."""
+    put(store, entry("a", links=("b",)), entry("b"), entry("c"))
+    table = [PickEntry(Pick("a", t, r), "picks.csv", r) for r, t in enumerate(["b", "c", "a"], start=1)]
+    assert store.replace_picks("picks.csv", table) == 3
+    store.resolve_picks(LinkFinder)
+    assert [(p.source_id, p.target_id) for p in store.picks()] == [("a", "b"), ("a", "c")]
+    store.replace_picks("picks.csv", table[:1])
+    store.resolve_picks(LinkFinder)
+    assert [p.target_id for p in store.picks()] == ["b"]
+
+
+def test_rejects_are_kept_by_source(store: Store) -> None:
+    """And forgotten when that source is read again."""
+    store.add_rejects("one", [Reject("f", 3, "bad")])
+    store.add_rejects("two", [Reject("g", None, "worse")])
+    store.clear_rejects("one")
+    assert store.rejects() == [Reject("g", None, "worse")]
+
+
+def test_a_snapshot_is_active_whole_or_not_at_all(store: Store) -> None:
+    """Only the newest is; one that breaks off leaves the one before, and nothing of itself."""
+    first = snapshot(store, block("a", "b"), block("b"))
+    assert (store.snapshot().id, store.snapshot().blocks) == (first, 1)
+
+    def breaks() -> Iterator[StoredBlock]:
+        yield block("a", "c")
+        raise RuntimeError("power cut")
+
+    with pytest.raises(RuntimeError):
+        store.write_snapshot(breaks(), model="tfidf", k=5, settings={}, keep=10)
+    assert store.snapshot().id == first
+    second = snapshot(store, block("a", "c"))
+    assert store.snapshot().id == second > first
+    assert [i.id for i in next(store.blocks(second, ["a"])).items] == ["c"]
+    assert not store.snapshot(first).active
+
+
+def test_old_snapshots_go_with_their_blocks(store: Store, tmp_path: Path) -> None:
+    """All but the newest that are to be kept."""
+    numbers = [snapshot(store, block("a", "b"), keep=2) for _ in range(4)]
+    with sqlite3.connect(tmp_path / "simrec.db") as connection:
+        assert connection.execute("SELECT DISTINCT snapshot_id FROM blocks").fetchall() == [(n,) for n in numbers[2:]]
+
+
+def test_a_store_is_migrated_once_and_refuses_a_newer_one(tmp_path: Path) -> None:
+    """The version is the number of migrations that ran."""
+    for _ in range(2):
+        Store(tmp_path / "a.db").close()
+    with sqlite3.connect(tmp_path / "a.db") as connection:
+        assert connection.execute("SELECT version FROM schema_version").fetchall() == [(len(MIGRATIONS),)]
+        connection.execute("UPDATE schema_version SET version = 99")
+    with pytest.raises(StoreError, match="schema 99"):
+        Store(tmp_path / "a.db")
+
+
+def test_what_is_no_store_is_one_line(tmp_path: Path) -> None:
+    """Any other file, a damaged one, a folder, a folder that is not there."""
+    (tmp_path / "text.db").write_text("This is a text, not a database. " * 200)
+    (tmp_path / "folder.db").mkdir()
+    for name in ("text.db", "folder.db", "nowhere/a.db"):
+        with pytest.raises(StoreError) as error:
+            Store(tmp_path / name)
+        assert "\n" not in str(error.value)
+        assert str(tmp_path / name) in str(error.value)
+
+
+def test_a_second_writer_is_told_to_wait(store: Store, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """When the first does not finish in time."""
+    other = sqlite3.connect(tmp_path / "simrec.db", isolation_level=None)
+    other.execute("BEGIN IMMEDIATE")
+    with store._engine.connect() as connection:
+        connection.connection.driver_connection.execute("PRAGMA busy_timeout=50")  # type: ignore[union-attr]
+    with pytest.raises(StoreError, match="another command"):
+        put(store, entry("a"))
+    other.execute("ROLLBACK")
+    other.close()
+    assert put(store, entry("a")) == (1, 0, 0)
+
+
+def test_no_snapshot_says_what_to_do(store: Store) -> None:
+    """Build first."""
+    with pytest.raises(StoreError, match="simrec build"):
+        store.snapshot()
