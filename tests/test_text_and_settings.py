@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import itertools
 from datetime import UTC, datetime
 from pathlib import Path
 
@@ -35,7 +36,7 @@ def test_windows_cover_everything(length: int, size: int, overlap: int) -> None:
     found = windows(length, size, overlap)
     assert sorted({i for a, b in found for i in range(a, b)}) == list(range(length))
     assert all(0 < b - a <= size for a, b in found)
-    assert all(later[1] > earlier[1] for earlier, later in zip(found, found[1:], strict=False))
+    assert all(later[1] > earlier[1] for earlier, later in itertools.pairwise(found))
 
 
 def test_passages_are_pieces_of_the_text() -> None:

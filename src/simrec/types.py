@@ -6,6 +6,7 @@ article in a `Corpus`, -1 stands for none.
 
 from __future__ import annotations
 
+from collections import Counter
 from collections.abc import Callable, Mapping, Sequence
 from contextlib import AbstractContextManager, nullcontext
 from dataclasses import dataclass, field
@@ -49,6 +50,15 @@ def no_progress(name: str, total: int) -> AbstractContextManager[Bar]:
     """Progress that nobody sees: the library's default."""
     del name, total
     return nullcontext(_NoBar())
+
+
+def primary(lang: str) -> str:
+    """The first part of a BCP 47 tag, the language itself.
+
+    >>> primary("pt-BR"), primary("EN_us")
+    ('pt', 'en')
+    """
+    return lang.replace("_", "-").split("-")[0].lower()
 
 
 class Text(NamedTuple):
@@ -218,14 +228,14 @@ class Corpus:
 
     @cached_property
     def main_lang(self) -> str:
-        """The most frequent language, "en" for a corpus that names none."""
-        tags = [a.lang for a in self.articles if a.lang]
-        return max(sorted(set(tags)), key=tags.count) if tags else "en"
+        """The most frequent primary language, "en" for a corpus that names none."""
+        counts = Counter(primary(a.lang) for a in self.articles if a.lang)
+        return max(sorted(counts), key=counts.__getitem__) if counts else "en"
 
     @cached_property
     def lang_codes(self) -> NDArray[np.int32]:
         """(n,) int32: equal numbers for equal primary languages; en-GB and en-US are one."""
-        names = [(a.lang or self.main_lang).split("-")[0].lower() for a in self.articles]
+        names = [primary(a.lang or self.main_lang) for a in self.articles]
         number = {name: i for i, name in enumerate(sorted(set(names)))}
         return np.array([number[name] for name in names], dtype=np.int32)
 

@@ -8,6 +8,7 @@ from collections.abc import Callable, Iterator
 from typing import Any
 
 from simrec.text import UNSPACED
+from simrec.types import primary
 
 _RUN = re.compile(rf"([{UNSPACED}]+)|((?:(?![{UNSPACED}])\w)+(?:['’](?:(?![{UNSPACED}])\w)+)*)")
 _APOSTROPHE = re.compile(r"['’].*")
@@ -75,7 +76,7 @@ class Analyzer:
         stemmed: list[str] = []
         words: list[str] = []
         characters: list[str] = []
-        code = lang.split("-")[0].lower()
+        code = primary(lang)
         stems = self._stems.setdefault(code, {})
         for unspaced, word in _RUN.findall(text.casefold()):
             if unspaced:
