@@ -187,3 +187,25 @@ def test_the_demo_ends_with_a_page_to_open(capsys: pytest.CaptureFixture[str], t
     index = pages[0].read_text(encoding="utf-8")
     assert "95% interval" in index
     assert "What to do next" in index
+
+
+def test_a_source_of_which_nothing_can_be_used_has_failed(capsys: pytest.CaptureFixture[str], tmp_path: Path) -> None:
+    """Exit code 1, so that a nightly job stops; the reasons are printed all the same."""
+    (tmp_path / "half.parquet").write_bytes(b"PAR1 and no more")
+    code, out, err = run(capsys, "ingest", tmp_path / "half.parquet", "-w", tmp_path / "w", "--json")
+    assert code == 1
+    assert json.loads(out)["rejected"] == 1
+    assert "half.parquet" in err
+
+
+def test_a_folder_brings_its_picks_and_is_not_its_own_workspace(
+    capsys: pytest.CaptureFixture[str], tmp_path: Path
+) -> None:
+    """`picks.csv` beside the articles is read; a workspace in the folder is no source."""
+    (tmp_path / "site").mkdir()
+    for name in ("articles.jsonl", "picks.csv"):
+        (tmp_path / "site" / name).write_bytes((newsroom() / name).read_bytes())
+    found = run_json(capsys, "ingest", tmp_path / "site", "-w", tmp_path / "site" / "work")
+    assert (found["new"], found["picks"] > 300, found["rejected"]) == (163, True, 0)
+    again = run_json(capsys, "ingest", tmp_path / "site", "-w", tmp_path / "site" / "work")
+    assert (again["unchanged"], again["rejected"]) == (163, 0)

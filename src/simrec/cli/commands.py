@@ -44,6 +44,8 @@ def ingest(options: Namespace) -> dict[str, Any]:
         print(f"rejected {where}: {reject.reason}", file=sys.stderr)
     if report.rejected > SHOWN_REJECTS:
         print(f"… and {report.rejected - SHOWN_REJECTS} more; --json lists a hundred", file=sys.stderr)
+    if report.rejected and not (report.new or report.changed or report.unchanged or report.picks):
+        options.failed = True
     return asdict(report)
 
 

@@ -8,6 +8,7 @@ import logging
 import os
 import sys
 from collections.abc import Sequence
+from errno import ENOSPC
 from pathlib import Path
 from typing import Any
 
@@ -25,6 +26,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
     options = parser.parse_args(arguments)
     logging.basicConfig(level=logging.WARNING, format="simrec: %(message)s", stream=sys.stderr)
     logging.captureWarnings(True)
+    logging.getLogger("trafilatura").setLevel(logging.CRITICAL)  # what it cannot read becomes a reject
     try:
         from simrec.cli import commands
 
@@ -40,7 +42,8 @@ def main(arguments: Sequence[str] | None = None) -> int:
         return 1
     except OSError as error:
         where = f"{error.filename}: " if error.filename else ""
-        print(f"simrec: {where}{error.strerror or error}", file=sys.stderr)
+        advice = "; free some space and run it again, what was stored before is kept" if error.errno == ENOSPC else ""
+        print(f"simrec: {where}{error.strerror or error}{advice}", file=sys.stderr)
         return 1
     except Exception as error:
         if os.environ.get(DEBUG):
@@ -51,7 +54,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
         return 1
     if options.json and not isinstance(options.json, str):
         print(json.dumps(found, ensure_ascii=False, indent=1))
-    return 0
+    return 1 if getattr(options, "failed", False) else 0
 
 
 def make_parser() -> argparse.ArgumentParser:

@@ -54,6 +54,8 @@ ASSETS = frozenset(
 ASSET_NAMES = frozenset(("robots.txt", "humans.txt", "ads.txt", "security.txt", "thumbs.db", "desktop.ini"))
 PICKS_NAMES = frozenset(f"picks.{kind}{gz}" for kind in ("csv", "jsonl", "parquet") for gz in ("", ".gz"))
 """Picks beside the articles; the pipeline reads them with `read_picks`."""
+WORKSPACE_STORE = "simrec.db"
+"""A folder with this file is a workspace, not a part of a site."""
 
 MEMBER_RECORDS = 256
 """An archive's member may be this many times the longest record."""
@@ -62,8 +64,8 @@ MEMBER_RECORDS = 256
 def walk(path: Path, settings: IngestSettings) -> Iterator[SourceFile | Reject]:
     """The files of a source.
 
-    A folder is walked to its depths, in the order of names. Hidden files, assets (pictures, styles, scripts, fonts)
-    and picks are passed over. Links are not followed: one that leads out of the folder is a reject.
+    A folder is walked to its depths, in the order of names. Hidden files, assets (pictures, styles, scripts, fonts),
+    picks and workspaces are passed over. Links are not followed: one that leads out of the folder is a reject.
     """
     if not path.is_dir():
         yield from _expand(path, path.name, path.name, "", settings)
@@ -76,6 +78,11 @@ def walk(path: Path, settings: IngestSettings) -> Iterator[SourceFile | Reject]:
         inner = file.relative_to(root).as_posix()
         if not passed_over(inner):
             yield from _expand(file, f"{root.name}/{inner}", inner, root.name, settings)
+
+
+def picks_in(folder: Path) -> list[Path]:
+    """The tables of picks in a folder and its subfolders, in the order of their paths."""
+    return sorted(path for path in folder.rglob("picks.*") if path.name.lower() in PICKS_NAMES and path.is_file())
 
 
 def passed_over(path: str) -> bool:
@@ -106,7 +113,8 @@ def _files(folder: Path, root: Path) -> Iterator[Path | Reject]:
                     "a link that leads out of the folder: name its target as a source",
                 )
         elif item.is_dir():
-            yield from _files(file, root)
+            if not (file / WORKSPACE_STORE).exists():
+                yield from _files(file, root)
         elif item.is_file():
             yield file
         else:
@@ -131,6 +139,8 @@ def _expand(path: Path, shown: str, inner: str, folder: str, settings: IngestSet
                     yield member
                 elif archive.is_archive(member.name):
                     yield Reject(f"{shown}:{member.name}", None, "an archive in an archive: unpack it first")
+                elif PurePosixPath(member.name).name.lower() in PICKS_NAMES:
+                    yield Reject(f"{shown}:{member.name}", None, "picks in an archive: unpack them, and use --picks")
                 elif not passed_over(member.name):
                     yield SourceFile(f"{shown}:{member.name}", member.name, member.open, stem)
     except READ_ERRORS as error:

@@ -9,6 +9,7 @@ from pathlib import Path
 from simrec.ingest import read, read_picks
 from simrec.ingest.address import normalize
 from simrec.ingest.links import LinkFinder
+from simrec.ingest.walk import picks_in
 from simrec.pipeline.workspace import Workspace
 from simrec.store import Store
 from simrec.store.records import article_hash
@@ -46,7 +47,7 @@ def ingest(
         workspace: where to.
         sources: files, folders and archives.
         format: one of `simrec.ingest.FORMATS`; None tells by name and content.
-        picks: tables of editors' picks.
+        picks: tables of editors' picks, beside those named `picks.csv` in a folder of `sources`.
         picks_selector: CSS selector of the related block's links, in place of the setting's.
         progress: shows how far it is.
 
@@ -62,7 +63,8 @@ def ingest(
     if picks_selector is not None:
         settings = settings.model_copy(update={"picks_selector": picks_selector})
     found = read(sources, settings, format=format)
-    tables = [(Path(table), read_picks(table)) for table in picks]
+    beside = [table for source in map(Path, sources) if source.is_dir() for table in picks_in(source)]
+    tables = [(table, read_picks(table)) for table in dict.fromkeys([*map(Path, picks), *beside])]
     with workspace.store() as store:
         writer = _Writer(store, ",".join(str(source) for source in sources))
         if sources:
