@@ -15,7 +15,7 @@ from simrec.embed.sentence import SentenceEmbedder, find
 from simrec.embed.terms import STEMMERS, Analyzer
 from simrec.embed.tfidf import TfidfEmbedder
 from simrec.errors import ModelError
-from simrec.types import Dense, Text
+from simrec.types import Bar, Dense, Text
 
 TEXTS = [
     Text("Mill bridge closed", "The bridge over the river is closed.", "en"),
@@ -150,9 +150,9 @@ class TestSentence:
         first = SentenceEmbedder(cache=tmp_path).transform(TEXTS)
         embed, seen = SentenceEmbedder._embed, []
 
-        def counts(self: SentenceEmbedder, texts: list[str]) -> Dense:
+        def counts(self: SentenceEmbedder, texts: list[str], bar: Bar) -> Dense:
             seen.extend(texts)
-            return embed(self, texts)
+            return embed(self, texts, bar)
 
         monkeypatch.setattr(SentenceEmbedder, "_embed", counts)
         np.testing.assert_array_equal(SentenceEmbedder(cache=tmp_path).transform(TEXTS), first)
@@ -205,11 +205,11 @@ class TestSentence:
         monkeypatch.setattr("simrec.embed.sentence.SHARD", 2)
         embed, calls = SentenceEmbedder._embed, []
 
-        def breaks(self: SentenceEmbedder, texts: list[str]) -> Dense:
+        def breaks(self: SentenceEmbedder, texts: list[str], bar: Bar) -> Dense:
             calls.append(texts)
             if len(calls) == 3:
                 raise KeyboardInterrupt
-            return embed(self, texts)
+            return embed(self, texts, bar)
 
         monkeypatch.setattr(SentenceEmbedder, "_embed", breaks)
         with pytest.raises(KeyboardInterrupt):

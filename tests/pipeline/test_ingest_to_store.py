@@ -123,7 +123,7 @@ def test_a_full_disk_is_one_line_and_keeps_what_was_stored(
     """The store says that the disk is full, and the articles stored before are still there."""
     import sqlite3
 
-    from simrec.store import store as module
+    from simrec.store import engine as module
 
     workspace = make_site(line(id="a"))
     configure = module._configure

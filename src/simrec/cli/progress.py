@@ -8,15 +8,12 @@ from typing import Any
 
 from simrec.types import Bar, Progress, no_progress
 
-DELAY = 1.0
-"""Seconds that work must last before a bar is worth showing."""
-
 
 def bar(name: str, total: int) -> AbstractContextManager[Bar]:
-    """A tqdm bar that appears after a second; `total` 0 is for work whose length nobody knows."""
+    """A tqdm bar that goes away when the work is done; `total` 0 is for work whose length nobody knows."""
     from tqdm import tqdm
 
-    made: Any = tqdm(desc=name, total=total or None, delay=DELAY, leave=False, file=sys.stderr, unit="")
+    made: Any = tqdm(desc=name, total=total or None, leave=False, file=sys.stderr, unit="")
     return made  # type: ignore[no-any-return]
 
 

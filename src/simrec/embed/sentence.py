@@ -13,7 +13,7 @@ from sklearn.base import BaseEstimator, TransformerMixin
 from simrec.embed.cache import VectorCache, sha256
 from simrec.errors import ModelError
 from simrec.text import content_hash, passages
-from simrec.types import Dense, Progress, Text, no_progress
+from simrec.types import Bar, Dense, Progress, Text, no_progress
 
 FORMAT = 1
 """Raise it when the same text gives another vector: what was cached before is then left alone."""
@@ -86,15 +86,21 @@ class SentenceEmbedder(TransformerMixin, BaseEstimator):
         with progress("embed sentences", len(missing)) as bar:
             for start in range(0, len(missing), SHARD):
                 places = missing[start : start + SHARD]
-                cache.put([keys[place] for place in places], self._embed([pieces[place] for place in places]))
-                bar.update(len(places))
+                cache.put([keys[place] for place in places], self._embed([pieces[place] for place in places], bar))
         if not X:
             return np.zeros((0, 1), dtype=np.float32)
         vectors = cache.get(keys)
         return mix(vectors[: len(X)], vectors[len(X) :], self.title_weight)
 
-    def _embed(self, texts: Sequence[str]) -> Dense:
+    def _embed(self, texts: Sequence[str], bar: Bar) -> Dense:
         """(n, d) float32: the mean of each text's passages, as a unit row."""
+        found = []
+        for start in range(0, len(texts), self.batch_size):
+            found.append(self._embed_batch(texts[start : start + self.batch_size]))
+            bar.update(len(found[-1]))
+        return np.concatenate(found)
+
+    def _embed_batch(self, texts: Sequence[str]) -> Dense:
         size = self._model.max_seq_length - self._model.tokenizer.num_special_tokens_to_add()
         cut = [self._passages(text, size) for text in texts]
         owners = np.repeat(np.arange(len(texts)), [len(pieces) for pieces in cut])

@@ -102,7 +102,7 @@ class Site:
             UsageError: there is no such model.
         """
         if model not in self._fusions:
-            self._fusions[model] = self._make_fusion(model).fit(len(self.corpus))
+            self._fusions[model] = self._make_fusion(model).fit(len(self.corpus), self.progress)
         return self._fusions[model]
 
     def neighbors_of(self, embedder: str) -> Any:

@@ -9,7 +9,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from simrec.rank.parts import Part
-from simrec.types import NO_ROW, Rows, Scores, Similar
+from simrec.types import NO_ROW, Bar, Progress, Rows, Scores, Similar, no_progress
 
 SAMPLE = 2000
 """Rows that a row's usual similarity is measured against."""
@@ -52,8 +52,12 @@ class Fusion:
         self.parts = parts
         self.back = back
 
-    def fit(self, n: int) -> Self:
+    def fit(self, n: int, progress: Progress = no_progress) -> Self:
         """Measures each of the n rows against the sample."""
+        with progress("standardize", n * len(self.parts)) as bar:
+            return self._fit(n, bar)
+
+    def _fit(self, n: int, bar: Bar) -> Self:
         sample = np.sort(np.random.default_rng(0).choice(n, min(n, SAMPLE), replace=False)).astype(np.int32)
         self.mean_ = np.zeros((n, len(self.parts)), dtype=np.float32)
         self.sd_ = np.ones((n, len(self.parts)), dtype=np.float32)
@@ -67,6 +71,7 @@ class Fusion:
                 variance = np.where(other, (scores - mean) ** 2, 0).sum(axis=1, keepdims=True) / count
                 self.mean_[rows, column] = mean[:, 0]
                 self.sd_[rows, column] = np.sqrt(variance[:, 0])
+                bar.update(len(rows))
         return self
 
     def rank(self, rows: Rows, candidates: Rows, tie_order: NDArray[np.int64]) -> Similar:

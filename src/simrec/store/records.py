@@ -1,18 +1,37 @@
-"""Articles as rows of a table, and back."""
+"""Articles, picks and blocks as rows of tables, and back."""
 
 from __future__ import annotations
 
 import json
 from collections.abc import Mapping
+from dataclasses import dataclass, field
 from datetime import datetime
 from typing import Any
 
 from simrec.text import content_hash
-from simrec.types import Article, Entry
+from simrec.types import Article, Entry, PickEntry
 
 DATES = ("published_at", "updated_at", "embargo_until", "expires_at")
 LISTS = ("tags", "authors")
 PLAIN = ("id", "title", "body", "url", "section", "lang", "image", "image_alt", "status", "canonical_id")
+
+
+@dataclass(frozen=True, slots=True)
+class StoredItem:
+    """An entry of a stored block: the article's id, its score, and why it is there."""
+
+    id: str
+    score: float
+    reasons: Mapping[str, Any] = field(default_factory=dict)
+
+
+@dataclass(frozen=True, slots=True)
+class StoredBlock:
+    """A ranking as a snapshot keeps it: k items and spares, best first."""
+
+    source_id: str
+    items: tuple[StoredItem, ...]
+    shortfall: str | None = None
 
 
 def article_hash(article: Article) -> str:
@@ -38,6 +57,25 @@ def to_article(row: Mapping[str, Any]) -> Article:
     plain = {name: row[name] for name in PLAIN}
     values: dict[str, Any] = {**plain, **dates, **lists, "extra": row["extra"]}
     return Article(**values)
+
+
+def pick_row(entry: PickEntry, origin: str) -> dict[str, Any]:
+    """The values of a row of `picks`."""
+    return {
+        "source_ref": entry.pick.source_id,
+        "target_ref": entry.pick.target_id,
+        "origin": origin,
+        "rank": entry.pick.rank,
+        "grade": entry.pick.grade,
+        "file": entry.file,
+        "line": entry.line,
+    }
+
+
+def block_row(number: int, block: StoredBlock) -> dict[str, Any]:
+    """The values of a row of `blocks`, in the snapshot of that number."""
+    items = [{"id": item.id, "score": item.score, "reasons": dict(item.reasons)} for item in block.items]
+    return {"snapshot_id": number, "source_id": block.source_id, "items": items, "shortfall": block.shortfall}
 
 
 def _values(article: Article) -> dict[str, Any]:

@@ -5,18 +5,19 @@ from __future__ import annotations
 import sqlite3
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any, Self, TypeAlias
 
-from sqlalchemy import Connection, bindparam, create_engine, delete, event, func, insert, select, update
+from sqlalchemy import Connection, bindparam, delete, func, insert, select, update
 from sqlalchemy.dialects.sqlite import insert as upsert
 from sqlalchemy.exc import SQLAlchemyError
 
 from simrec.errors import StoreError
+from simrec.store import engine
 from simrec.store.migrations import migrate
-from simrec.store.records import to_article, to_row
+from simrec.store.records import StoredBlock, StoredItem, block_row, pick_row, to_article, to_row
 from simrec.store.tables import addresses, articles, blocks, picks, rejects, snapshots
 from simrec.types import Article, Entry, Pick, PickEntry, Reject
 
@@ -36,24 +37,6 @@ class Ingested:
     new: int = 0
     changed: int = 0
     unchanged: int = 0
-
-
-@dataclass(frozen=True, slots=True)
-class StoredItem:
-    """An entry of a stored block: the article's id, its score, and why it is there."""
-
-    id: str
-    score: float
-    reasons: Mapping[str, Any] = field(default_factory=dict)
-
-
-@dataclass(frozen=True, slots=True)
-class StoredBlock:
-    """A ranking as a snapshot keeps it: k items and spares, best first."""
-
-    source_id: str
-    items: tuple[StoredItem, ...]
-    shortfall: str | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -79,10 +62,8 @@ class Store:
 
     def __init__(self, path: Path) -> None:
         self.path = path
-        self._engine = create_engine(f"sqlite:///{path}", connect_args={"timeout": 30})
-        event.listen(self._engine, "connect", _configure)
-        event.listen(self._engine, "begin", _begin)
-        self._writer = self._engine.execution_options(immediate=True)
+        self._engine = engine.open_engine(path)
+        self._writer = engine.writing(self._engine)
         with self._guard():
             migrate(self._writer)
 
@@ -129,7 +110,7 @@ class Store:
         """Replaces all picks that came from `origin`, a file, and returns how many there are now."""
         with self._write() as connection:
             connection.execute(delete(picks).where(picks.c.origin == origin))
-            rows = {(e.pick.source_id, e.pick.target_id): _pick_row(e, origin) for e in entries}
+            rows = {(e.pick.source_id, e.pick.target_id): pick_row(e, origin) for e in entries}
             if rows:
                 connection.execute(insert(picks), list(rows.values()))
         return len(rows)
@@ -220,7 +201,7 @@ class Store:
             values = {"created_at": datetime.now(UTC).isoformat(timespec="seconds"), "model": model, "k": k}
             values |= {"articles": total, "blocks": 0, "settings": dict(settings), "active": True}
             number = connection.execute(insert(snapshots).values(values).returning(snapshots.c.id)).scalar_one()
-            rows = [_block_row(number, block) for block in found]
+            rows = [block_row(number, block) for block in found]
             if rows:
                 connection.execute(insert(blocks), rows)
             filled = sum(bool(row["items"]) for row in rows)
@@ -270,30 +251,7 @@ class Store:
             yield
         except (SQLAlchemyError, sqlite3.Error) as error:
             cause = getattr(error, "orig", None) or error
-            raise StoreError(f"{self.path}: {_advice(str(cause))}") from error
-
-
-def _configure(connection: sqlite3.Connection, _: object) -> None:
-    connection.isolation_level = None  # the driver begins no transaction by itself: `_begin` does
-    for pragma in ("journal_mode=WAL", "synchronous=NORMAL", "foreign_keys=ON"):
-        connection.execute(f"PRAGMA {pragma}")
-
-
-def _begin(connection: Connection) -> None:
-    immediate = connection.get_execution_options().get("immediate")
-    connection.exec_driver_sql("BEGIN IMMEDIATE" if immediate else "BEGIN")
-
-
-def _advice(message: str) -> str:
-    if "full" in message:
-        return "the disk is full; free some space and run the command again, what was stored before is kept"
-    if "locked" in message:
-        return "another command is writing; wait until it is done and run this one again"
-    if "not a database" in message or "malformed" in message:
-        return "this file is not a simrec store, or is damaged; restore it, or name another workspace with -w"
-    if "readonly" in message or "unable to open" in message:
-        return "the file cannot be opened for writing; check the folder and its permissions"
-    return message
+            raise StoreError(f"{self.path}: {engine.advice(str(cause))}") from error
 
 
 def _known(connection: Connection, ids: Sequence[str]) -> dict[str, Mapping[str, Any]]:
@@ -330,25 +288,8 @@ def _put_links(connection: Connection, entry: Entry) -> None:
     source = entry.article.id
     connection.execute(delete(picks).where(picks.c.origin == PAGE, picks.c.source_ref == source))
     rows = [
-        _pick_row(PickEntry(Pick(source, link, rank), entry.file, entry.line), PAGE)
+        pick_row(PickEntry(Pick(source, link, rank), entry.file, entry.line), PAGE)
         for rank, link in enumerate(dict.fromkeys(entry.links or ()), start=1)
     ]
     if rows:
         connection.execute(insert(picks), rows)
-
-
-def _pick_row(entry: PickEntry, origin: str) -> dict[str, Any]:
-    return {
-        "source_ref": entry.pick.source_id,
-        "target_ref": entry.pick.target_id,
-        "origin": origin,
-        "rank": entry.pick.rank,
-        "grade": entry.pick.grade,
-        "file": entry.file,
-        "line": entry.line,
-    }
-
-
-def _block_row(number: int, block: StoredBlock) -> dict[str, Any]:
-    items = [{"id": item.id, "score": item.score, "reasons": dict(item.reasons)} for item in block.items]
-    return {"snapshot_id": number, "source_id": block.source_id, "items": items, "shortfall": block.shortfall}

@@ -1,0 +1,48 @@
+"""The SQLite file behind the store."""
+
+from __future__ import annotations
+
+import sqlite3
+from pathlib import Path
+
+from sqlalchemy import Connection, Engine, create_engine, event
+
+WAIT = 30
+"""Seconds that a command waits for another one that is writing."""
+
+
+def open_engine(path: Path) -> Engine:
+    """An engine whose reads see one state, and whose writes wait for each other."""
+    engine = create_engine(f"sqlite:///{path}", connect_args={"timeout": WAIT})
+    event.listen(engine, "connect", _configure)
+    event.listen(engine, "begin", _begin)
+    return engine
+
+
+def writing(engine: Engine) -> Engine:
+    """The same engine for transactions that write: they take the write lock at once, not half-way."""
+    return engine.execution_options(immediate=True)
+
+
+def _configure(connection: sqlite3.Connection, _: object) -> None:
+    connection.isolation_level = None  # the driver begins no transaction by itself: `_begin` does
+    for pragma in ("journal_mode=WAL", "synchronous=NORMAL", "foreign_keys=ON"):
+        connection.execute(f"PRAGMA {pragma}")
+
+
+def _begin(connection: Connection) -> None:
+    immediate = connection.get_execution_options().get("immediate")
+    connection.exec_driver_sql("BEGIN IMMEDIATE" if immediate else "BEGIN")
+
+
+def advice(message: str) -> str:
+    """What SQLite complains of, and what to do about it."""
+    if "full" in message:
+        return "the disk is full; free some space and run the command again, what was stored before is kept"
+    if "locked" in message:
+        return "another command is writing; wait until it is done and run this one again"
+    if "not a database" in message or "malformed" in message:
+        return "this file is not a simrec store, or is damaged; restore it, or name another workspace with -w"
+    if "readonly" in message or "unable to open" in message:
+        return "the file cannot be opened for writing; check the folder and its permissions"
+    return message
