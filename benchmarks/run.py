@@ -69,7 +69,7 @@ def measure(folder: Path, split: str) -> dict[str, Any]:
         found = evaluate_corpus(corpus, picks, workspace.settings, Task(split=split), cache=cache_folder())  # type: ignore[arg-type]
         evaluated = time.perf_counter() - start
     return {
-        "machine": {"system": platform.platform(), "processor": platform.machine(), "cores": os.cpu_count()},
+        "machine": {"system": platform.system(), "processor": platform.machine(), "cores": os.cpu_count()},
         "versions": {"python": platform.python_version(), **{name: version(name) for name in LIBRARIES}},
         "articles": len(corpus),
         "picks": len(picks),
