@@ -128,6 +128,25 @@ def test_http_and_relative_urls_stay(url: str) -> None:
     assert safe_url(url) == url
 
 
+@pytest.mark.parametrize(
+    ("page", "url", "way"),
+    [
+        ("news/2024/a.html", "news/2024/b.html", "b.html"),
+        ("news/2024/a.html", "sport/b.html?x=1#y", "../../sport/b.html?x=1#y"),
+        ("a.html", "images/b.svg", "images/b.svg"),
+        ("news/a.html", "news/12:30.html", "./12:30.html"),
+        ("news/a.html", "/root.html", "/root.html"),
+        ("news/a.html", "https://x.example/b", "https://x.example/b"),
+        ("https://x.example/a", "b.html", "b.html"),
+        (None, "b/c.html", "b/c.html"),
+    ],
+)
+def test_links_between_saved_pages_lead_from_page_to_page(page: str | None, url: str, way: str) -> None:
+    """A path in the site becomes the way from the page that shows the block."""
+    found = compose(article("page", url=page), "en", [(article(url=url), 1.0, {})])
+    assert found.items[0].url == way
+
+
 @given(st.text(max_size=40))
 def test_no_url_ever_has_another_scheme(url: str) -> None:
     """Whatever it is made of."""

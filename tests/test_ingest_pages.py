@@ -122,6 +122,13 @@ def test_metadata_comes_from_json_ld_then_open_graph(tmp_path: Path) -> None:
     assert article.url.startswith("https://courier.example/news/light")
 
 
+def test_an_image_beside_the_page_is_named_from_the_sites_root(tmp_path: Path) -> None:
+    """As the page's own address is, so that other pages can find it."""
+    head = '<title>A light</title><meta property="og:image" content="img/light.jpg">'
+    article = one(tmp_path, page("", head=head)).article
+    assert (article.url, article.image) == ("news/one.html", "news/img/light.jpg")
+
+
 def test_the_id_is_the_path_and_links_honor_base(tmp_path: Path) -> None:
     """Without the extension, with slashes, whatever the folder is called."""
     head = '<title>A light</title><base href="https://courier.example/archive/">'

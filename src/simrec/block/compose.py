@@ -3,8 +3,9 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Mapping
+from posixpath import dirname, relpath
 from typing import Any
-from urllib.parse import urlsplit
+from urllib.parse import urlsplit, urlunsplit
 
 from simrec.text import excerpt
 from simrec.types import Article, Block, BlockItem
@@ -33,18 +34,40 @@ def compose(
         BlockItem(
             id=article.id,
             title=article.title,
-            url=safe_url(article.url),
+            url=seen_from(source.url, safe_url(article.url)),
             score=score,
             reasons=reasons,
             published_at=article.published_at,
             lang=article.lang or lang,
-            image=safe_url(article.image),
+            image=seen_from(source.url, safe_url(article.image)),
             image_alt=article.image_alt,
             excerpt=excerpt(article.body, excerpt_words) if excerpt_words else "",
         )
         for article, score, reasons in chosen
     )
     return Block(source.id, lang, items, shortfall)
+
+
+def seen_from(page: str | None, url: str | None) -> str | None:
+    """A URL as a page must write it: where both are paths in one site, the way from the page to the URL.
+
+    >>> seen_from("news/2024/a.html", "news/2023/b.html"), seen_from("https://x.example/a", "b.html")
+    ('../2023/b.html', 'b.html')
+    """
+    if not page or not url or not _is_path(page) or not _is_path(url):
+        return url
+    parts = urlsplit(url)
+    way = relpath(parts.path, dirname(urlsplit(page).path) or ".")
+    if parts.path.endswith("/"):
+        way += "/"
+    way = f"./{way}" if ":" in way.split("/")[0] else way
+    return urlunsplit(parts._replace(path=way))
+
+
+def _is_path(url: str) -> bool:
+    """Whether a URL is a path below the site's root: no scheme, no host, no leading slash, dot or query."""
+    parts = urlsplit(url)
+    return not parts.scheme and not parts.netloc and bool(parts.path) and parts.path[0] not in "/."
 
 
 def safe_url(url: str | None) -> str | None:

@@ -102,7 +102,7 @@ def _entry(tree: HtmlElement, source: SourceFile, settings: IngestSettings) -> E
         "id": source.stem,
         "url": own or source.path,
         "body": body,
-        **_absolute_image(facts, base),
+        **_whole_image(facts, base),
     }
     article = reason or to_article(record, settings)
     if isinstance(article, str):
@@ -130,14 +130,15 @@ def _base(tree: HtmlElement, page: str) -> str:
         return page
 
 
-def _absolute_image(facts: dict[str, Any], base: str) -> dict[str, str]:
+def _whole_image(facts: dict[str, Any], base: str) -> dict[str, str]:
     image = facts.get("image")
-    if not isinstance(image, str) or not base.startswith("http"):
+    if not isinstance(image, str):
         return {}
     try:
-        return {"image": urljoin(base, image)}
+        whole = urljoin(base, image)
     except ValueError:
         return {}
+    return {"image": whole.removeprefix("/") if base.startswith("/") else whole}
 
 
 def _without_title(body: str, title: str) -> str:
