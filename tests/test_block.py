@@ -12,10 +12,11 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from simrec.block.compose import compose, safe_url
+from simrec.block.compose import compose
 from simrec.block.headings import HEADINGS, heading
 from simrec.block.render import HtmlRenderer, JsonRenderer
 from simrec.errors import SettingsError
+from simrec.text import safe_url
 from simrec.types import Article, Block
 
 HOSTILE = """<script>alert("x")</script>' onload="x" {{ 7 * 7 }} {% for %} &amp; -->"""

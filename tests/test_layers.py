@@ -10,7 +10,7 @@ import pytest
 SOURCE = Path(__file__).parents[1] / "src" / "simrec"
 RANKS = (
     {"types", "errors"},
-    {"settings", "text"},
+    {"settings", "text", "files"},
     {"ingest", "embed", "index", "rank", "policy", "block", "evaluate", "store"},
     {"pipeline"},
     {"cli"},

@@ -8,6 +8,7 @@ import unicodedata
 from collections.abc import Sequence
 from functools import lru_cache
 from typing import Any
+from urllib.parse import urlsplit
 
 UNSPACED = (
     "\u0e00-\u0eff"  # Thai, Lao
@@ -22,6 +23,9 @@ UNSPACED = (
 LANG_MIN_LETTERS = 40
 """Fewer letters than this say too little about a language."""
 LANG_MIN_PROBABILITY = 0.9
+
+SCHEMES = frozenset({"", "http", "https"})
+"""Of the URLs that may stand in a page."""
 
 _SPACES = re.compile(r"[^\S\n]+")
 _BLANK_LINES = re.compile(r"\n\s*\n\s*")
@@ -125,3 +129,17 @@ def windows(length: int, size: int, overlap: int) -> list[tuple[int, int]]:
 def passages(text: str, offsets: Sequence[tuple[int, int]], size: int, overlap: int) -> list[str]:
     """Cuts a text into overlapping passages of at most `size` tokens, given the character span of each token."""
     return [text[offsets[a][0] : offsets[b - 1][1]] for a, b in windows(len(offsets), size, overlap)]
+
+
+def safe_url(url: str | None) -> str | None:
+    """A URL that may stand in a page: http, https or relative; None for any other.
+
+    >>> safe_url("/2024/bridge.html"), safe_url("java\\nscript:alert(1)")
+    ('/2024/bridge.html', None)
+    """
+    if not url or any(ord(character) <= 0x20 or character in '\\"<>`' for character in url.strip()):
+        return None
+    try:
+        return url.strip() if urlsplit(url.strip()).scheme.lower() in SCHEMES else None
+    except ValueError:
+        return None

@@ -7,10 +7,8 @@ from posixpath import dirname, relpath
 from typing import Any
 from urllib.parse import urlsplit, urlunsplit
 
-from simrec.text import excerpt
+from simrec.text import excerpt, safe_url
 from simrec.types import Article, Block, BlockItem
-
-SCHEMES = frozenset({"", "http", "https"})
 
 
 def compose(
@@ -68,17 +66,3 @@ def _is_path(url: str) -> bool:
     """Whether a URL is a path below the site's root: no scheme, no host, no leading slash, dot or query."""
     parts = urlsplit(url)
     return not parts.scheme and not parts.netloc and bool(parts.path) and parts.path[0] not in "/."
-
-
-def safe_url(url: str | None) -> str | None:
-    """A URL that may stand in a page: http, https or relative; None for any other.
-
-    >>> safe_url("/2024/bridge.html"), safe_url("java\\nscript:alert(1)")
-    ('/2024/bridge.html', None)
-    """
-    if not url or any(ord(character) <= 0x20 or character in '\\"<>`' for character in url.strip()):
-        return None
-    try:
-        return url.strip() if urlsplit(url.strip()).scheme.lower() in SCHEMES else None
-    except ValueError:
-        return None

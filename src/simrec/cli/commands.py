@@ -3,10 +3,8 @@
 from __future__ import annotations
 
 import json
-import os
 import shutil
 import sys
-import tempfile
 from argparse import Namespace
 from dataclasses import asdict
 from pathlib import Path
@@ -14,6 +12,7 @@ from typing import Any
 
 from simrec.cli.progress import progress
 from simrec.errors import UsageError
+from simrec.files import write_whole
 from simrec.pipeline.workspace import Workspace
 
 SHOWN_REJECTS = 5
@@ -131,7 +130,8 @@ def evaluate(options: Namespace) -> dict[str, Any]:
         print(json.dumps(values, ensure_ascii=False, indent=1))
         return values
     if options.json:
-        write_text(Path(options.json), json.dumps(values, ensure_ascii=False, indent=1) + "\n")
+        text = json.dumps(values, ensure_ascii=False, indent=1) + "\n"
+        write_whole(Path(options.json), text.encode("utf-8", "replace"), "name another file with --json")
     print(table(values))
     if options.report:
         print(f"report: {options.report}")
@@ -169,12 +169,3 @@ def table(values: dict[str, Any]) -> str:
             interval = f"{c['delta']:+.3f} [{c['low']:+.3f}, {c['high']:+.3f}]"
             lines.append(f"{c['a']} - {c['b']}: {c['measure']} {interval}, p {c['p']:.4f}")
     return "\n".join(lines)
-
-
-def write_text(path: Path, text: str) -> None:
-    """Writes a file whole or not at all."""
-    path.parent.mkdir(parents=True, exist_ok=True)
-    handle, part = tempfile.mkstemp(dir=path.parent, suffix=".part")
-    with os.fdopen(handle, "w", encoding="utf-8") as file:
-        file.write(text)
-    Path(part).replace(path)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator
 from typing import NamedTuple
 
 import numpy as np
@@ -37,9 +38,10 @@ class Comparison(NamedTuple):
     p: float
 
 
-def resamples(s: int) -> NDArray[np.int64]:
-    """(1000, s) places, drawn with replacement: the same on every call (Efron's bootstrap)."""
-    return np.random.default_rng(SEED).integers(0, s, size=(RESAMPLES, s))
+def resamples(s: int) -> Iterator[NDArray[np.int64]]:
+    """1000 times (s,) places, drawn with replacement: the same on every call (Efron's bootstrap)."""
+    rng = np.random.default_rng(SEED)
+    return (rng.integers(0, s, size=s) for _ in range(RESAMPLES))
 
 
 def interval(values: Values) -> Interval:

@@ -2,36 +2,39 @@
 
 from __future__ import annotations
 
-import os
-import tempfile
-from collections.abc import Mapping, Sequence
+import json
+from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
-from typing import Any, Protocol
+from typing import Any, NamedTuple, Protocol
 
 import numpy as np
-from jinja2 import Environment, FileSystemLoader
+from jinja2 import Environment, FileSystemLoader, StrictUndefined
 from markupsafe import Markup
 from numpy.typing import NDArray
 
-from simrec.errors import StoreError
 from simrec.evaluate.compare import Comparison, Interval, interval
 from simrec.evaluate.plots import distribution_plot, measures_plot
-from simrec.types import NO_ROW, Corpus, Rows
+from simrec.files import write_whole
+from simrec.text import safe_url
+from simrec.types import NO_ROW, Article, Corpus, Rows
 
 WORST = 20
 SECTIONS = 20
 LEAST_FOR_INTERVAL = 5
+SHOWN_PICKS = 30
 TEMPLATES = Path(__file__).parent / "templates"
 MEANINGS = {
-    "nDCG": "how many picks stand near the top, early places counting more; 1 is all of them first",
-    "R": "the share of the picks that were found",
-    "RR": "one over the place of the first pick",
-    "AP": "mean precision at each pick's place",
-    "Success": "the share of pages with a pick among the first five",
-    "coverage": "the share of all articles that some block shows",
-    "gini": "how unequally blocks show articles; lower is fairer",
-    "ild": "how unlike each other the first five are",
+    "nDCG": "how well the picks are placed in the first {n}: 1 with all of them on top, less the further down they are",
+    "R": "the share of a source's picks that are among the first {n}",
+    "RR": "one over the rank of the first pick: 1 at rank 1, 0.5 at rank 2, 0 for none in the first {n}",
+    "AP": "the mean, over a source's picks, of the share of picks down to each one's rank, in the first {n}",
+    "Success": "the share of sources with at least one pick among the first {n}",
+    "coverage": "the share of all articles that stand among the first {n} of some source",
+    "gini": "how unevenly the first {n} show articles: 0 all alike, near 1 always the same few; lower is fairer",
+    "ild": "how unlike each other the first {n} are, by their words; neither high nor low is better by itself",
 }
+LOWER_IS_BETTER = ("gini",)
+NEITHER_IS_BETTER = ("ild",)
 
 
 class Evaluated(Protocol):
@@ -70,108 +73,179 @@ class Evaluated(Protocol):
         """(s,) values by model and measure."""
 
 
+class Section(NamedTuple):
+    """A row of the table of sections: `name` is None for sources without one, `others` counts folded sections."""
+
+    name: str | None
+    others: int
+    sources: int
+    models: Mapping[str, Interval]
+
+
+class Case(NamedTuple):
+    """A source that went badly: its picks with their ranks (None: not found), and what was given, hits marked."""
+
+    source: Article
+    value: float
+    picks: Sequence[tuple[Article, int | None]]
+    given: Sequence[tuple[Article, bool]]
+    depth: int
+
+
 def write_report(evaluation: Evaluated, path: Path) -> None:
-    """Writes the report to a file, whole or not at all.
+    """Writes the report to a file, whole or not at all, and the folders above it.
 
     Raises:
         StoreError: the file cannot be written.
     """
-    text = render_report(evaluation)
-    try:
-        path.parent.mkdir(parents=True, exist_ok=True)
-        handle, part = tempfile.mkstemp(dir=path.parent, suffix=".part")
-        with os.fdopen(handle, "w", encoding="utf-8", errors="replace") as file:
-            file.write(text)
-        Path(part).chmod(0o644)
-        Path(part).replace(path)
-    except OSError as error:
-        raise StoreError(f"{path} cannot be written: {error.strerror}; name another file with --report") from error
+    write_whole(path, render_report(evaluation).encode("utf-8", "replace"), "name another file with --report")
 
 
 def render_report(evaluation: Evaluated) -> str:
     """The report's HTML: one file without scripts or references, the same bytes for the same evaluation."""
     main = f"nDCG@{evaluation.protocol['k']}"
     best = max(evaluation.models, key=lambda model: evaluation.models[model][main].mean)
-    measures = list(evaluation.models[best])
-    environment = Environment(loader=FileSystemLoader(TEMPLATES), autoescape=True, trim_blocks=True, lstrip_blocks=True)
-    plots = [
-        measures_plot(evaluation.models, measures),
-        distribution_plot({model: found[main] for model, found in evaluation.values.items()}, main),
-    ]
-    return environment.get_template("report.html").render(
-        evaluation=evaluation,
-        main=main,
-        best=best,
-        summary=_summary(evaluation, main, best),
-        measures=[(name, MEANINGS[name.split("@")[0]], _best_of(evaluation, name)) for name in measures],
-        plots=[Markup(plot) for plot in plots],  # noqa: S704 - drawn by matplotlib from numbers and model names
-        sections=_sections(evaluation, main),
-        worst=_worst(evaluation, main, best),
+    names = list(evaluation.models[best])
+    found = {model: values[main] for model, values in evaluation.values.items()}
+    plots = [measures_plot(evaluation.models, names), distribution_plot(found, main)]
+    return (
+        _environment()
+        .get_template("report.html")
+        .render(
+            protocol=evaluation.protocol,
+            models=evaluation.models,
+            comparisons=sorted(evaluation.comparisons, key=lambda c: c.measure != main),
+            main=main,
+            best=best,
+            summary=_summary(evaluation, main, best),
+            measures=[(name, _meaning(name, evaluation.protocol), _winners(evaluation, name)) for name in names],
+            plots=[Markup(plot) for plot in plots],  # noqa: S704 - drawn by matplotlib, which escapes model names
+            sections=_sections(evaluation, main),
+            worst=_worst(evaluation, main, best),
+            missed=int((found[best] == 0).sum()),
+            shown_picks=SHOWN_PICKS,
+            least=LEAST_FOR_INTERVAL,
+        )
     )
 
 
+def _environment() -> Environment:
+    environment = Environment(
+        loader=FileSystemLoader(TEMPLATES),
+        autoescape=True,
+        undefined=StrictUndefined,
+        trim_blocks=True,
+        lstrip_blocks=True,
+    )
+    filters: dict[str, Callable[[Any], Any]] = {
+        "number": lambda value: f"{value:.3f}".replace("-", "−"),
+        "signed": lambda value: f"{value:+.3f}".replace("-", "−"),
+        "p": _p,
+        "link": safe_url,
+        "pretty": lambda value: json.dumps(value, ensure_ascii=False, indent=1, default=str),
+    }
+    environment.filters.update(filters)
+    return environment
+
+
+def _p(value: float) -> str:
+    return f"{value:.3f}" if value >= 0.001 else "<\u00a00.001"
+
+
 def _summary(evaluation: Evaluated, main: str, best: str) -> str:
-    found = evaluation.models[best][main]
-    text = f"{best} reaches {main} {found.mean:.3f} (95% interval {found.low:.3f} to {found.high:.3f})"
-    others = [c for c in evaluation.comparisons if c.measure == main and best in (c.a, c.b)]
+    """One sentence: the best model, its lead over the next, and whether that is clear."""
+    mean, low, high = evaluation.models[best][main]
+    others = [model for model in evaluation.models if model != best]
     if not others:
-        return f"{text}."
-    nearest = min(others, key=lambda c: abs(c.delta))
-    other = nearest.b if nearest.a == best else nearest.a
-    low, high = sorted((abs(nearest.low), abs(nearest.high)))
-    if nearest.low <= 0 <= nearest.high:
-        return f"{text}; its lead over {other}, {abs(nearest.delta):.3f}, may be chance (p = {nearest.p:.4f})."
-    return f"{text}, {abs(nearest.delta):.3f} above {other} ({low:.3f} to {high:.3f}, p = {nearest.p:.4f})."
+        return (
+            f"{best} reaches {main} {mean:.3f} (95% interval {low:.3f} to {high:.3f}); it was the only model measured."
+        )
+    after = max(others, key=lambda model: evaluation.models[model][main].mean)
+    start = f"{best} is best with {main} {mean:.3f}"
+    lead = _lead(evaluation.comparisons, main, best, after)
+    if lead is None:
+        return f"{start}; {after}, the next, reaches {evaluation.models[after][main].mean:.3f}."
+    p = f"p\u00a0{_p(lead.p)}" if lead.p < 0.001 else f"p\u00a0=\u00a0{_p(lead.p)}"
+    interval_and_p = f"95% interval of the difference {lead.low:.3f} to {lead.high:.3f}, {p}".replace("-", "−")
+    if lead.low > 0:
+        return f"{start}, {lead.delta:.3f} more than {after}, the next ({interval_and_p}): a clear lead."
+    return f"{start}, but its lead of {lead.delta:.3f} over {after}, the next, is not clear ({interval_and_p})."
 
 
-def _best_of(evaluation: Evaluated, measure: str) -> str | None:
-    """The model with the best mean; None where it does not matter, or with one model."""
-    if len(evaluation.models) < 2 or measure.startswith("ild"):
-        return None
-    choose = min if measure.startswith("gini") else max
-    return choose(evaluation.models, key=lambda model: evaluation.models[model][measure].mean)
+def _lead(comparisons: Sequence[Comparison], measure: str, a: str, b: str) -> Comparison | None:
+    """The comparison of a with b, turned so that `delta` is a's mean minus b's."""
+    for found in comparisons:
+        if found.measure == measure and (found.a, found.b) == (a, b):
+            return found
+        if found.measure == measure and (found.a, found.b) == (b, a):
+            return found._replace(a=a, b=b, delta=0 - found.delta, low=0 - found.high, high=0 - found.low)
+    return None
 
 
-def _sections(evaluation: Evaluated, main: str) -> list[tuple[str, int, dict[str, Interval | None]]]:
-    """(section, sources, interval by model), the largest first; small ones beyond the twentieth in one row."""
-    by_section: dict[str, list[int]] = {}
+def _meaning(measure: str, protocol: Mapping[str, Any]) -> str:
+    name, _, n = measure.partition("@")
+    return MEANINGS.get(name, "").format(n=n or protocol["depth"])
+
+
+def _winners(evaluation: Evaluated, measure: str) -> list[str]:
+    """The models with the best mean; none where all have the same, or where neither end is better."""
+    name = measure.partition("@")[0]
+    if name in NEITHER_IS_BETTER:
+        return []
+    means = {model: found[measure].mean for model, found in evaluation.models.items()}
+    best = min(means.values()) if name in LOWER_IS_BETTER else max(means.values())
+    winners = [model for model, mean in means.items() if mean == best]
+    return winners if len(winners) < len(means) else []
+
+
+def _sections(evaluation: Evaluated, main: str) -> list[Section]:
+    """The sources' sections, those with most sources first; beyond the twentieth in one row. Empty without any."""
+    by_section: dict[str | None, list[int]] = {}
     for place, row in enumerate(evaluation.sources.tolist()):
-        by_section.setdefault(evaluation.corpus.articles[row].section or "(no section)", []).append(place)
-    ordered = sorted(by_section.items(), key=lambda item: (-len(item[1]), item[0]))
-    rest = [place for _, places in ordered[SECTIONS:] for place in places]
-    shown = ordered[:SECTIONS] + ([(f"({len(ordered) - SECTIONS} more sections)", rest)] if rest else [])
+        by_section.setdefault(evaluation.corpus.articles[row].section or None, []).append(place)
+    if set(by_section) <= {None}:
+        return []
+    ordered = sorted(by_section.items(), key=lambda item: (-len(item[1]), item[0] is None, item[0] or ""))
+    shown = [(name, 0, places) for name, places in ordered[:SECTIONS]]
+    folded = ordered[SECTIONS:]
+    if folded:
+        shown.append((None, len(folded), [place for _, places in folded for place in places]))
     return [
-        (name, len(places), {model: _of(values[main][places]) for model, values in evaluation.values.items()})
-        for name, places in shown
+        Section(name, others, len(places), {m: _of(values[main][places]) for m, values in evaluation.values.items()})
+        for name, others, places in shown
     ]
 
 
 def _of(values: NDArray[np.float64]) -> Interval:
-    """The mean, and an interval where there are enough sources for one."""
+    """The mean, and an interval where there are enough sources for one, else NaN."""
     if len(values) >= LEAST_FOR_INTERVAL:
         return interval(values)
     return Interval(float(values.mean()), float("nan"), float("nan"))
 
 
-def _worst(evaluation: Evaluated, main: str, best: str) -> list[dict[str, Any]]:
-    """The sources where the best model did worst, with their picks and what was given."""
+def _worst(evaluation: Evaluated, main: str, best: str) -> list[Case]:
+    """The sources where the best model did worst: the lowest value first, then most picks, then by id."""
     values, run, ids = evaluation.values[best][main], evaluation.runs[best], evaluation.corpus.ids
     places = sorted(
         range(len(values)),
-        key=lambda p: (round(float(values[p]), 9), -len(evaluation.picks[p]), ids[evaluation.sources[p]]),
+        key=lambda place: (
+            round(float(values[place]), 9),
+            -len(evaluation.picks[place]),
+            ids[evaluation.sources[place]],
+        ),
     )
-    return [_case(evaluation, place, values[place], run[place]) for place in places[:WORST]]
+    return [_case(evaluation, place, float(values[place]), run[place]) for place in places[:WORST]]
 
 
-def _case(evaluation: Evaluated, place: int, value: float, ranked: Rows) -> dict[str, Any]:
+def _case(evaluation: Evaluated, place: int, value: float, ranked: Rows) -> Case:
     articles, picks = evaluation.corpus.articles, evaluation.picks[place]
-    rank_of = {int(row): rank for rank, row in enumerate(ranked.tolist(), start=1) if row != NO_ROW}
+    rank_of = {row: rank for rank, row in enumerate(ranked.tolist(), start=1) if row != NO_ROW}
     by_rank = sorted(picks, key=lambda row: (rank_of.get(row, len(ranked) + 1), evaluation.corpus.ids[row]))
     given = [row for row in ranked[: evaluation.protocol["k"]].tolist() if row != NO_ROW]
-    return {
-        "source": articles[evaluation.sources[place]],
-        "value": value,
-        "picks": [(articles[row], rank_of.get(row)) for row in by_rank],
-        "given": [(articles[row], row in picks) for row in given],
-        "depth": len(ranked),
-    }
+    return Case(
+        source=articles[evaluation.sources[place]],
+        value=value,
+        picks=[(articles[row], rank_of.get(row)) for row in by_rank],
+        given=[(articles[row], row in picks) for row in given],
+        depth=len(ranked),
+    )

@@ -3,8 +3,6 @@
 from __future__ import annotations
 
 import json
-import os
-import tempfile
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from datetime import UTC, datetime
@@ -17,6 +15,7 @@ import numpy as np
 from simrec.block.compose import compose
 from simrec.block.render import HtmlRenderer, JsonRenderer
 from simrec.errors import NotFoundError, StoreError, UsageError
+from simrec.files import write_whole
 from simrec.pipeline.build import Chooser, check_k
 from simrec.pipeline.site import Site
 from simrec.pipeline.workspace import Workspace
@@ -190,24 +189,11 @@ class _Folder:
 
     def _write(self, name: str, text: str) -> None:
         path, data = self.path / name, text.encode("utf-8", "replace")
-        try:
-            if path.exists() and path.read_bytes() == data:
-                self.unchanged += 1
-                return
-            handle, part = tempfile.mkstemp(dir=self.path, suffix=".part")
-            try:
-                with os.fdopen(handle, "wb") as file:
-                    file.write(data)
-                Path(part).chmod(0o644)
-                Path(part).replace(path)
-            except BaseException:
-                Path(part).unlink(missing_ok=True)
-                raise
+        if path.is_file() and path.read_bytes() == data:
+            self.unchanged += 1
+        else:
+            write_whole(path, data, "free some space or choose another folder with --out")
             self.written += 1
-        except OSError as error:
-            raise StoreError(
-                f"{path} cannot be written: {error.strerror}; free some space or choose another folder"
-            ) from error
 
 
 def file_name(article_id: str) -> str:
