@@ -10,12 +10,12 @@ import numpy as np
 import pytest
 from sklearn.base import clone
 
-from simrec.embed.cache import VectorCache, is_intact, keep_newest, write_folder
+from simrec.embed.cache import Passages, VectorCache, is_intact, keep_newest, write_folder
 from simrec.embed.sentence import SentenceEmbedder, find
 from simrec.embed.terms import STEMMERS, Analyzer
 from simrec.embed.tfidf import TfidfEmbedder
 from simrec.errors import ModelError
-from simrec.types import Bar, Dense, Text
+from simrec.types import Bar, Text
 
 TEXTS = [
     Text("Mill bridge closed", "The bridge over the river is closed.", "en"),
@@ -150,7 +150,7 @@ class TestSentence:
         first = SentenceEmbedder(cache=tmp_path).transform(TEXTS)
         embed, seen = SentenceEmbedder._embed, []
 
-        def counts(self: SentenceEmbedder, texts: list[str], bar: Bar) -> Dense:
+        def counts(self: SentenceEmbedder, texts: list[str], bar: Bar) -> Passages:
             seen.extend(texts)
             return embed(self, texts, bar)
 
@@ -205,7 +205,7 @@ class TestSentence:
         monkeypatch.setattr("simrec.embed.sentence.SHARD", 2)
         embed, calls = SentenceEmbedder._embed, []
 
-        def breaks(self: SentenceEmbedder, texts: list[str], bar: Bar) -> Dense:
+        def breaks(self: SentenceEmbedder, texts: list[str], bar: Bar) -> Passages:
             calls.append(texts)
             if len(calls) == 3:
                 raise KeyboardInterrupt
@@ -226,9 +226,13 @@ class TestCache:
         cache = VectorCache(tmp_path, "model")
         for start in (0, 2):
             keys = [str(i) * 64 for i in (start, start + 1)]
-            cache.put(keys, np.array([[start, 1], [start + 1, 1]], dtype=np.float32))
+            vectors = np.array([[start, 1], [start + 1, 1], [start + 1, 2]], dtype=np.float32)
+            cache.put(keys, Passages(vectors, np.array([1, 2])))
         again = VectorCache(tmp_path, "model")
-        assert again.get([str(i) * 64 for i in (3, 0, 2)])[:, 0].tolist() == [3, 0, 2]
+        found = again.get([str(i) * 64 for i in (3, 0, 2)])
+        assert found.vectors.tolist() == [[3, 1], [3, 2], [0, 1], [2, 1]]
+        assert found.lengths.tolist() == [2, 1, 1]
+        assert found.sums().tolist() == [[6, 3], [0, 1], [2, 1]]
         assert again.missing(["0" * 64, "9" * 64, "9" * 64]) == [1]
         assert len(VectorCache(tmp_path, "other model")) == 0
 
@@ -237,7 +241,7 @@ class TestCache:
         """A warning, and the vectors of that file are missing; the other file is used."""
         cache = VectorCache(tmp_path, "m")
         for name in "ab":
-            cache.put([name * 64], np.ones((1, 2), dtype=np.float32) * ord(name))
+            cache.put([name * 64], Passages(np.ones((1, 2), dtype=np.float32) * ord(name), np.array([1])))
         shard = sorted((tmp_path / "m").glob("*.npz"))[0]
         data = shard.read_bytes()
         if damage == "flip":

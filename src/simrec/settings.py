@@ -65,6 +65,9 @@ class RankSettings(Section):
     tags: float = Field(0.4, ge=0, description="weight of the words of the tags in `hybrid`")
     section: float = Field(0.2, ge=0, description="weight of being in the same section in `hybrid`")
     age: float = Field(0.5, ge=0, description="weight of being published at about the same time in `hybrid`")
+    prior: float | None = Field(
+        None, ge=0, le=1, description="share of the ranker trained on other sites in `hybrid`; unset: as it was trained"
+    )
     back: float = Field(0.5, ge=0, le=1, description="weight of the candidate's view of the page in `hybrid`")
 
 
@@ -96,7 +99,7 @@ class BlockSettings(Section):
 class BuildSettings(Section):
     """What a build makes."""
 
-    model: str = Field("hybrid", description="tfidf, sentence or hybrid")
+    model: str = Field("hybrid", description="tfidf, sentence, fusion, hybrid or learned")
     spares: int = Field(5, ge=0, description="items that a snapshot keeps beyond k")
     keep_snapshots: int = Field(10, ge=1, description="older snapshots are deleted")
 

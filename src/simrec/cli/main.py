@@ -15,7 +15,7 @@ from typing import Any
 from simrec import __version__
 from simrec.errors import SimrecError, UsageError
 
-MODELS = ("tfidf", "sentence", "hybrid")
+MODELS = ("tfidf", "sentence", "fusion", "hybrid", "learned")
 ENVIRONMENT = "SIMREC_WORKSPACE"
 DEBUG = "SIMREC_DEBUG"
 

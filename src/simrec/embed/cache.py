@@ -15,8 +15,10 @@ import tempfile
 import zipfile
 from collections.abc import Callable, Sequence
 from pathlib import Path
+from typing import NamedTuple
 
 import numpy as np
+from numpy.typing import NDArray
 
 from simrec.types import Dense
 
@@ -25,59 +27,87 @@ logger = logging.getLogger(__name__)
 MANIFEST = "manifest.json"
 
 
-class VectorCache:
-    """Dense vectors of texts, made by one model, in shards: .npz with `keys` (n,) S64 and `vectors` (n, d) float32.
+class Passages(NamedTuple):
+    """Vectors of texts, passage by passage.
 
-    Two processes may write at once: at worst the vectors of one of them are made again later.
+    Attributes:
+        vectors: (m, d) float32 unit rows, those of a text together and in order.
+        lengths: (n,) how many passages each text has; they add up to m.
+    """
+
+    vectors: Dense
+    lengths: NDArray[np.int64]
+
+    @property
+    def owners(self) -> NDArray[np.int64]:
+        """(m,) the place of each passage's text."""
+        return np.repeat(np.arange(len(self.lengths)), self.lengths)
+
+    def sums(self) -> Dense:
+        """(n, d) float32: the sum of each text's passages."""
+        sums = np.zeros((len(self.lengths), self.vectors.shape[1]), dtype=np.float32)
+        np.add.at(sums, self.owners, self.vectors)
+        return sums
+
+
+class VectorCache:
+    """Dense vectors of texts' passages, made by one model, in shards of .npz.
+
+    A shard has `keys` (n,) S64, `lengths` (n,) int64 and `vectors` (m, d) float32, as `Passages`. Two processes may
+    write at once: at worst the vectors of one of them are made again later.
     """
 
     def __init__(self, folder: Path | None, fingerprint: str) -> None:
         self.folder = folder / fingerprint if folder else None  # None: in memory only
-        self._row: dict[str, int] = {}
+        self._span: dict[str, tuple[int, int]] = {}
         self._shards: list[Dense] = []
         self._rows = 0
         for shard in intact(self.folder) if self.folder else ():
             try:
                 with np.load(shard, allow_pickle=False) as stored:
-                    self._add(stored["keys"].astype(str).tolist(), stored["vectors"])
+                    self._add(stored["keys"].astype(str).tolist(), Passages(stored["vectors"], stored["lengths"]))
             except (OSError, ValueError, KeyError, zipfile.BadZipFile) as error:
                 logger.warning("%s cannot be read, its vectors are made again: %s", shard, error)
 
     def __len__(self) -> int:
-        return len(self._row)
+        return len(self._span)
 
     def missing(self, keys: Sequence[str]) -> list[int]:
         """Places of the keys that have no vector, once for each key, ascending."""
-        first = {key: place for place, key in reversed(list(enumerate(keys))) if key not in self._row}
+        first = {key: place for place, key in reversed(list(enumerate(keys))) if key not in self._span}
         return sorted(first.values())
 
-    def get(self, keys: Sequence[str]) -> Dense:
-        """(n, d) float32: the vectors of keys that are all there.
+    def get(self, keys: Sequence[str]) -> Passages:
+        """The vectors of keys that are all there.
 
         Raises:
             KeyError: a key has no vector.
         """
         if len(self._shards) > 1:
             self._shards = [np.concatenate(self._shards)]
-        return np.asarray(self._shards[0][[self._row[key] for key in keys]])
+        starts, lengths = np.array([self._span[key] for key in keys], dtype=np.int64).reshape(-1, 2).T
+        offsets = np.cumsum(lengths) - lengths
+        rows = np.arange(lengths.sum()) + np.repeat(starts - offsets, lengths)
+        return Passages(self._shards[0][rows], lengths)
 
-    def put(self, keys: Sequence[str], vectors: Dense) -> None:
+    def put(self, keys: Sequence[str], passages: Passages) -> None:
         """Keeps vectors, in memory and on disk; returns when they are there to stay."""
-        self._add(keys, vectors)
+        self._add(keys, passages)
         if self.folder is None:
             return
         self.folder.mkdir(parents=True, exist_ok=True)
         with tempfile.NamedTemporaryFile(dir=self.folder, suffix=".part", delete=False) as file:
-            np.savez(file, keys=np.array(keys, dtype="S64"), vectors=vectors)
+            np.savez(file, keys=np.array(keys, dtype="S64"), lengths=passages.lengths, vectors=passages.vectors)
         checksum = sha256(Path(file.name))
         name = f"{checksum[:16]}.npz"
         Path(file.name).replace(self.folder / name)
         _write_manifest(self.folder, {**_manifest(self.folder), name: checksum})
 
-    def _add(self, keys: Sequence[str], vectors: Dense) -> None:
-        self._row.update({key: self._rows + place for place, key in enumerate(keys)})
-        self._rows += len(keys)
-        self._shards.append(vectors)
+    def _add(self, keys: Sequence[str], passages: Passages) -> None:
+        starts = self._rows + np.cumsum(passages.lengths) - passages.lengths
+        self._span.update(zip(keys, zip(starts.tolist(), passages.lengths.tolist(), strict=True), strict=True))
+        self._rows += len(passages.vectors)
+        self._shards.append(passages.vectors)
 
 
 def sha256(path: Path) -> str:

@@ -10,12 +10,12 @@ from typing import Any, Self
 import numpy as np
 from sklearn.base import BaseEstimator, TransformerMixin
 
-from simrec.embed.cache import VectorCache, sha256
+from simrec.embed.cache import Passages, VectorCache, sha256
 from simrec.errors import ModelError
 from simrec.text import content_hash, passages
 from simrec.types import Bar, Dense, Progress, Text, no_progress
 
-FORMAT = 1
+FORMAT = 2
 """Raise it when the same text gives another vector: what was cached before is then left alone."""
 
 DEFAULT = "default"
@@ -77,41 +77,48 @@ class SentenceEmbedder(TransformerMixin, BaseEstimator):
         Raises:
             ModelError: the model cannot be loaded.
         """
+        if not X:
+            return np.zeros((0, 1), dtype=np.float32)
+        found = self._look_up([*(text.title for text in X), *(text.body for text in X)], progress)
+        vectors = unit(found.sums())
+        return mix(vectors[: len(X)], vectors[len(X) :], self.title_weight)
+
+    def passages(self, X: Sequence[Text], progress: Progress = no_progress) -> Passages:
+        """The vectors of each body's passages; of the title, where there is no body.
+
+        Raises:
+            ModelError: the model cannot be loaded.
+        """
+        return self._look_up([text.body.strip() or text.title for text in X], progress)
+
+    def _look_up(self, texts: Sequence[str], progress: Progress) -> Passages:
         cache = VectorCache(self.cache, self.fingerprint)
-        titles = [text.title for text in X]
-        bodies = [text.body for text in X]
-        pieces = [*titles, *bodies]
-        keys = [content_hash(piece) for piece in pieces]
-        missing = sorted(cache.missing(keys), key=lambda place: len(pieces[place]))
+        keys = [content_hash(text) for text in texts]
+        missing = sorted(cache.missing(keys), key=lambda place: len(texts[place]))
         with progress("embed sentences", len(missing)) as bar:
             for start in range(0, len(missing), SHARD):
                 places = missing[start : start + SHARD]
-                cache.put([keys[place] for place in places], self._embed([pieces[place] for place in places], bar))
-        if not X:
-            return np.zeros((0, 1), dtype=np.float32)
-        vectors = cache.get(keys)
-        return mix(vectors[: len(X)], vectors[len(X) :], self.title_weight)
+                cache.put([keys[place] for place in places], self._embed([texts[place] for place in places], bar))
+        return cache.get(keys)
 
-    def _embed(self, texts: Sequence[str], bar: Bar) -> Dense:
-        """(n, d) float32: the mean of each text's passages, as a unit row."""
+    def _embed(self, texts: Sequence[str], bar: Bar) -> Passages:
         found = []
         for start in range(0, len(texts), self.batch_size):
             found.append(self._embed_batch(texts[start : start + self.batch_size]))
-            bar.update(len(found[-1]))
-        return np.concatenate(found)
+            bar.update(len(found[-1].lengths))
+        vectors, lengths = zip(*found, strict=True)
+        return Passages(np.concatenate(vectors), np.concatenate(lengths))
 
-    def _embed_batch(self, texts: Sequence[str]) -> Dense:
+    def _embed_batch(self, texts: Sequence[str]) -> Passages:
         size = self._model.max_seq_length - self._model.tokenizer.num_special_tokens_to_add()
         cut = [self._passages(text, size) for text in texts]
-        owners = np.repeat(np.arange(len(texts)), [len(pieces) for pieces in cut])
         flat = [piece for pieces in cut for piece in pieces]
-        sums = np.zeros((len(texts), self._model.get_embedding_dimension()), dtype=np.float32)
+        vectors = np.zeros((0, self._model.get_embedding_dimension()), dtype=np.float32)
         if flat:
             vectors = self._model.encode(
                 flat, batch_size=self.batch_size, normalize_embeddings=True, show_progress_bar=False
             )
-            np.add.at(sums, owners, vectors.astype(np.float32))
-        return unit(sums)
+        return Passages(vectors.astype(np.float32), np.array([len(pieces) for pieces in cut], dtype=np.int64))
 
     def _passages(self, text: str, size: int) -> list[str]:
         encoded = self._model.tokenizer(

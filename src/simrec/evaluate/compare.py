@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from typing import NamedTuple
 
 import numpy as np
@@ -27,7 +27,13 @@ class Interval(NamedTuple):
 
 
 class Comparison(NamedTuple):
-    """Model a against model b: `delta` is a's mean minus b's, with its 95% interval and the test's p."""
+    """Model a against model b.
+
+    Attributes:
+        delta: a's mean minus b's, with its 95% interval.
+        p: of the test of these two alone.
+        p_holm: of the test, corrected for all pairs that are compared on this measure.
+    """
 
     a: str
     b: str
@@ -36,6 +42,7 @@ class Comparison(NamedTuple):
     low: float
     high: float
     p: float
+    p_holm: float = float("nan")
 
 
 def resamples(s: int) -> Iterator[NDArray[np.int64]]:
@@ -78,4 +85,18 @@ def compare(a: str, b: str, measure: str, ours: Values, theirs: Values) -> Compa
         signs = rng.integers(0, 2, size=(1000, len(changed)), dtype=np.int8) * 2 - 1
         sums = signs @ changed
         extreme += int((np.abs(sums) >= abs(changed.sum()) - 1e-12).sum())
-    return Comparison(a, b, measure, delta.mean, delta.low, delta.high, extreme / (PERMUTATIONS + 1))
+    p = extreme / (PERMUTATIONS + 1)
+    return Comparison(a, b, measure, delta.mean, delta.low, delta.high, p, p)
+
+
+def correct(comparisons: Sequence[Comparison]) -> list[Comparison]:
+    """Holm's correction (1979), for each measure over the pairs compared on it: any false alarm at all stays at 5%."""
+    found = list(comparisons)
+    for measure in dict.fromkeys(comparison.measure for comparison in comparisons):
+        places = [place for place, comparison in enumerate(found) if comparison.measure == measure]
+        places.sort(key=lambda place: found[place].p)
+        highest = 0.0
+        for rank, place in enumerate(places):
+            highest = max(highest, min((len(places) - rank) * found[place].p, 1.0))
+            found[place] = found[place]._replace(p_holm=highest)
+    return found

@@ -54,8 +54,13 @@ def success(found: Mask, k: int) -> Values:
     return np.asarray(found[:, :k].any(axis=1), dtype=np.float64)
 
 
+def judged(found: Mask, k: int) -> Values:
+    """Judged@k: the share of the first k that an editor has judged; the others are not wrong, but unknown."""
+    return np.asarray(found[:, :k].sum(axis=1) / k, dtype=np.float64)
+
+
 def per_source(run: Rows, truth: Sequence[AbstractSet[int]], k: int) -> dict[str, Values]:
-    """All accuracy measures of a run, by ir_measures' names: nDCG@5, nDCG@k, R@k, RR, AP, Success@5."""
+    """All accuracy measures of a run, by ir_measures' names: nDCG@5, nDCG@k, R@k, RR, AP, Success@5, Judged@k."""
     found = hits(run, truth)
     picks = np.array([len(targets) for targets in truth], dtype=np.float64)
     return {
@@ -65,6 +70,7 @@ def per_source(run: Rows, truth: Sequence[AbstractSet[int]], k: int) -> dict[str
         "RR": reciprocal_rank(found),
         "AP": average_precision(found, picks),
         "Success@5": success(found, SHOWN),
+        f"Judged@{k}": judged(found, k),
     }
 
 
@@ -108,5 +114,45 @@ def exposure(run: Rows, n: int, sources: NDArray[np.int64] | None = None) -> NDA
     return np.bincount(shown[shown != NO_ROW], minlength=n)
 
 
-OF_ALL: Mapping[str, Callable[[NDArray[np.int64]], float]] = {"coverage@5": coverage, "gini@5": gini}
+def hub_share(counts: NDArray[np.int64]) -> float:
+    """hubs@5: the share of all places in blocks that the most shown 1% of the articles take, at least one article."""
+    total = counts.sum()
+    if not total:
+        return 0.0
+    most = max(len(counts) // 100, 1)
+    return float(np.sort(counts)[-most:].sum() / total)
+
+
+def novelty(run: Rows, popularity: Values) -> Values:
+    """novelty@5: the mean over the first five of -log2 of the chance that a picked article is this one, in bits.
+
+    Source: Vargas and Castells 2011, with editors' picks for popularity. `popularity` (n,) are counts of picks; one is
+    added to each, so that an article that nobody picked has a chance too. A list without items counts 0.
+    """
+    surprise = np.log2((popularity.sum() + len(popularity)) / (popularity + 1))
+    return _mean_shown(run, surprise)
+
+
+def freshness(run: Rows, published: Values) -> Values:
+    """fresh@5: the mean over the first five of the share of the dated articles that are older; 0.5 for no date."""
+    known = np.sort(published[~np.isnan(published)])
+    older = np.searchsorted(known, published) / max(len(known), 1)
+    return _mean_shown(run, np.where(np.isnan(published), 0.5, older))
+
+
+def _mean_shown(run: Rows, values: Values) -> Values:
+    shown = run[:, :SHOWN]
+    there = shown != NO_ROW
+    sums = np.where(there, values[np.maximum(shown, 0)], 0).sum(axis=1)
+    return np.asarray(sums / np.maximum(there.sum(axis=1), 1))
+
+
+OF_ALL: Mapping[str, Callable[[NDArray[np.int64]], float]] = {
+    "coverage@5": coverage,
+    "gini@5": gini,
+    "hubs@5": hub_share,
+}
 """Measures of all lists together, from `exposure`."""
+
+BESIDE = ("novelty@5", "fresh@5", "ild@5")
+"""Measures with a value a source that neither end of is better: they are shown, and not tested."""

@@ -15,6 +15,7 @@ from numpy.typing import NDArray
 
 from simrec.errors import UsageError
 from simrec.index.sparse import SparseIndex
+from simrec.pipeline.models import use_learned
 from simrec.pipeline.site import Site, describe
 from simrec.pipeline.workspace import Workspace
 from simrec.policy import duplicates, eligibility, rules
@@ -36,6 +37,7 @@ class Report:
     blocks: int = 0
     stages: dict[str, dict[str, float]] = field(default_factory=dict)
     peak_rss_mb: float = 0.0
+    decision: str = ""
 
     @contextmanager
     def stage(self, name: str) -> Iterator[dict[str, float]]:
@@ -64,7 +66,7 @@ def build(
     with workspace.store() as store:
         with report.stage("read") as stage:
             corpus = Corpus(store.articles())
-            picks = store.picks() if settings.policy.pin_picks else []
+            picks = store.picks()
             stage["rows"] = report.articles = len(corpus)
         if not len(corpus):
             raise UsageError("there are no articles yet: run `simrec ingest SOURCE` first")
@@ -75,8 +77,13 @@ def build(
         with report.stage("standardize") as stage:
             site.fusion(model)
             stage["rows"] = len(corpus)
+        if model == "learned":
+            with report.stage("learn") as stage:
+                described = use_learned(site, picks, workspace.learned, fresh=True, progress=progress)
+                report.decision = described["decision"]["why"]
+                stage["rows"] = described["sources"]
         with report.stage("copies") as stage:
-            chooser = Chooser(site, model, picks)
+            chooser = Chooser(site, model, picks if settings.policy.pin_picks else ())
             stage["rows"] = len(corpus)
         with report.stage("rank") as stage:
             rows = np.arange(len(corpus), dtype=np.int32)

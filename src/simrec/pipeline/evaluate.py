@@ -4,8 +4,8 @@ from __future__ import annotations
 
 import logging
 import os
-from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
@@ -13,15 +13,17 @@ import numpy as np
 from numpy.typing import NDArray
 
 from simrec.errors import InputError, UsageError
-from simrec.evaluate import measures
-from simrec.evaluate.compare import Comparison, Interval, compare, interval, interval_of_all
-from simrec.evaluate.protocol import SPLITS, Fold, Split, Truth, folds, published_before, truth
-from simrec.pipeline.build import Chooser, check_k
+from simrec.evaluate import measures, slices, trec
+from simrec.evaluate.compare import Comparison, Interval, compare, correct, interval, interval_of_all
+from simrec.evaluate.protocol import SPLITS, Fold, Split, Truth, folds, truth
+from simrec.pipeline.build import check_k
+from simrec.pipeline.ratings import rate
+from simrec.pipeline.runs import Found, Point, Trial, importances, learning_curve
 from simrec.pipeline.site import MODELS, Site
 from simrec.pipeline.workspace import Workspace
 from simrec.settings import Settings
 from simrec.text import content_hash
-from simrec.types import NO_ROW, Corpus, Mask, Pick, Progress, Rows, no_progress
+from simrec.types import NO_ROW, Corpus, Pick, Progress, Rows, no_progress
 
 logger = logging.getLogger(__name__)
 
@@ -41,6 +43,12 @@ class Evaluation:
         picks: their picks' rows.
         runs: for each model the (s, depth) rows that it ranked best.
         values: for each model and measure the (s,) values.
+        slices: kinds of sources, with each model's main measure.
+        candidates: how many of the picks each source of candidates finds.
+        learned: for each fold what was learned, where `learned` was measured.
+        importances: what the learned rankers looked at.
+        curve: quality of `learned` by the number of pages that it learned from, where that was asked for.
+        ratings: for each model the agreement of its scores with people's ratings, where there are any.
     """
 
     protocol: Mapping[str, Any]
@@ -51,6 +59,12 @@ class Evaluation:
     picks: Sequence[frozenset[int]]
     runs: Mapping[str, Rows]
     values: Mapping[str, Mapping[str, NDArray[np.float64]]]
+    slices: Sequence[Mapping[str, Any]] = ()
+    candidates: Sequence[Found] = ()
+    learned: Sequence[Mapping[str, Any]] = ()
+    importances: Mapping[str, float] = field(default_factory=dict)
+    curve: Sequence[Point] = ()
+    ratings: Mapping[str, Interval] = field(default_factory=dict)
 
     def as_json(self) -> dict[str, Any]:
         """`evaluate --json`."""
@@ -61,18 +75,56 @@ class Evaluation:
                 for name, by_measure in self.models.items()
             },
             "comparisons": [found._asdict() for found in self.comparisons],
+            "slices": [dict(found) for found in self.slices],
+            "candidates": [found._asdict() for found in self.candidates],
+            "learned": [dict(found) for found in self.learned],
+            "importances": dict(self.importances),
+            "curve": [found._asdict() for found in self.curve],
+            "ratings": {name: found._asdict() for name, found in self.ratings.items()},
         }
+
+    def as_saved(self) -> dict[str, Any]:
+        """`evaluate --save`: what a later comparison needs."""
+        ids = self.corpus.ids
+        return {
+            "protocol": dict(self.protocol),
+            "sources": [ids[row] for row in self.sources.tolist()],
+            "values": {
+                model: {name: np.round(found, 6).tolist() for name, found in values.items()}
+                for model, values in self.values.items()
+            },
+            "runs": {
+                model: [
+                    [ids[row] for row in ranked if row != NO_ROW] for ranked in run[:, : self.protocol["k"]].tolist()
+                ]
+                for model, run in self.runs.items()
+            },
+        }
+
+    def as_frame(self) -> Any:
+        """One row a source and model, one column a measure: a pandas DataFrame."""
+        import pandas as pd
+
+        ids = [self.corpus.ids[row] for row in self.sources.tolist()]
+        frames = [pd.DataFrame({"source_id": ids, "model": model, **found}) for model, found in self.values.items()]
+        return pd.concat(frames, ignore_index=True)
 
 
 @dataclass(frozen=True)
 class Task:
     """What to measure, and how: the options of `evaluate`."""
 
-    models: Sequence[str] = MODELS
+    models: Sequence[str] = ("tfidf", "sentence", "hybrid")
     split: Split = "kfold"
     k: int = 10
     as_published: bool = False
     rules: bool = False
+    external: Sequence[Path] = ()
+    """TREC runs of other systems, measured beside the models."""
+    ratings: Path | None = None
+    """Table id_a,id_b,human_similarity of people's ratings of pairs."""
+    curve: bool = False
+    """Measure `learned` with fewer picks, too."""
 
     def check(self) -> None:
         """Raises UsageError for what cannot be."""
@@ -112,67 +164,69 @@ def evaluate_corpus(
     dealt = folds(known, corpus, task.split)
     tested = np.sort(np.concatenate([fold.test for fold in dealt]))
     site = Site(corpus, settings, cache, progress)
-    runs = {model: _run(site, model, task, known, dealt, progress)[tested] for model in task.models}
-    hidden = [known.picks[place] for place in tested]
-    values = {model: measures.per_source(run, hidden, task.k) for model, run in runs.items()}
-    similarity = site.fusion("tfidf").parts[0].part.pairs
-    for model, run in runs.items():
-        values[model]["ild@5"] = measures.diversity(run, similarity)
+    trial = Trial(site, known, dealt, task.split, task.k, task.as_published, task.rules, progress)
+    runs = {model: trial.run(model)[tested] for model in task.models}
+    sources, hidden = known.sources[tested], [known.picks[place] for place in tested]
+    for path in task.external:
+        found = trec.read_run(path)
+        depth = max(site.settings.rank.candidates, task.k)
+        runs[_free_name(found.tag, runs)] = trec.as_rows(found, corpus.row_of, sources, corpus.ids, depth)
+    values = {model: _values(site, run, hidden, known, task.k) for model, run in runs.items()}
+    main = f"nDCG@{task.k}"
+    kinds = slices.slices(corpus, sources, hidden)
     return Evaluation(
         protocol=_protocol(task, corpus, known, dealt, runs, settings),
-        models={model: _intervals(runs[model], values[model], len(corpus)) for model in task.models},
-        comparisons=_comparisons(task.models, values),
+        models={model: _intervals(run, values[model], len(corpus)) for model, run in runs.items()},
+        comparisons=_comparisons(list(runs), values),
         corpus=corpus,
-        sources=known.sources[tested],
+        sources=sources,
         picks=hidden,
         runs=runs,
         values=values,
+        slices=slices.measure(kinds, {model: found[main] for model, found in values.items()}),
+        candidates=trial.candidates() if set(task.models) & {"fusion", "hybrid", "learned"} else (),
+        learned=[found.decision.as_json() for found in trial.learned],
+        importances=importances(trial.learned),
+        curve=learning_curve(trial) if task.curve else (),
+        ratings=rate(site, task.ratings, task.models) if task.ratings else {},
     )
 
 
-def _run(
-    site: Site, model: str, task: Task, known: Truth, dealt: Sequence[Fold], progress: Progress
-) -> NDArray[np.int32]:
-    """(s, depth) the rankings of all sources in some test fold; -1 elsewhere. No model here learns from picks."""
-    corpus = site.corpus
-    depth = task.k if task.rules else max(site.settings.rank.candidates, task.k)
-    run = np.full((len(known.sources), depth), NO_ROW, dtype=np.int32)
-    place_of = {row: place for place, row in enumerate(known.sources.tolist())}
-    allowed: Callable[[Rows], Mask] | None = None
-    if task.as_published:
-        allowed = lambda rows: published_before(corpus, rows)  # noqa: E731
-    chooser = Chooser(site, model) if task.rules else None
-    with progress(f"rank with {model}", len(known.sources)) as bar:
-        for fold in dealt:
-            rows = known.sources[fold.test]
-            if chooser:
-                for block in chooser.blocks(rows, task.k, allowed=allowed):
-                    items = [corpus.row_of[item.id] for item in block.items]
-                    run[place_of[corpus.row_of[block.source_id]], : len(items)] = items
-            else:
-                for batch, ranking in site.rank(model, rows, depth, allowed=allowed):
-                    width = min(depth, ranking.rows.shape[1])
-                    run[[place_of[row] for row in batch.tolist()], :width] = ranking.rows[:, :width]
-            bar.update(len(rows))
-    return run
+def _values(
+    site: Site, run: Rows, hidden: Sequence[frozenset[int]], known: Truth, k: int
+) -> dict[str, NDArray[np.float64]]:
+    values = measures.per_source(run, hidden, k)
+    popularity = np.bincount([row for targets in known.picks for row in targets], minlength=len(site.corpus))
+    values["novelty@5"] = measures.novelty(run, popularity.astype(np.float64))
+    values["fresh@5"] = measures.freshness(run, site.corpus.published)
+    values["ild@5"] = measures.diversity(run, site.fusion("tfidf").parts[0].part.pairs)
+    return values
+
+
+def _free_name(tag: str, taken: Mapping[str, Any]) -> str:
+    name = tag
+    while name in taken:
+        name += "'"
+    return name
 
 
 def _intervals(run: Rows, values: Mapping[str, NDArray[np.float64]], n: int) -> dict[str, Interval]:
     found = {measure: interval(of_sources) for measure, of_sources in values.items()}
     for measure in measures.OF_ALL:
         found[measure] = interval_of_all(run, n, measure)
-    order = [*(name for name in values if name != "ild@5"), *measures.OF_ALL, "ild@5"]
-    return {measure: found[measure] for measure in order}
+    order = [name for name in values if name not in measures.BESIDE]
+    return {measure: found[measure] for measure in [*order, *measures.OF_ALL, *measures.BESIDE]}
 
 
 def _comparisons(models: Sequence[str], values: Mapping[str, Mapping[str, NDArray[np.float64]]]) -> list[Comparison]:
     pairs = [(a, b) for place, a in enumerate(models) for b in models[place + 1 :]]
-    return [
+    found = [
         compare(b, a, measure, values[b][measure], values[a][measure])
         for a, b in pairs
         for measure in values[a]
-        if measure != "ild@5"
+        if measure not in measures.BESIDE
     ]
+    return correct(found)
 
 
 def _protocol(

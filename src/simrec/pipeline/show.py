@@ -17,13 +17,14 @@ from simrec.block.render import HtmlRenderer, JsonRenderer
 from simrec.errors import NotFoundError, StoreError, UsageError
 from simrec.files import write_whole
 from simrec.pipeline.build import Chooser, check_k
+from simrec.pipeline.models import use_learned
 from simrec.pipeline.site import Site
 from simrec.pipeline.workspace import Workspace
 from simrec.policy.eligibility import reason_hidden
 from simrec.settings import BlockSettings, Settings
 from simrec.store import StoredBlock
 from simrec.text import content_hash
-from simrec.types import Article, Block, Corpus, Progress, no_progress
+from simrec.types import Article, Block, Corpus, Pick, Progress, no_progress
 
 FORMATS = ("html", "json")
 MANIFEST = "index.json"
@@ -65,14 +66,25 @@ def similar(workspace: Workspace, article_id: str, *, k: int | None = None, prog
         k = snapshot.k if k is None else k
         check_k(k)
         stored = next(iter(store.blocks(snapshot.id, [article_id])), None)
-        picks = store.picks() if settings.policy.pin_picks else []
+        picks = store.picks()
     viewer = _Viewer(corpus, settings, k)
     block = viewer.view(stored) if stored else None
     if block is None or stored is None or (len(block.items) < k and not (k == snapshot.k and stored.shortfall)):
-        site = Site(corpus, settings, workspace.vectors, progress)
+        site = open_site(workspace, corpus, snapshot.model, picks, progress)
         rows = np.array([corpus.row_of[article_id]], dtype=np.int32)
-        block = viewer.view(next(Chooser(site, snapshot.model, picks).blocks(rows, k)))
+        pins = picks if settings.policy.pin_picks else ()
+        block = viewer.view(next(Chooser(site, snapshot.model, pins).blocks(rows, k)))
     return Shown(block, snapshot.model, snapshot.id)
+
+
+def open_site(
+    workspace: Workspace, corpus: Corpus, model: str, picks: Sequence[Pick], progress: Progress = no_progress
+) -> Site:
+    """The workspace's site, ready to rank with the model of a snapshot."""
+    site = Site(corpus, workspace.settings, workspace.vectors, progress)
+    if model == "learned":
+        use_learned(site, picks, workspace.learned, progress=progress)
+    return site
 
 
 def render(

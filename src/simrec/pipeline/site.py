@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from functools import cached_property
 from pathlib import Path
 from typing import Any
@@ -15,18 +15,31 @@ from simrec.embed.cache import is_intact, keep_newest, write_folder
 from simrec.embed.sentence import SentenceEmbedder
 from simrec.embed.tfidf import TfidfEmbedder
 from simrec.errors import UsageError
-from simrec.index.dense import DenseIndex
+from simrec.index.dense import DenseIndex, no_neighbors
 from simrec.index.masked import masked_top_k
 from simrec.index.sparse import SparseIndex
-from simrec.rank.candidates import union
+from simrec.pipeline.prior import find_prior, prior_weight
+from simrec.pipeline.scorers import FusionScorer, PriorScorer, Scorer
+from simrec.pipeline.signals import make_signals
+from simrec.rank.candidates import nearest_in_time, pool, union
 from simrec.rank.explain import SharedTerms
-from simrec.rank.fusion import Fusion, Weighted
+from simrec.rank.features import PairFeatures
+from simrec.rank.fusion import Fusion, Weighted, sort
+from simrec.rank.history import History
+from simrec.rank.learned import LambdaRanker
 from simrec.rank.parts import AgePart, DensePart, SectionPart, SparsePart
 from simrec.settings import Settings
 from simrec.text import content_hash
-from simrec.types import Corpus, Dense, Mask, Neighbors, Progress, Rows, Similar, Text, no_progress
+from simrec.types import NO_ROW, Corpus, Dense, Mask, Neighbors, Progress, Rows, Similar, Text, no_progress
 
-MODELS = ("tfidf", "sentence", "hybrid")
+MODELS = ("tfidf", "sentence", "fusion", "hybrid", "learned")
+ALONE = ("tfidf", "sentence")
+WIDE = ("tfidf", "sentence", "title_words", "titles", "tags", "time")
+"""Sources of candidates; the first two are models of their own."""
+SHARES = {"title_words": 0.5, "titles": 0.5, "tags": 0.4, "time": 0.2, "picks": 0.6}
+"""Candidates that a source of them brings for each one that an embedder brings."""
+POOL = 2
+"""Candidates that are ranked for each one that an embedder brings."""
 BATCH = 256
 KEEP_TFIDF = 2
 """TF-IDF matrices that a cache keeps: of the site as it is, and as it was."""
@@ -49,7 +62,9 @@ class Site:
         self.settings = settings
         self.cache = cache
         self.progress = progress
+        self.learned: Scorer | None = None
         self._fusions: dict[str, Fusion] = {}
+        self._scorers: dict[str, Scorer] = {}
 
     @cached_property
     def tfidf(self) -> tuple[TfidfEmbedder, Any]:
@@ -90,24 +105,62 @@ class Site:
         return TfidfEmbedder(ngrams=1).fit_transform(words)
 
     @cached_property
+    def titles(self) -> Dense:
+        """(n, d) sentence vectors of the titles."""
+        settings = self.settings.sentence.model_dump() | {"title_weight": 1.0}
+        return SentenceEmbedder(**settings, cache=self.cache).transform(self.corpus.texts, self.progress)
+
+    @cached_property
+    def title_words(self) -> Any:
+        """(n, terms) TF-IDF of the titles alone."""
+        return TfidfEmbedder().fit_transform([Text("", text.title, text.lang) for text in self.corpus.texts])
+
+    def vectors_of(self, name: str) -> Any:
+        """The vectors that a source of candidates is searched by."""
+        return self.tfidf[1] if name == "tfidf" else getattr(self, name)
+
+    @cached_property
+    def features(self) -> PairFeatures:
+        """Computes the features of pairs."""
+        return PairFeatures(make_signals(self))
+
+    def nearest(self, rows: Rows, k: int, eligible: Mask | None = None) -> Neighbors:
+        """The k articles nearest to each of some rows by the fusion: (r, k), in the order of `rows`."""
+        found = no_neighbors(len(rows), k)
+        place = np.full(len(self.corpus), NO_ROW, dtype=np.int64)
+        place[rows] = np.arange(len(rows))
+        for batch, ranking in self.rank("fusion", rows, k, eligible=eligible):
+            width = min(k, ranking.rows.shape[1])
+            found.rows[place[batch], :width] = ranking.rows[:, :width]
+            found.scores[place[batch], :width] = ranking.scores[:, :width]
+        return found
+
+    @cached_property
     def shared_terms(self) -> SharedTerms:
         """Names the terms that two articles share."""
         embedder, vectors = self.tfidf
         return SharedTerms(vectors, embedder.show, embedder.telling())
 
-    def fusion(self, model: str) -> Fusion:
-        """The scorer of a model, fitted on this site.
+    def scorer(self, model: str) -> Scorer:
+        """What scores with a model, made when first used.
 
         Raises:
-            UsageError: there is no such model.
+            UsageError: there is no such model, or it has to be trained first.
         """
-        if model not in self._fusions:
-            self._fusions[model] = self._make_fusion(model).fit(len(self.corpus), self.progress)
-        return self._fusions[model]
+        if model == "learned":
+            if self.learned is None:
+                raise UsageError("there is no learned ranker yet: run `simrec train`, or build another model")
+            return self.learned
+        if model not in self._scorers:
+            self._scorers[model] = self._make_scorer(model)
+        return self._scorers[model]
 
-    def neighbors_of(self, embedder: str) -> Any:
-        """The vectors of an embedder, by its name."""
-        return self.tfidf[1] if embedder == "tfidf" else self.sentence
+    def fusion(self, model: str) -> Fusion:
+        """The fusion that a model starts from, fitted on this site: of one part for tfidf and sentence."""
+        name = model if model in ("tfidf", "sentence") else "fusion"
+        if name not in self._fusions:
+            self._fusions[name] = self._make_fusion(name).fit(len(self.corpus), self.progress)
+        return self._fusions[name]
 
     def rank(
         self,
@@ -125,7 +178,7 @@ class Site:
         Args:
             model: its name.
             rows: (r,) the sources.
-            depth: candidates that each embedder brings.
+            depth: candidates that each embedder brings; titles, tags, dates and picks bring a share of that.
             eligible: (n,) bool, who may be a candidate of anybody; None for all.
             groups: (n,) numbers; candidates come from the source's group only.
             allowed: for (b,) sources, who may be a candidate of each, (b, n) bool.
@@ -134,44 +187,102 @@ class Site:
         Yields:
             The sources of a batch, in an order of their own, and their ranking.
         """
-        fusion = self.fusion(model)
-        embedders = ["tfidf", "sentence"] if model == "hybrid" else [model]
+        scorer = self.scorer(model)
+        names = tuple(WIDE if scorer.wide else [model] if model in ALONE else ALONE)
+        found = self.lists(
+            names, rows, depth, history=scorer.history, eligible=eligible, groups=groups, allowed=allowed
+        )
+        for batch, lists in found:
+            candidates = self.merge(lists, depth) if scorer.wide else union(list(lists.values()))
+            if extra:
+                candidates = union([as_neighbors(candidates), as_neighbors(extra(batch))])
+            yield batch, sort(candidates, scorer.score(batch, candidates), self.corpus.tie_order)
+
+    def lists(
+        self,
+        names: Sequence[str],
+        rows: Rows,
+        depth: int,
+        *,
+        history: History | None = None,
+        hide: Callable[[Rows], Mask] | None = None,
+        eligible: Mask | None = None,
+        groups: NDArray[np.int32] | None = None,
+        allowed: Callable[[Rows], Mask] | None = None,
+    ) -> Iterator[tuple[Rows, dict[str, Neighbors]]]:
+        """What each source of candidates brings for rows of the corpus, in batches.
+
+        Args:
+            names: of the sources, of `WIDE`.
+            rows: (r,) the pages.
+            depth: candidates that an embedder brings.
+            history: picks that bring candidates, as "picks".
+            hide: for (b,) pages, the sources of the history that they may not look at, (b, s) bool; None: their own.
+            eligible, groups, allowed: see `rank`.
+        """
         groups = np.zeros(len(self.corpus), dtype=np.int32) if groups is None else groups
         for group in np.unique(groups[rows]):
             members = groups == group if eligible is None else (groups == group) & eligible
-            search = self._masked(embedders, members, allowed) if allowed else self._indexed(embedders, members)
             sources = rows[groups[rows] == group]
+            search = self._search([name for name in names if name != "time"], members, allowed)
             for start in range(0, len(sources), BATCH):
                 batch = sources[start : start + BATCH]
+                may = members if allowed is None else members & allowed(batch)
                 found = search(batch, depth)
-                if extra:
-                    further = extra(batch)
-                    found.append(Neighbors(further, np.zeros(further.shape, dtype=np.float32)))
-                yield batch, fusion.rank(batch, union(found), self.corpus.tie_order)
+                if "time" in names:
+                    found["time"] = self._in_time(batch, members, may, depth)
+                if history:
+                    hidden = hide(batch) if hide else history.own(batch)
+                    found["picks"] = history.candidates(batch, hidden, quota("picks", depth), may)
+                yield batch, found
 
-    def _indexed(self, embedders: Sequence[str], members: Mask) -> Callable[[Rows, int], list[Neighbors]]:
-        kinds: dict[str, Any] = {"tfidf": SparseIndex, "sentence": DenseIndex}
-        vectors = [self.neighbors_of(name) for name in embedders]
-        indexes = [kinds[name](v, members) for name, v in zip(embedders, vectors, strict=True)]
-        return lambda batch, depth: [
-            index.query(v[batch], depth, exclude=batch) for index, v in zip(indexes, vectors, strict=True)
-        ]
+    @staticmethod
+    def merge(lists: Mapping[str, Neighbors], depth: int) -> Rows:
+        """(b, c) the candidates of all lists, at most `POOL` times `depth`."""
+        return pool(list(lists.values()), [quota(name, depth) for name in lists], POOL * depth)
 
-    def _masked(
-        self, embedders: Sequence[str], members: Mask, allowed: Callable[[Rows], Mask]
-    ) -> Callable[[Rows, int], list[Neighbors]]:
-        vectors = [self.neighbors_of(name) for name in embedders]
+    def _search(
+        self, names: Sequence[str], members: Mask, allowed: Callable[[Rows], Mask] | None
+    ) -> Callable[[Rows, int], dict[str, Neighbors]]:
+        vectors: dict[str, Any] = {name: self.vectors_of(name) for name in names}
+        if allowed is None:
+            indexes: dict[str, Any] = {
+                name: (DenseIndex if isinstance(of_all, np.ndarray) else SparseIndex)(of_all, members)
+                for name, of_all in vectors.items()
+            }
+            return lambda batch, depth: {
+                name: index.query(vectors[name][batch], quota(name, depth), exclude=batch)
+                for name, index in indexes.items()
+            }
 
-        def search(batch: Rows, depth: int) -> list[Neighbors]:
+        def search(batch: Rows, depth: int) -> dict[str, Neighbors]:
             mask = allowed(batch) & members
             mask[np.arange(len(batch)), batch] = False
-            return [masked_top_k(v[batch], v, depth, mask) for v in vectors]
+            return {name: masked_top_k(v[batch], v, quota(name, depth), mask) for name, v in vectors.items()}
 
         return search
 
-    def _make_fusion(self, model: str) -> Fusion:
+    def _in_time(self, batch: Rows, members: Mask, may: Mask, depth: int) -> Neighbors:
+        found = nearest_in_time(self.corpus.published, batch, quota("time", depth), members)
+        if may.ndim == 1:
+            return found
+        kept = np.take_along_axis(may, np.maximum(found.rows, 0), 1) & (found.rows != NO_ROW)
+        return Neighbors(np.where(kept, found.rows, NO_ROW), found.scores)
+
+    def _make_scorer(self, model: str) -> Scorer:
         if model not in MODELS:
             raise UsageError(f"there is no model {model!r}: choose from {', '.join(MODELS)}")
+        share = self.settings.rank.prior
+        if model == "hybrid" and share != 0 and self.prior:
+            return PriorScorer(self.features, self.prior, prior_weight() if share is None else share)
+        return FusionScorer(self.fusion(model))
+
+    @cached_property
+    def prior(self) -> LambdaRanker | None:
+        """The ranker trained on other sites than this one."""
+        return find_prior(self.corpus)
+
+    def _make_fusion(self, model: str) -> Fusion:
         if model == "tfidf":
             return Fusion([Weighted(SparsePart("tfidf", self.tfidf[1]), 1)])
         if model == "sentence":
@@ -185,6 +296,16 @@ class Site:
             Weighted(AgePart(self.corpus.published), weights.age),
         ]
         return Fusion(parts, weights.back)
+
+
+def quota(name: str, depth: int) -> int:
+    """How many candidates a source of them brings, where an embedder brings `depth`."""
+    return max(int(SHARES.get(name, 1.0) * depth), 1)
+
+
+def as_neighbors(rows: Rows) -> Neighbors:
+    """Rows whose order says nothing."""
+    return Neighbors(rows, np.zeros(rows.shape, dtype=np.float32))
 
 
 def describe(settings: Settings) -> dict[str, Any]:

@@ -40,6 +40,11 @@ class Workspace:
         """The folder of the cached vectors."""
         return self.path / "vectors"
 
+    @property
+    def learned(self) -> Path:
+        """The folder of the ranker trained on the site's picks."""
+        return self.path / "models" / "learned"
+
     def store(self) -> Store:
         """Opens the store; close it, or use it as a context manager."""
         return Store(self.path / "simrec.db")

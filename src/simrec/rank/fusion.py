@@ -28,6 +28,18 @@ class Weighted(NamedTuple):
     weight: float
 
 
+class Ranked(NamedTuple):
+    """Scores of candidates on the fusion's dampened scale, before they are sorted.
+
+    Attributes:
+        scores: (b, c) float32, -inf where there is no candidate.
+        parts: (b, c, m) float32, the fusion's parts.
+    """
+
+    scores: Scores
+    parts: NDArray[np.float32]
+
+
 class Fusion:
     """A weighted mean of standardized similarities.
 
@@ -74,6 +86,12 @@ class Fusion:
                 bar.update(len(rows))
         return self
 
+    def score(self, rows: Rows, candidates: Rows) -> Ranked:
+        """Scores (b, c) candidates, -1 for none, of (b,) sources."""
+        own, back = self.views(rows, candidates)
+        scores = np.where(candidates == NO_ROW, -np.inf, self.mean(own, back))
+        return Ranked(scores.astype(np.float32), self.both(own, back))
+
     def rank(self, rows: Rows, candidates: Rows, tie_order: NDArray[np.int64]) -> Similar:
         """Sorts candidates, best first.
 
@@ -85,26 +103,39 @@ class Fusion:
         Returns:
             rows (b, c), -1 at the end; scores (b, c), -inf there; parts (b, c, m), each part's f(z).
         """
-        parts = np.stack([self._standard(i, rows, candidates) for i in range(len(self.parts))], axis=2)
-        weights = np.array([weight for _, weight in self.parts], dtype=np.float32)
-        mean = parts @ (weights / weights.sum())
-        scores = np.round(undampen(mean), DECIMALS).astype(np.float32)
-        scores[candidates == NO_ROW] = -np.inf
-        order = np.lexsort((tie_order[candidates], -scores), axis=1)
-        return Similar(
-            np.take_along_axis(candidates, order, 1),
-            np.take_along_axis(scores, order, 1),
-            np.take_along_axis(parts, order[:, :, None], 1),
-        )
+        return sort(candidates, self.score(rows, candidates), tie_order)
 
-    def _standard(self, column: int, rows: Rows, candidates: Rows) -> Scores:
-        scores = self.parts[column].part.pairs(rows, candidates)
-        mean, sd = self.mean_[:, column], self.sd_[:, column]
-        own = dampen(_divide(scores - mean[rows][:, None], sd[rows][:, None]))
-        if not self.back:
-            return own
-        other = dampen(_divide(scores - mean[candidates], sd[candidates]))
-        return np.asarray((own + self.back * other) / (1 + self.back))
+    def views(self, rows: Rows, candidates: Rows) -> tuple[NDArray[np.float32], NDArray[np.float32]]:
+        """(b, c, m) f(z) of each part as the sources see the candidates, and as the candidates see the sources."""
+        own = np.empty((*candidates.shape, len(self.parts)), dtype=np.float32)
+        back = np.empty_like(own)
+        for column, (part, _) in enumerate(self.parts):
+            scores = part.pairs(rows, candidates)
+            mean, sd = self.mean_[:, column], self.sd_[:, column]
+            own[:, :, column] = dampen(_divide(scores - mean[rows][:, None], sd[rows][:, None]))
+            back[:, :, column] = dampen(_divide(scores - mean[candidates], sd[candidates]))
+        return own, back
+
+    def mean(self, own: NDArray[np.float32], back: NDArray[np.float32]) -> Scores:
+        """(b, c) the weighted mean of `views`, still dampened."""
+        weights = np.array([weight for _, weight in self.parts], dtype=np.float32)
+        return np.asarray(self.both(own, back) @ (weights / weights.sum()))
+
+    def both(self, own: NDArray[np.float32], back: NDArray[np.float32]) -> NDArray[np.float32]:
+        """(b, c, m) the two `views` of each part as one."""
+        return np.asarray((own + self.back * back) / (1 + self.back)) if self.back else own
+
+
+def sort(candidates: Rows, ranked: Ranked, tie_order: NDArray[np.int64]) -> Similar:
+    """Candidates, best first; equal scores, rounded so that summation order cannot tell them apart, by `tie_order`."""
+    scores = np.where(np.isfinite(ranked.scores), np.round(undampen(ranked.scores), DECIMALS), -np.inf)
+    scores = scores.astype(np.float32)
+    order = np.lexsort((tie_order[candidates], -scores), axis=1)
+    return Similar(
+        np.take_along_axis(candidates, order, 1),
+        np.take_along_axis(scores, order, 1),
+        np.take_along_axis(ranked.parts, order[:, :, None], 1),
+    )
 
 
 def dampen(z: Scores) -> Scores:

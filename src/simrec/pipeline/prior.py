@@ -1,0 +1,81 @@
+"""The ranker that ships with simrec, trained on other sites: found, and never used on a site that it was trained on."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Sequence
+from functools import lru_cache
+from pathlib import Path
+
+import simrec
+from simrec.embed.cache import is_intact
+from simrec.errors import ModelError
+from simrec.rank.learned import LambdaRanker
+from simrec.text import content_hash
+from simrec.types import Corpus, Text
+
+FILE = "prior.json"
+FORMAT = 1
+SKETCH = 256
+"""Texts of a training site by which it is known again: those with the smallest hashes."""
+SAME_SITE = 0.05
+"""Share of a sketch from which a site is the one that was trained on, or a part of it."""
+
+
+def prior_folder() -> Path | None:
+    """The folder of the prior: installed with the package, or in the project's `models/`; None in neither."""
+    package = Path(simrec.__file__).parent
+    for folder in (package / "_models" / "prior", package.parents[1] / "models" / "prior"):
+        if (folder / FILE).exists():
+            return folder
+    return None
+
+
+def find_prior(corpus: Corpus, folder: Path | None = None) -> LambdaRanker | None:
+    """The ranker for a site: trained on all public sites, or, where the site is one of them, on the others.
+
+    None where there is no prior, or none that has not seen the site.
+
+    Raises:
+        ModelError: the prior is damaged, or from another version.
+    """
+    folder = folder or prior_folder()
+    if folder is None:
+        return None
+    try:
+        described = json.loads((folder / FILE).read_text(encoding="utf-8"))
+        if described["format"] != FORMAT:
+            raise ModelError(f"the prior in {folder} is from another version of simrec: install simrec again")
+        hashes = frozenset(text_hashes(corpus.texts))
+        seen = {
+            site["origin"]
+            for site in described["sites"].values()
+            if len(hashes.intersection(site["sketch"])) >= SAME_SITE * len(site["sketch"])
+        }
+        names = [name for name, without in described["rankers"].items() if set(without) == seen]
+    except (OSError, ValueError, KeyError) as error:
+        raise ModelError(f"the prior in {folder} is damaged ({error}): install simrec again") from error
+    return _load(folder / names[0]) if names else None
+
+
+def prior_weight(folder: Path | None = None) -> float:
+    """The prior's share of hybrid's score, as it was chosen when the prior was trained; 0 without a prior."""
+    folder = folder or prior_folder()
+    return float(json.loads((folder / FILE).read_text(encoding="utf-8"))["weight"]) if folder else 0.0
+
+
+def sketch(texts: Sequence[Text]) -> list[str]:
+    """The smallest hashes of a site's texts."""
+    return sorted(text_hashes(texts))[:SKETCH]
+
+
+def text_hashes(texts: Sequence[Text]) -> list[str]:
+    """A short hash of each text."""
+    return [content_hash(text.title, text.body)[:16] for text in texts]
+
+
+@lru_cache(maxsize=4)
+def _load(folder: Path) -> LambdaRanker:
+    if not is_intact(folder):
+        raise ModelError(f"the prior in {folder} does not match its checksums: install simrec again")
+    return LambdaRanker.load(folder)

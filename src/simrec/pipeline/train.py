@@ -1,0 +1,324 @@
+"""A ranker trained on a site's own picks, and the decision whether it may rank."""
+
+from __future__ import annotations
+
+import logging
+from collections.abc import Callable, Sequence
+from dataclasses import asdict, dataclass, field
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from simrec.evaluate.measures import ndcg
+from simrec.evaluate.protocol import FOLDS, SEED, Truth, group_sources
+from simrec.pipeline.scorers import (
+    ALL_NAMES,
+    FusionScorer,
+    LearnedScorer,
+    PriorScorer,
+    Scorer,
+    fused,
+    learned_table,
+)
+from simrec.pipeline.site import POOL, WIDE, Site
+from simrec.rank.blend import blend
+from simrec.rank.features import Table
+from simrec.rank.history import History
+from simrec.rank.learned import LambdaRanker
+from simrec.types import NO_ROW, Mask, Neighbors, Progress, Rows, Scores, no_progress
+
+logger = logging.getLogger(__name__)
+
+LEAST_SOURCES = 50
+"""With picks on fewer pages nothing is learned: too little to tell a gain from chance."""
+NEAREST_PAGES = 150
+"""Pages with picks that are known for each page, so that enough stay when some are hidden."""
+INNER_FOLDS = 3
+WEIGHTS = (0.25, 0.5, 0.75, 1.0)
+"""Shares of the site's ranker that inner validation chooses from, beside 0."""
+CUTOFF = 10
+LEAST_GAIN = 1.0
+"""Standard errors that a gain must have to be believed."""
+BATCH = 256
+
+
+@dataclass(frozen=True)
+class Decision:
+    """What inner validation on the training pages chose.
+
+    Attributes:
+        below: "fusion" or "hybrid", what the ranker is mixed with, or what ranks alone.
+        weight: of the site's ranker; 0: it does not rank.
+        why: in words.
+        evidence: nDCG@10 of each choice on held-out training pages.
+    """
+
+    below: str
+    weight: float
+    why: str
+    evidence: dict[str, float] = field(default_factory=dict)
+
+    def as_json(self) -> dict[str, Any]:
+        """For the model's file, and for `train --json`."""
+        return asdict(self)
+
+
+@dataclass(frozen=True)
+class Learned:
+    """What was learned from a site's picks."""
+
+    ranker: LambdaRanker | None
+    decision: Decision
+    history: History
+
+    def scorer(self, site: Site) -> Scorer:
+        """Ranks the site with it."""
+        below = base_scorer(site, self.decision.below)
+        if self.ranker is None or not self.decision.weight:
+            return below
+        return LearnedScorer(below, prior_scorer(site), site.features, self.ranker, self.decision.weight, self.history)
+
+
+class Picked:
+    """A site with its picks: what training and evaluation on it share.
+
+    Args:
+        site: the articles.
+        known: the picks.
+        rows: the pages that will be ranked; None for all.
+        allowed: for (b,) pages, who may be a candidate of each, (b, n) bool; None: everyone.
+    """
+
+    def __init__(
+        self, site: Site, known: Truth, rows: Rows | None = None, allowed: Callable[[Rows], Mask] | None = None
+    ) -> None:
+        self.site = site
+        self.allowed = allowed
+        self.known = known
+        self.groups = group_sources(known.picks)
+        n = len(site.corpus)
+        is_source = np.zeros(n, dtype=bool)
+        is_source[known.sources] = True
+        rows = np.arange(n, dtype=np.int32) if rows is None else rows
+        found = site.nearest(rows, NEAREST_PAGES, is_source)
+        self._nearest = np.full((n, NEAREST_PAGES), NO_ROW, dtype=np.int32)
+        self._scores = np.zeros((n, NEAREST_PAGES), dtype=np.float32)
+        self._nearest[rows], self._scores[rows] = found.rows, found.scores
+        self._at = np.full(n, -1, dtype=np.int64)
+        self._at[known.sources] = np.arange(len(known.sources))
+
+    def history(self, places: NDArray[np.int64]) -> History:
+        """The picks of some of the sources, and of no other."""
+        number = np.full(len(self.site.corpus), NO_ROW, dtype=np.int32)
+        number[self.known.sources[places]] = np.arange(len(places), dtype=np.int32)
+        nearest = np.where(self._nearest == NO_ROW, NO_ROW, number[self._nearest])
+        signals = self.site.features.signals
+        return History(
+            len(self.site.corpus),
+            self.known.sources[places],
+            [self.known.picks[place] for place in places.tolist()],
+            Neighbors(nearest, self._scores),
+            Neighbors(signals.near["fused"], signals.near_fused),
+        )
+
+    def hidden(self, places: NDArray[np.int64], train: NDArray[np.int64]) -> dict[str, Mask]:
+        """By view, which training sources each page may not look at: itself; its whole group.
+
+        A page whose siblings' lists are there, and a page unlike any before: the ranker is trained on both.
+        """
+        own = places[:, None] == train[None, :]
+        return {"own": own, "group": self.groups[places][:, None] == self.groups[train][None, :]}
+
+
+@dataclass
+class Pages:
+    """Pages with candidates and features, as one view of the picks shows them."""
+
+    places: NDArray[np.int64]
+    candidates: Rows
+    table: Table
+    labels: Mask
+
+
+def train(
+    picked: Picked, places: NDArray[np.int64], *, split: str = "kfold", progress: Progress = no_progress
+) -> Learned:
+    """Learns from the picks of some sources, and from no other.
+
+    Args:
+        picked: the site and its picks.
+        places: of the training sources, in `Truth.sources`.
+        split: how inner validation deals the training sources: as the pages to come will be, see
+            `simrec.evaluate.protocol`.
+        progress: shows long work.
+    """
+    history = picked.history(places)
+    if len(places) < LEAST_SOURCES:
+        why = f"{len(places)} pages with picks are too few to learn from, {LEAST_SOURCES} are needed: hybrid ranks"
+        return Learned(None, Decision("hybrid", 0.0, why), history)
+    hidden = picked.hidden(places, places)
+    with progress("features", 2 * len(places)) as bar:
+        views = [make_pages(picked, history, places, mask, bar.update) for mask in hidden.values()]
+    decision = _decide(picked, history, places, views, hidden, split, progress)
+    if not decision.weight:
+        return Learned(None, decision, history)
+    with progress("train", 1) as bar:
+        ranker = make_ranker().fit(*_flat(views))
+        bar.update(1)
+    return Learned(ranker, decision, history)
+
+
+def make_ranker(**parameters: Any) -> LambdaRanker:
+    """The ranker of a site's own picks, before it is fitted."""
+    return LambdaRanker(features=ALL_NAMES, **parameters)
+
+
+def make_pages(
+    picked: Picked, history: History, places: NDArray[np.int64], hidden: Mask, done: Any = lambda n: None
+) -> Pages:
+    """Candidates and all features of some pages, where `hidden` (b, s) sources of the history are out of sight."""
+    site, known = picked.site, picked.known
+    depth = site.settings.rank.candidates
+    width = POOL * depth
+    candidates = np.full((len(places), width), NO_ROW, dtype=np.int32)
+    table = np.full((len(places), width, len(ALL_NAMES)), np.nan, dtype=np.float32)
+    prior = prior_scorer(site)
+    at = np.full(len(site.corpus), -1, dtype=np.int64)
+    at[known.sources[places]] = np.arange(len(places))
+    lists = site.lists(
+        WIDE, known.sources[places], depth, history=history, hide=lambda rows: hidden[at[rows]], allowed=picked.allowed
+    )
+    for batch, brought in lists:
+        where, found = at[batch], site.merge(brought, depth)
+        candidates[where, : found.shape[1]] = found
+        table[where, : found.shape[1]] = learned_table(site.features, prior, history, batch, found, hidden[where])
+        done(len(batch))
+    chosen = [known.picks[place] for place in places.tolist()]
+    labels: Mask = np.array([np.isin(row, list(targets)) for targets, row in zip(chosen, candidates, strict=True)])
+    return Pages(places, candidates, table, labels)
+
+
+def prior_scorer(site: Site) -> PriorScorer | None:
+    """The fusion with the prior, where there is one."""
+    scorer = site.scorer("hybrid")
+    return scorer if isinstance(scorer, PriorScorer) else None
+
+
+def base_scorer(site: Site, below: str) -> FusionScorer | PriorScorer:
+    """What a site's ranker is mixed with."""
+    scorer = site.scorer(below)
+    assert isinstance(scorer, FusionScorer | PriorScorer)  # noqa: S101 - there is no third
+    return scorer
+
+
+def _decide(
+    picked: Picked, history: History, places: NDArray[np.int64], views: Sequence[Pages],
+    hidden: dict[str, Mask], split: str, progress: Progress,
+) -> Decision:  # fmt: skip
+    """Holds training pages out in turn, and compares what ranks them best."""
+    folds = _inner_folds(picked, places, split)
+    if not folds:
+        return Decision("hybrid", 0.0, "the picks are all copies of few lists: nothing can be held out, hybrid ranks")
+    values: dict[tuple[str, float], list[NDArray[np.float64]]] = {}
+    with progress("validate", len(folds)) as bar:
+        for train_fold, test_fold in folds:
+            gone = np.zeros(len(places), dtype=bool)
+            gone[test_fold] = True
+            parts = [
+                _with_history(picked, history, view, train_fold, mask[train_fold] | gone)
+                for view, mask in zip(views, hidden.values(), strict=True)
+            ]
+            ranker = make_ranker(seeds=1, trees=INNER_TREES).fit(*_flat(parts))
+            test = _with_history(picked, history, views[0], test_fold, hidden["own"][test_fold] | gone)
+            for choice, found in _choices(picked, test, ranker).items():
+                values.setdefault(choice, []).append(found)
+            bar.update(1)
+    return choose({choice: np.concatenate(found) for choice, found in values.items()})
+
+
+INNER_TREES = 150
+
+
+def choose(values: dict[tuple[str, float], NDArray[np.float64]]) -> Decision:
+    """The best choice by the mean over pages, and nothing that is not clearly above hybrid.
+
+    Args:
+        values: nDCG@10 of the same held-out pages, by ("fusion" or "hybrid", the ranker's weight).
+    """
+    means = {choice: float(found.mean()) for choice, found in values.items()}
+    evidence = {_name(*choice): round(mean, 4) for choice, mean in means.items()}
+    safe = ("hybrid", 0.0)
+    best = max(means, key=lambda choice: (means[choice], choice == safe))
+    gain = values[best] - values[safe]
+    error = float(gain.std(ddof=1) / np.sqrt(len(gain))) if len(gain) > 1 else float("inf")
+    told = f"nDCG@10 {means[best]:.3f} against hybrid's {means[safe]:.3f} on {len(gain)} held-out training pages"
+    if best == safe or gain.mean() <= LEAST_GAIN * error:
+        return Decision("hybrid", 0.0, f"nothing learned is clearly better ({told}): hybrid ranks", evidence)
+    return Decision(best[0], best[1], f"{_name(*best)} ranks: {told}", evidence)
+
+
+def _name(below: str, weight: float) -> str:
+    if not weight:
+        return below
+    return "the site's ranker" if weight == 1 else f"{weight:.0%} the site's ranker, the rest {below}"
+
+
+def _choices(picked: Picked, test: Pages, ranker: LambdaRanker) -> dict[tuple[str, float], NDArray[np.float64]]:
+    there = test.candidates != NO_ROW
+    learned = ranker.score_table(test.table, there)
+    bases = {"fusion": fused(test.table)}
+    prior = prior_scorer(picked.site)
+    bases["hybrid"] = prior.mix(test.table, there).scores if prior else bases["fusion"]
+    counts = np.array([len(picked.known.picks[place]) for place in test.places.tolist()], dtype=np.float64)
+
+    def value(scores: Scores) -> NDArray[np.float64]:
+        order = np.argsort(-scores, axis=1, kind="stable")[:, :CUTOFF]
+        return ndcg(np.take_along_axis(test.labels, order, 1), counts, CUTOFF)
+
+    found = {(below, 0.0): value(scores) for below, scores in bases.items()}
+    for weight in WEIGHTS:
+        found["hybrid", weight] = value(blend(bases["hybrid"], learned, weight, there))
+    return found
+
+
+def _with_history(picked: Picked, history: History, pages: Pages, chosen: NDArray[np.int64], hidden: Mask) -> Pages:
+    """Some of the pages, with the features of picks computed again, with more of them hidden."""
+    rows = picked.known.sources[pages.places[chosen]]
+    table = pages.table[chosen].copy()
+    first = ALL_NAMES.index("picked")
+    for start in range(0, len(rows), BATCH):
+        batch = slice(start, start + BATCH)
+        found = history.features(rows[batch], pages.candidates[chosen[batch]], hidden[batch])
+        table[batch, :, first : first + found.shape[2]] = found
+    return Pages(pages.places[chosen], pages.candidates[chosen], table, pages.labels[chosen])
+
+
+def _inner_folds(
+    picked: Picked, places: NDArray[np.int64], split: str
+) -> list[tuple[NDArray[np.int64], NDArray[np.int64]]]:
+    from sklearn.model_selection import GroupKFold, KFold
+
+    everyone = np.arange(len(places))
+    if split == "group":
+        groups = picked.groups[places]
+        if len(np.unique(groups)) < INNER_FOLDS:
+            return []
+        return list(GroupKFold(INNER_FOLDS, shuffle=True, random_state=SEED).split(everyone, groups=groups))
+    if split == "time":
+        order = np.argsort(picked.site.corpus.published[picked.known.sources[places]], kind="stable")
+        cut = int(len(order) * (1 - 1 / FOLDS))
+        return [(order[:cut], order[cut:])]
+    return list(KFold(INNER_FOLDS, shuffle=True, random_state=SEED).split(everyone))
+
+
+def _flat(pages: Sequence[Pages]) -> tuple[NDArray[np.float32], NDArray[np.int64], NDArray[np.int64]]:
+    """Pairs, labels and group sizes, of the pages that have a pick among their candidates."""
+    tables, labels, groups = [], [], []
+    for view in pages:
+        told: Mask = np.asarray(view.labels.any(axis=1))
+        there = (view.candidates != NO_ROW) & told[:, None]
+        tables.append(view.table[there])
+        labels.append(view.labels[there])
+        groups.append(there[told].sum(axis=1))
+    return np.concatenate(tables), np.concatenate(labels).astype(np.int64), np.concatenate(groups)

@@ -1,0 +1,37 @@
+"""A learned score beside the fusion's: brought to its scale, page by page, and mixed with it."""
+
+from __future__ import annotations
+
+import numpy as np
+
+from simrec.types import Mask, Scores
+
+
+def blend(fused: Scores, learned: Scores, weight: float, there: Mask) -> Scores:
+    """(b, c) `weight` of the learned score and the rest of the fusion's; -inf where there is no candidate.
+
+    A learned score orders one page's candidates and means nothing beyond it. It is given the mean and the standard
+    deviation that the fusion has over the same candidates, so that the mix, too, reads as standard deviations above the
+    site's random pairs.
+
+    >>> fused = np.array([[0.0, 1.0, 2.0]], np.float32)
+    >>> blend(fused, np.array([[30.0, 20.0, 10.0]], np.float32), 1.0, np.isfinite(fused)).round(3)
+    array([[2., 1., 0.]], dtype=float32)
+    """
+    if weight == 0:
+        return np.where(there, fused, -np.inf).astype(np.float32)
+    (mean, sd), (own_mean, own_sd) = _moments(fused, there), _moments(learned, there)
+    with np.errstate(invalid="ignore"):
+        matched = mean + (np.where(there, learned, 0) - own_mean) * np.where(
+            own_sd > 0, sd / np.maximum(own_sd, 1e-9), 0
+        )
+    mixed = (1 - weight) * np.where(there, fused, 0) + weight * matched
+    return np.where(there, mixed, -np.inf).astype(np.float32)
+
+
+def _moments(values: Scores, there: Mask) -> tuple[Scores, Scores]:
+    count = np.maximum(there.sum(axis=1, keepdims=True), 1)
+    known = np.where(there, values, 0).astype(np.float64)
+    mean = known.sum(axis=1, keepdims=True) / count
+    variance = np.where(there, (known - mean) ** 2, 0).sum(axis=1, keepdims=True) / count
+    return mean, np.sqrt(variance)
