@@ -10,7 +10,8 @@ import pytest
 SOURCE = Path(__file__).parents[1] / "src" / "simrec"
 RANKS = (
     {"types", "errors"},
-    {"settings", "text", "files"},
+    {"text", "files"},
+    {"settings"},
     {"ingest", "embed", "index", "rank", "policy", "block", "evaluate", "store"},
     {"pipeline"},
     {"cli"},

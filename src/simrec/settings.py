@@ -6,6 +6,7 @@ A variable names its section and setting with two underscores between: ``SIMREC_
 from __future__ import annotations
 
 import tomllib
+from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
@@ -13,6 +14,7 @@ from pydantic import BaseModel, ConfigDict, Field, ValidationError
 from pydantic_settings import BaseSettings, PydanticBaseSettingsSource, SettingsConfigDict
 
 from simrec.errors import SettingsError
+from simrec.files import write_whole
 
 FILE_NAME = "simrec.toml"
 
@@ -146,9 +148,51 @@ def load_settings(workspace: Path | None = None) -> Settings:
             values = tomllib.loads(path.read_text(encoding="utf-8"))
         except (OSError, UnicodeDecodeError, tomllib.TOMLDecodeError) as error:
             raise SettingsError(f"{path} cannot be read: {error}") from error
+    return check_settings(values, str(path or "SIMREC_* variables"))
+
+
+def check_settings(values: Mapping[str, Any], where: str) -> Settings:
+    """The settings with these values, and SIMREC_* variables over them.
+
+    Raises:
+        SettingsError: a value cannot be used.
+    """
     try:
         return Settings(**values)
     except ValidationError as error:
         first = error.errors()[0]
         name = ".".join(str(part) for part in first["loc"])
-        raise SettingsError(f"setting {name} in {path or 'SIMREC_* variables'}: {first['msg']}") from error
+        raise SettingsError(f"setting {name} in {where}: {first['msg']}") from error
+
+
+def write_settings(workspace: Path, changes: Mapping[str, Mapping[str, Any]], comment: str = "") -> None:
+    """Sets values in the workspace's simrec.toml, and leaves all else in it as it was, comments too.
+
+    Args:
+        workspace: the folder; its simrec.toml is made where there is none.
+        changes: by section, values by name; None takes a setting out.
+        comment: written behind each value that is set.
+
+    Raises:
+        SettingsError: the file cannot be read, or would hold a value that cannot be used; nothing is written then.
+    """
+    import tomlkit
+    from tomlkit.exceptions import TOMLKitError
+
+    path = workspace / FILE_NAME
+    try:
+        document: Any = tomlkit.parse(path.read_text(encoding="utf-8")) if path.exists() else tomlkit.document()
+    except (OSError, UnicodeDecodeError, TOMLKitError) as error:
+        raise SettingsError(f"{path} cannot be read: {error}") from error
+    for section, values in changes.items():
+        table = document.setdefault(section, tomlkit.table())
+        for name, value in values.items():
+            if value is None:
+                table.pop(name, None)
+            else:
+                table[name] = value
+                if comment:
+                    table[name].comment(comment)
+    text = tomlkit.dumps(document)
+    check_settings(tomllib.loads(text), str(path))
+    write_whole(path, text.encode(), "free some space and run it again")
