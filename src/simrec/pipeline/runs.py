@@ -103,7 +103,7 @@ class Trial:
             learned = train(self.picked, self.dealt[number].train, split=self.split, progress=self.progress)
             logger.info("fold %d: %s", number + 1, learned.decision.why)
             self.learned.append(learned)
-        self.site.learned = self.learned[number].scorer(self.site)
+        self.site.learned = self.learned[number].scorer(self.site, self.picked.features)
 
     def ranked(self, model: str, rows: Rows, depth: int) -> Any:
         """The rankings of some rows: pairs of a row and its ranked rows, at most `depth`."""
@@ -150,7 +150,7 @@ def learning_curve(trial: Trial) -> list[Point]:
         places = np.sort(order[: round(share * len(order))])
         if share:
             learned = train(trial.picked, places, split=trial.split, progress=trial.progress)
-            trial.site.learned = learned.scorer(trial.site)
+            trial.site.learned = learned.scorer(trial.site, trial.picked.features)
         run = np.full((len(fold.test), trial.k), NO_ROW, dtype=np.int32)
         place_of = {row: place for place, row in enumerate(trial.known.sources[fold.test].tolist())}
         model = "learned" if share else "hybrid"

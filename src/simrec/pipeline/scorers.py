@@ -10,11 +10,14 @@ from numpy.typing import NDArray
 
 from simrec.rank.blend import blend
 from simrec.rank.catalogue import LEARNED, OF_PAIRS, Feature
-from simrec.rank.features import NAMES, PairFeatures, Table
+from simrec.rank.features import NAMES, PairFeatures, Remembered, Table
 from simrec.rank.fusion import Fusion, Ranked
 from simrec.rank.history import History
 from simrec.rank.learned import LambdaRanker
 from simrec.types import NO_ROW, Mask, Rows, Scores
+
+
+Features = PairFeatures | Remembered
 
 
 class Scorer(Protocol):
@@ -97,7 +100,7 @@ class LearnedScorer:
     wide = True
 
     def __init__(
-        self, below: FusionScorer | PriorScorer, prior: PriorScorer | None, features: PairFeatures,
+        self, below: FusionScorer | PriorScorer, prior: PriorScorer | None, features: Features,
         ranker: LambdaRanker, weight: float, history: History,
     ) -> None:  # fmt: skip
         self.below = below
@@ -129,7 +132,7 @@ ALL_NAMES = tuple(feature.name for feature in LEARNED)
 
 
 def learned_table(
-    features: PairFeatures, prior: PriorScorer | None, history: History, rows: Rows, candidates: Rows, hidden: Mask
+    features: Features, prior: PriorScorer | None, history: History, rows: Rows, candidates: Rows, hidden: Mask
 ) -> Table:
     """(b, c, f) float32: all of `LEARNED`, with the picks of `hidden` sources (b, s) out of sight."""
     table, there = features.of(rows, candidates), candidates != NO_ROW
@@ -144,7 +147,7 @@ def fused(table: Table) -> Scores:
     return np.where(np.isnan(scores), -np.inf, scores)
 
 
-def parts(table: Table, features: PairFeatures) -> NDArray[np.float32]:
+def parts(table: Table, features: Features) -> NDArray[np.float32]:
     """(b, c, m) the fusion's parts, from a table's columns."""
     fusion = features.signals.fusion
     names = [part.name for part, _ in fusion.parts]

@@ -23,7 +23,7 @@ from simrec.pipeline.scorers import (
 )
 from simrec.pipeline.site import POOL, WIDE, Site
 from simrec.rank.blend import blend
-from simrec.rank.features import Table
+from simrec.rank.features import PairFeatures, Remembered, Table
 from simrec.rank.history import History
 from simrec.rank.learned import LambdaRanker
 from simrec.types import NO_ROW, Mask, Neighbors, Progress, Rows, Scores, no_progress
@@ -72,12 +72,13 @@ class Learned:
     decision: Decision
     history: History
 
-    def scorer(self, site: Site) -> Scorer:
-        """Ranks the site with it."""
+    def scorer(self, site: Site, features: PairFeatures | Remembered | None = None) -> Scorer:
+        """Ranks the site with it; `features` in place of the site's own, where some are there already."""
         below = base_scorer(site, self.decision.below)
         if self.ranker is None or not self.decision.weight:
             return below
-        return LearnedScorer(below, prior_scorer(site), site.features, self.ranker, self.decision.weight, self.history)
+        features = features or site.features
+        return LearnedScorer(below, prior_scorer(site), features, self.ranker, self.decision.weight, self.history)
 
 
 class Picked:
@@ -98,6 +99,7 @@ class Picked:
         self.known = known
         self.groups = group_sources(known.picks)
         n = len(site.corpus)
+        self.features = Remembered(site.features, known.sources, n)
         is_source = np.zeros(n, dtype=bool)
         is_source[known.sources] = True
         rows = np.arange(n, dtype=np.int32) if rows is None else rows
@@ -113,7 +115,7 @@ class Picked:
         number = np.full(len(self.site.corpus), NO_ROW, dtype=np.int32)
         number[self.known.sources[places]] = np.arange(len(places), dtype=np.int32)
         nearest = np.where(self._nearest == NO_ROW, NO_ROW, number[self._nearest])
-        signals = self.site.features.signals
+        signals = self.features.signals
         return History(
             len(self.site.corpus),
             self.known.sources[places],
@@ -192,7 +194,7 @@ def make_pages(
     for batch, brought in lists:
         where, found = at[batch], site.merge(brought, depth)
         candidates[where, : found.shape[1]] = found
-        table[where, : found.shape[1]] = learned_table(site.features, prior, history, batch, found, hidden[where])
+        table[where, : found.shape[1]] = learned_table(picked.features, prior, history, batch, found, hidden[where])
         done(len(batch))
     chosen = [known.picks[place] for place in places.tolist()]
     labels: Mask = np.array([np.isin(row, list(targets)) for targets, row in zip(chosen, candidates, strict=True)])

@@ -28,6 +28,8 @@ DAY = 86_400.0
 
 
 NAMES = tuple(feature.name for feature in OF_PAIRS)
+RELATIVE = ("fused_gap", "fused_place", "tfidf_share", "sentence_share")
+"""Columns that say how a candidate stands beside the page's other candidates."""
 HUB = 10
 
 
@@ -90,7 +92,11 @@ class PairFeatures:
             rows: (b,) the pages.
             candidates: (b, c), -1 for none.
         """
-        found: dict[str, Any] = {}
+        return relative(self.absolute(rows, candidates))
+
+    def absolute(self, rows: Rows, candidates: Rows) -> Table:
+        """The same, but for the columns of `RELATIVE`, which are NaN: nothing here depends on the other candidates."""
+        found: dict[str, Any] = {name: np.full(candidates.shape, np.nan, dtype=np.float32) for name in RELATIVE}
         for block in (self._fused, self._places, self._text, self._titles, self._metadata, self._time, self._form):
             found |= block(rows, candidates)
         table = np.stack([np.asarray(found[name], dtype=np.float32) for name in NAMES], axis=2)
@@ -100,19 +106,10 @@ class PairFeatures:
     def _fused(self, rows: Rows, candidates: Rows) -> dict[str, Any]:
         fusion = self.signals.fusion
         own, back = fusion.views(rows, candidates)
-        scores = fusion.mean(own, back)
-        scores[candidates == NO_ROW] = -np.inf
         columns = {f"{part}_z": own[:, :, i] for i, part in enumerate(FUSED)}
         columns |= {f"{part}_back": back[:, :, i] for i, part in enumerate(FUSED)}
         text = (own[:, :, :2] + fusion.back * back[:, :, :2]) / (1 + fusion.back)
-        order = np.argsort(np.argsort(-scores, axis=1, kind="stable"), axis=1)
-        best = scores.max(axis=1, keepdims=True, initial=-np.inf)
-        return columns | {
-            "fused": scores,
-            "fused_text": text.mean(axis=2),
-            "fused_gap": scores - np.where(np.isfinite(best), best, 0),
-            "fused_place": order,
-        }
+        return columns | {"fused": fusion.mean(own, back), "fused_text": text.mean(axis=2)}
 
     def _places(self, rows: Rows, candidates: Rows) -> dict[str, Any]:
         columns: dict[str, Any] = {}
@@ -123,15 +120,11 @@ class PairFeatures:
 
     def _text(self, rows: Rows, candidates: Rows) -> dict[str, Any]:
         signals = self.signals
-        words = _sparse(signals.tfidf, signals.tfidf, rows, candidates)
-        meaning = kernels.dense_pairs(signals.sentence, signals.sentence, rows, candidates)
         passages = kernels.best_passages(signals.passages, signals.passage_starts, rows, candidates)
         return {
-            "tfidf_cos": words,
-            "tfidf_share": _over_best(words),
+            "tfidf_cos": _sparse(signals.tfidf, signals.tfidf, rows, candidates),
             "rare_cos": _sparse(signals.rare, signals.rare, rows, candidates),
-            "sentence_cos": meaning,
-            "sentence_share": _over_best(meaning),
+            "sentence_cos": kernels.dense_pairs(signals.sentence, signals.sentence, rows, candidates),
             "passage_best": passages[:, :, 0],
             "passage_mean": passages[:, :, 1],
         }
@@ -198,9 +191,19 @@ def _same(codes: NDArray[np.int32], rows: Rows, candidates: Rows) -> Any:
     return np.where((own == NO_ROW) | (other == NO_ROW), np.nan, own == other)
 
 
-def _over_best(scores: Scores) -> Any:
-    best = np.nanmax(np.where(np.isnan(scores), 0, scores), axis=1, keepdims=True, initial=1e-9)
-    return scores / best
+def relative(table: Table) -> Table:
+    """Fills the columns of `RELATIVE`: each candidate beside the page's best one. The table itself is changed."""
+    column = {name: table[:, :, NAMES.index(name)] for name in ("fused", "tfidf_cos", "sentence_cos", *RELATIVE)}
+    fused = column["fused"]
+    order = np.argsort(-np.nan_to_num(fused, nan=-np.inf), axis=1, kind="stable")
+    places = np.empty(fused.shape, dtype=np.float32)
+    np.put_along_axis(places, order, np.arange(fused.shape[1], dtype=np.float32)[None, :], 1)
+    column["fused_place"][:] = np.where(np.isnan(fused), np.nan, places)
+    column["fused_gap"][:] = fused - np.nan_to_num(fused, nan=-np.inf).max(axis=1, keepdims=True, initial=-1e9)
+    for part in ("tfidf", "sentence"):
+        cosines = column[f"{part}_cos"]
+        column[f"{part}_share"][:] = cosines / np.nan_to_num(cosines).max(axis=1, keepdims=True, initial=1e-9)
+    return table
 
 
 def _share_below(values: NDArray[np.float64]) -> NDArray[np.float32]:
@@ -212,3 +215,47 @@ def _share_below(values: NDArray[np.float64]) -> NDArray[np.float32]:
 def _in_degree(lists: Rows, n: int) -> NDArray[np.float32]:
     near = lists[:, :HUB]
     return (np.bincount(near[near != NO_ROW], minlength=n) / HUB).astype(np.float32)
+
+
+class Remembered:
+    """Features of pairs that are asked for again: over folds and views, most candidates of a page are the same ones.
+
+    Args:
+        features: computes them.
+        rows: (s,) the pages that will be asked for.
+        n: articles.
+    """
+
+    def __init__(self, features: PairFeatures, rows: Rows, n: int) -> None:
+        self.signals = features.signals
+        self._features = features
+        self._at = np.full(n, NO_ROW, dtype=np.int64)
+        self._at[rows] = np.arange(len(rows))
+        self._known: list[Rows] = [np.zeros(0, dtype=np.int32)] * len(rows)
+        self._tables: list[NDArray[np.float32]] = [np.zeros((0, len(NAMES)), dtype=np.float32)] * len(rows)
+
+    def of(self, rows: Rows, candidates: Rows) -> Table:
+        """See `PairFeatures.of`."""
+        places = self._at[rows].tolist()
+        new = [
+            np.setdiff1d(wanted[wanted != NO_ROW], self._known[place])
+            for place, wanted in zip(places, candidates, strict=True)
+        ]
+        width = max(map(len, new), default=0)
+        if width:
+            asked = np.full((len(rows), width), NO_ROW, dtype=np.int32)
+            for place, found in enumerate(new):
+                asked[place, : len(found)] = found
+            for place, found, table in zip(places, new, self._features.absolute(rows, asked), strict=True):
+                self._keep(place, found, table[: len(found)])
+        out = np.full((*candidates.shape, len(NAMES)), np.nan, dtype=np.float32)
+        for place, wanted, table in zip(places, candidates, out, strict=True):
+            there = wanted != NO_ROW
+            table[there] = self._tables[place][np.searchsorted(self._known[place], wanted[there])]
+        return relative(out)
+
+    def _keep(self, place: int, rows: Rows, table: NDArray[np.float32]) -> None:
+        known = np.concatenate([self._known[place], rows])
+        order = np.argsort(known, kind="stable")
+        self._known[place] = known[order]
+        self._tables[place] = np.concatenate([self._tables[place], table])[order]
