@@ -35,6 +35,8 @@ def rate(site: Site, path: Path, models: Sequence[str]) -> dict[str, Interval]:
     if not set(COLUMNS) <= set(table.columns):
         raise InputError(f"{path} needs the columns {', '.join(COLUMNS)}")
     row_of = site.corpus.row_of
+    table["human_similarity"] = pd.to_numeric(table.human_similarity, errors="coerce")
+    table = table[table.human_similarity.notna()]
     table = table[table.id_a.isin(row_of) & table.id_b.isin(row_of) & (table.id_a != table.id_b)]
     if len(table) < 3:
         raise UsageError(f"{path} rates {len(table)} pairs of the site's articles: three are needed for a correlation")
@@ -62,7 +64,7 @@ def _correlation(scores: np.ndarray, people: np.ndarray, a: np.ndarray, b: np.nd
         weights = (drawn[a] * drawn[b]).astype(np.float64)
         if (weights > 0).sum() > 2:
             means.append(_pearson(scores, people, weights))
-    low, high = np.nanpercentile(means, LEVEL)
+    low, high = np.percentile(means, LEVEL) if means else (float("nan"), float("nan"))
     return Interval(_pearson(scores, people, np.ones(len(people))), float(low), float(high))
 
 

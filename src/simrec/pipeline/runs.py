@@ -4,15 +4,17 @@ from __future__ import annotations
 
 import logging
 from collections.abc import Callable, Mapping, Sequence
+from copy import copy
 from dataclasses import dataclass, field
 from functools import cached_property
 from typing import Any, NamedTuple
 
 import numpy as np
+from numpy.typing import NDArray
 
 from simrec.evaluate.compare import interval
 from simrec.evaluate.measures import per_source
-from simrec.evaluate.protocol import SEED, Fold, Truth, published_before
+from simrec.evaluate.protocol import SEED, Fold, Truth, group_sources, published_before
 from simrec.pipeline.build import Chooser
 from simrec.pipeline.site import POOL, WIDE, Site
 from simrec.pipeline.train import Learned, Picked, train
@@ -100,10 +102,18 @@ class Trial:
 
     def _learn(self, number: int) -> None:
         if len(self.learned) == number:
-            learned = train(self.picked, self.dealt[number].train, split=self.split, progress=self.progress)
+            learned = self.learn(self.dealt[number].train)
             logger.info("fold %d: %s", number + 1, learned.decision.why)
             self.learned.append(learned)
         self.site.learned = self.learned[number].scorer(self.site)
+
+    def learn(self, places: NDArray[np.int64]) -> Learned:
+        """Learns from the picks of some sources; no other source's picks are looked at, not even to group these."""
+        picked = copy(self.picked)
+        groups = group_sources([self.known.picks[place] for place in places.tolist()])
+        picked.groups = np.full(len(self.known.sources), -1, dtype=np.int64)
+        picked.groups[places] = groups
+        return train(picked, places, split=self.split, progress=self.progress)
 
     def ranked(self, model: str, rows: Rows, depth: int) -> Any:
         """The rankings of some rows: pairs of a row and its ranked rows, at most `depth`."""
@@ -149,8 +159,7 @@ def learning_curve(trial: Trial) -> list[Point]:
     for share in (0.0, *SHARES):
         places = np.sort(order[: round(share * len(order))])
         if share:
-            learned = train(trial.picked, places, split=trial.split, progress=trial.progress)
-            trial.site.learned = learned.scorer(trial.site)
+            trial.site.learned = trial.learn(places).scorer(trial.site)
         run = np.full((len(fold.test), trial.k), NO_ROW, dtype=np.int32)
         place_of = {row: place for place, row in enumerate(trial.known.sources[fold.test].tolist())}
         model = "learned" if share else "hybrid"
