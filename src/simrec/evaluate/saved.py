@@ -124,8 +124,16 @@ def difference(a: Saved, b: Saved) -> Difference:
     delta = deltas[0][main]
     order = np.argsort(-np.abs(delta), kind="stable")[:MOVED]
     moved = [(shared[place], float(delta[place])) for place in order.tolist() if delta[place]]
-    only = [len(run.sources) - len(shared) for run in (a, b)]
-    return Difference(len(shared), *only, figures, correct(found), _changed(a.protocol, b.protocol), main, moved)
+    return Difference(
+        sources=len(shared),
+        only_a=len(a.sources) - len(shared),
+        only_b=len(b.sources) - len(shared),
+        figures=figures,
+        comparisons=correct(found),
+        changed=_changed(a.protocol, b.protocol),
+        main=main,
+        moved=moved,
+    )
 
 
 def _pairs(a: Saved, b: Saved) -> list[tuple[str, str]]:
