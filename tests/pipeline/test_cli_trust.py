@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+from itertools import pairwise
 from pathlib import Path
 from typing import Any
 
@@ -125,7 +126,7 @@ def test_runs_go_out_and_come_in(cli: Any, built: Path, tmp_path: Path) -> None:
 def test_ratings_are_correlated_with_scores(cli: Any, built: Path, tmp_path: Path) -> None:
     """People's ratings of pairs, for every model; a table that cannot be used says what it needs."""
     ids = sorted(json.loads(line)["id"] for line in (newsroom() / "articles.jsonl").open(encoding="utf-8"))[:12]
-    rows = [f"{a},{b},{i % 5}" for i, (a, b) in enumerate(zip(ids, ids[1:], strict=False))]
+    rows = [f"{a},{b},{i % 5}" for i, (a, b) in enumerate(pairwise(ids))]
     table = tmp_path / "r.csv"
     table.write_text("\n".join(["id_a,id_b,human_similarity", *rows, "gone,away,3", f"{ids[0]},{ids[5]},none"]))
     code, out, _ = cli("evaluate", "-w", built, "--model", "tfidf", "--ratings", table, "--json")
@@ -175,7 +176,7 @@ def test_saved_runs_are_compared(cli: Any, built: Path, tmp_path: Path) -> None:
 @pytest.mark.sentence
 @pytest.mark.usefixtures("quick")
 def test_a_ranker_is_trained_told_built_with_and_explained(cli: Any, site: Workspace) -> None:
-    """`train` says what it decided; `build` uses it as it is; `similar --explain` names at most three reasons in words."""
+    """`train` says what it decided; `build` uses it as it is; `similar --explain` gives up to three reasons."""
     code, out, err = cli("train", "-w", site.path)
     assert (code, err) == (0, "")
     for part in ("decided: ", "evidence, nDCG@10", "what it looks at most", "simrec build"):

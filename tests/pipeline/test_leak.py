@@ -63,7 +63,7 @@ def ranked(site: Site, known: Truth, fold: Fold, split: str, progress: Progress 
 
 
 def plant(known: Truth, n: int, places: np.ndarray, others: np.ndarray) -> Truth:
-    """Other picks for some sources: the lists of two others at once, so that these seem copies, or one planted article."""
+    """Other picks for some sources: the lists of two others at once, as if copied, or one planted article."""
     picks = list(known.picks)
     for number, place in enumerate(places.tolist()):
         one, two = (picks[others[(number + i) % len(others)]] for i in (0, 1))
@@ -75,7 +75,7 @@ def plant(known: Truth, n: int, places: np.ndarray, others: np.ndarray) -> Truth
 @pytest.mark.sentence
 @pytest.mark.parametrize("split", ["kfold", "group", "time"])
 def test_picks_of_tested_pages_change_nothing(newsroom_site: Site, known: Truth, split: Split) -> None:
-    """With a label planted in all picks of the tested pages, their scores are the same to the last bit, fold by fold."""
+    """With labels planted in all picks of the tested pages, their scores are the same to the last bit."""
     n = len(newsroom_site.corpus)
     for fold in folds(known, newsroom_site.corpus, split)[:3]:
         before = ranked(newsroom_site, known, fold, split)
