@@ -16,7 +16,7 @@ from simrec.evaluate.compare import Comparison, Interval, compare, correct, inte
 from simrec.evaluate.protocol import SPLITS, Fold, Split, Truth, folds, truth
 from simrec.pipeline.build import check_k
 from simrec.pipeline.files import cache_folder, read_files
-from simrec.pipeline.ratings import rate
+from simrec.pipeline.ratings import rate, read_ratings
 from simrec.pipeline.runs import Found, Point, Trial, importances, learning_curve
 from simrec.pipeline.site import MODELS, Site
 from simrec.pipeline.workspace import Workspace
@@ -162,14 +162,16 @@ def evaluate_corpus(
     known = truth(corpus, picks, as_published=task.as_published)
     dealt = folds(known, corpus, task.split)
     tested = np.sort(np.concatenate([fold.test for fold in dealt]))
+    sources, hidden = known.sources[tested], [known.picks[place] for place in tested]
+    depth = max(settings.rank.candidates, task.k)
+    others = [trec.read_run(path) for path in task.external]  # before the work, which is long, not after it
+    rows_of_others = [trec.as_rows(run, corpus.row_of, sources, corpus.ids, depth) for run in others]
+    rated = read_ratings(task.ratings, corpus) if task.ratings else None
     site = Site(corpus, settings, cache, progress)
     trial = Trial(site, known, dealt, task.split, task.k, task.as_published, task.rules, progress)
     runs = {model: trial.run(model)[tested] for model in task.models}
-    sources, hidden = known.sources[tested], [known.picks[place] for place in tested]
-    for path in task.external:
-        found = trec.read_run(path)
-        depth = max(site.settings.rank.candidates, task.k)
-        runs[_free_name(found.tag, runs)] = trec.as_rows(found, corpus.row_of, sources, corpus.ids, depth)
+    for other, rows in zip(others, rows_of_others, strict=True):
+        runs[_free_name(other.tag, runs)] = rows
     values = {model: _values(site, run, hidden, known, task.k) for model, run in runs.items()}
     main = f"nDCG@{task.k}"
     kinds = slices.slices(corpus, sources, hidden)
@@ -187,7 +189,7 @@ def evaluate_corpus(
         learned=[found.decision.as_json() for found in trial.learned],
         importances=importances(trial.learned),
         curve=learning_curve(trial) if task.curve else (),
-        ratings=rate(site, task.ratings, task.models) if task.ratings else {},
+        ratings=rate(site, rated, task.models) if rated else {},
     )
 
 
