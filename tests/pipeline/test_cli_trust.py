@@ -125,7 +125,8 @@ def test_runs_go_out_and_come_in(cli: Any, built: Path, tmp_path: Path) -> None:
 
 def test_ratings_are_correlated_with_scores(cli: Any, built: Path, tmp_path: Path) -> None:
     """People's ratings of pairs, for every model; a table that cannot be used says what it needs."""
-    ids = sorted(json.loads(line)["id"] for line in (newsroom() / "articles.jsonl").open(encoding="utf-8"))[:12]
+    lines = (newsroom() / "articles.jsonl").read_text(encoding="utf-8").splitlines()
+    ids = sorted(json.loads(line)["id"] for line in lines)[:12]
     rows = [f"{a},{b},{i % 5}" for i, (a, b) in enumerate(pairwise(ids))]
     table = tmp_path / "r.csv"
     table.write_text("\n".join(["id_a,id_b,human_similarity", *rows, "gone,away,3", f"{ids[0]},{ids[5]},none"]))
