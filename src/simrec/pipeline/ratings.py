@@ -48,7 +48,7 @@ def read_ratings(path: Path, corpus: Corpus) -> Rated:
     table = table[table.id_a.isin(row_of) & table.id_b.isin(row_of) & (table.id_a != table.id_b)]
     if len(table) < LEAST_PAIRS:
         raise UsageError(f"{path} rates {len(table)} pairs of the site's articles: three are needed for a correlation")
-    a, b = (table[name].map(row_of).to_numpy(dtype=np.int64) for name in ("id_a", "id_b"))
+    a, b = (np.array(table[name].map(row_of).tolist(), dtype=np.int64) for name in ("id_a", "id_b"))
     return Rated(a, b, table.human_similarity.to_numpy(dtype=np.float64))
 
 
