@@ -9,11 +9,11 @@ import numpy as np
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
-from ir_measures import AP, RR, R, Success, nDCG
+from ir_measures import AP, RR, Judged, R, Success, nDCG
 
 from simrec.errors import UsageError
-from simrec.evaluate import measures
-from simrec.evaluate.compare import compare, interval, interval_of_all
+from simrec.evaluate import measures, slices
+from simrec.evaluate.compare import Comparison, compare, correct, interval, interval_of_all, randomization_test
 from simrec.evaluate.protocol import folds, group_sources, published_before, truth
 from simrec.types import Article, Corpus, Pick
 
@@ -54,6 +54,102 @@ def test_measures_equal_those_of_ir_measures(case: tuple[np.ndarray, list[frozen
                 found[name][int(metric.query_id[1:])] = metric.value
     for name, values in found.items():
         np.testing.assert_allclose(ours[name], values, atol=1e-9, err_msg=name)
+    answered = {query: found for query, found in ranked.items() if found}  # ir_measures divides by their length
+    for metric in ir_measures.iter_calc([Judged @ k], qrels, answered) if answered else ():
+        assert ours[f"Judged@{k}"][int(metric.query_id[1:])] == pytest.approx(metric.value, abs=1e-9)
+
+
+def exchangeable(rng: np.random.Generator, s: int, systems: int) -> np.ndarray:
+    """(systems, s) values like those of nDCG, many of them 0; systems differ by chance alone."""
+    pages = rng.random(s)
+    values = np.clip(pages + rng.normal(0, 0.2, (systems, s)), 0, 1)
+    return np.where(rng.random((systems, s)) < 0.25, 0.0, values)
+
+
+def test_two_equal_systems_are_told_apart_in_5_of_100_cases_at_5_percent() -> None:
+    """A/A: the paired test's false alarms are neither more nor fewer than its level says."""
+    rng = np.random.default_rng(7)
+    cases = 800
+    pairs = (exchangeable(rng, 40, 2) for _ in range(cases))
+    alarms = sum(randomization_test(a - b) < 0.05 for a, b in pairs)
+    assert abs(alarms / cases - 0.05) < 3 * np.sqrt(0.05 * 0.95 / cases)
+
+
+def test_holm_keeps_any_false_alarm_among_several_systems_at_5_percent() -> None:
+    """A/A of four: six pairs give an alarm far too often by themselves, and not after the correction."""
+    rng = np.random.default_rng(8)
+    cases, alone, corrected = 150, 0, 0
+    for _ in range(cases):
+        systems = exchangeable(rng, 30, 4)
+        pairs = [(i, j) for i in range(4) for j in range(i)]
+        ps = [randomization_test(systems[i] - systems[j]) for i, j in pairs]
+        found = correct([Comparison(f"{i}", f"{j}", "AP", 0, 0, 0, p) for (i, j), p in zip(pairs, ps, strict=True)])
+        alone += any(c.p < 0.05 for c in found)
+        corrected += any(c.p_holm < 0.05 for c in found)
+    bound = 0.05 + 3 * np.sqrt(0.05 * 0.95 / cases)
+    assert corrected / cases < bound < alone / cases
+
+
+def test_holm_is_the_textbooks() -> None:
+    """The smallest p times the number of pairs, the next times one less, never falling, for each measure alone."""
+    ps = [("AP", 0.01), ("AP", 0.04), ("AP", 0.03), ("RR", 0.5)]
+    found = correct([Comparison("a", "b", measure, 0, 0, 0, p) for measure, p in ps])
+    assert [c.p_holm for c in found] == pytest.approx([0.03, 0.06, 0.06, 0.5])
+
+
+def test_slices_part_the_sources_by_what_they_are() -> None:
+    """Sections, languages, thirds of age and length, and numbers of picks; in an order that reads well."""
+    start = datetime(2024, 1, 1, tzinfo=UTC)
+    articles = Corpus(
+        [
+            Article(
+                f"a{i:02}",
+                "Title",
+                "word " * (i + 1),
+                published_at=start + timedelta(days=i),
+                section="News" if i < 8 else "Sport" if i < 11 else None,
+                lang="en-GB" if i % 2 else "de",
+            )
+            for i in range(12)
+        ]
+    )
+    picks = [frozenset(range(1 + i)) for i in range(12)]
+    found = slices.slices(articles, np.arange(12, dtype=np.int32), picks)
+    by: dict[str, dict[str, list[int]]] = {}
+    for one in found:
+        by.setdefault(one.by, {})[one.value] = one.places.tolist()
+    assert by["section"] == {"News": list(range(8)), "Sport": [8, 9, 10]}
+    assert by["language"] == {"de": [0, 2, 4, 6, 8, 10], "en": [1, 3, 5, 7, 9, 11]}
+    assert list(by["age"]) == ["newest third", "middle third", "oldest third"]
+    assert by["age"]["newest third"] == [8, 9, 10, 11]
+    assert list(by["length"]) == ["shortest third", "middle third", "longest third"]
+    assert by["length"]["shortest third"] == [0, 1, 2, 3]
+    assert by["picks"] == {
+        "1": [0],
+        "2": [1],
+        "3 to 5": [2, 3, 4],
+        "6 to 10": [5, 6, 7, 8, 9],
+        "more than 10": [10, 11],
+    }
+
+
+def test_the_interval_of_a_slice_is_that_of_its_sources() -> None:
+    """A mean and bootstrap over these sources alone; no interval with fewer than five."""
+    values = np.random.default_rng(0).random(30)
+    kinds = [slices.Slice("section", "A", np.arange(10)), slices.Slice("section", "B", np.array([3, 4]))]
+    a, b = slices.measure(kinds, {"m": values})
+    assert a["models"] == {"m": interval(values[:10])._asdict()}
+    assert b["models"]["m"]["mean"] == pytest.approx(values[3:5].mean())  # type: ignore[index]
+    assert np.isnan(b["models"]["m"]["low"])  # type: ignore[index]
+
+
+def test_many_sections_are_folded_into_the_last() -> None:
+    """The largest are shown, and no source is lost."""
+    n = slices.MOST + 10
+    articles = Corpus([Article(f"a{i:02}", "T", "B", section=f"S{i}") for i in range(n)])
+    found = slices.slices(articles, np.arange(n, dtype=np.int32), [frozenset({0})] * n)
+    assert [one.value for one in found][-1] == slices.OTHERS
+    assert sorted(np.concatenate([one.places for one in found]).tolist()) == list(range(n))
 
 
 def test_a_source_without_an_answer_scores_zero() -> None:

@@ -46,12 +46,13 @@ def test_each_command_prints_one_json_object(capsys: pytest.CaptureFixture[str],
     found = run_json(capsys, "render", "-w", tmp_path / "w", "--out", tmp_path / "out")
     assert found["written"] > 150
     found = run_json(capsys, "evaluate", "-w", built, "--split", "group")
-    assert set(found) == {"protocol", "models", "comparisons"}
+    assert set(found) >= {"protocol", "models", "comparisons"}
     wanted = {"nDCG@5", "nDCG@10", "R@10", "RR", "AP", "Success@5", "coverage@5", "gini@5", "ild@5"}
     for measures in found["models"].values():
-        assert set(measures) == wanted
-        assert all(0 <= m["low"] <= m["mean"] <= m["high"] <= 1 for m in measures.values())
-    assert all(set(c) == {"a", "b", "measure", "delta", "low", "high", "p"} for c in found["comparisons"])
+        assert set(measures) > wanted
+        assert all(0 <= measures[m]["low"] <= measures[m]["mean"] <= measures[m]["high"] <= 1 for m in wanted)
+    wanted = {"a", "b", "measure", "delta", "low", "high", "p", "p_holm"}
+    assert all(set(c) == wanted for c in found["comparisons"])
     assert {(c["a"], c["b"]) for c in found["comparisons"]} == {
         ("sentence", "tfidf"),
         ("hybrid", "tfidf"),
@@ -96,7 +97,7 @@ def test_evaluate_writes_its_figures_and_report(
     )
     assert code == 0
     assert "nDCG@10" in out
-    assert set(json.loads((tmp_path / "a.json").read_text(encoding="utf-8"))) == {"protocol", "models", "comparisons"}
+    assert set(json.loads((tmp_path / "a.json").read_text(encoding="utf-8"))) > {"protocol", "models", "comparisons"}
     assert (tmp_path / "r.html").read_text(encoding="utf-8").startswith("<!doctype html>")
 
 

@@ -3,20 +3,20 @@
 from __future__ import annotations
 
 import argparse
-import json
 import logging
 import os
 import sys
 from collections.abc import Sequence
 from errno import ENOSPC
-from pathlib import Path
 from typing import Any
 
 from simrec import __version__
+from simrec.cli import build, compare, demo, evaluate, ingest, render, similar, train
+from simrec.cli.options import as_text
 from simrec.errors import SimrecError, UsageError
 
-MODELS = ("tfidf", "sentence", "fusion", "hybrid", "learned")
-ENVIRONMENT = "SIMREC_WORKSPACE"
+COMMANDS = (ingest, build, similar, render, train, evaluate, compare, demo)
+"""A module a command: `add` declares it, `run` does it. In the order of the help."""
 DEBUG = "SIMREC_DEBUG"
 
 
@@ -28,9 +28,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
     logging.captureWarnings(True)
     logging.getLogger("trafilatura").setLevel(logging.CRITICAL)  # what it cannot read becomes a reject
     try:
-        from simrec.cli import commands
-
-        found: dict[str, Any] = getattr(commands, options.command)(options)
+        found: dict[str, Any] = options.run(options)
     except KeyboardInterrupt:
         print("simrec: stopped; nothing that was stored is lost", file=sys.stderr)
         return 130
@@ -53,7 +51,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
         print(f"simrec: run it again with {DEBUG}=1, and report what it prints", file=sys.stderr)
         return 1
     if options.json and not isinstance(options.json, str):
-        print(json.dumps(found, ensure_ascii=False, indent=1))
+        print(as_text(found))
     return 1 if getattr(options, "failed", False) else 0
 
 
@@ -64,93 +62,6 @@ def make_parser() -> argparse.ArgumentParser:
     )
     parser.add_argument("--version", action="version", version=f"simrec {__version__}")
     commands = parser.add_subparsers(dest="command", required=True, metavar="COMMAND")
-    _ingest(commands)
-    _build(commands)
-    _similar(commands)
-    _render(commands)
-    _evaluate(commands)
-    _demo(commands)
+    for module in COMMANDS:
+        module.add(commands)
     return parser
-
-
-def _command(commands: Any, name: str, help: str, *, json_file: bool = False) -> argparse.ArgumentParser:
-    command: argparse.ArgumentParser = commands.add_parser(name, help=help, description=help)
-    if not json_file:
-        command.add_argument("--json", action="store_true", help="print one JSON object, and nothing else")
-    return command
-
-
-def _workspace(command: argparse.ArgumentParser) -> None:
-    command.add_argument(
-        "-w",
-        "--workspace",
-        metavar="DIR",
-        type=Path,
-        default=Path(os.environ.get(ENVIRONMENT) or "."),
-        help=f"the site's folder (default: {ENVIRONMENT}, or the current folder)",
-    )
-
-
-def _ingest(commands: Any) -> None:
-    command = _command(commands, "ingest", "Read articles and editors' picks into a workspace.")
-    command.add_argument("sources", metavar="SOURCE", nargs="*", type=Path, help="file, folder or archive")
-    _workspace(command)
-    command.add_argument("--format", metavar="F", help="jsonl, csv, parquet, html or page (default: by name, content)")
-    command.add_argument(
-        "--picks",
-        metavar="CSV",
-        type=Path,
-        action="append",
-        default=[],
-        help="table of picks: source_id,target_id,rank",
-    )
-    command.add_argument("--picks-selector", metavar="CSS", help="the links of the pages' related block")
-
-
-def _build(commands: Any) -> None:
-    command = _command(commands, "build", "Make the blocks of all articles, as a new snapshot.")
-    _workspace(command)
-    command.add_argument("--model", choices=MODELS, help="what ranks (default: the setting, hybrid)")
-    command.add_argument("-k", type=int, help="items a block (default: the setting, 5)")
-    command.add_argument("--full", action="store_true", help="make all vectors again, whatever is cached")
-    command.add_argument("--engine", choices=("local",), default="local", help="where it runs")
-
-
-def _similar(commands: Any) -> None:
-    command = _command(commands, "similar", "Show the block of one article.")
-    command.add_argument("id", metavar="ID", help="the article's id")
-    _workspace(command)
-    command.add_argument("-k", type=int, help="items (default: as built)")
-    command.add_argument("--explain", action="store_true", help="name the shared terms and the parts of each score")
-
-
-def _render(commands: Any) -> None:
-    command = _command(commands, "render", "Write the blocks of the active snapshot, a file for each article.")
-    _workspace(command)
-    command.add_argument("--format", choices=("html", "json"), default="html", help="what to write (default: html)")
-    command.add_argument("--out", metavar="DIR", type=Path, required=True, help="the folder to fill")
-
-
-def _evaluate(commands: Any) -> None:
-    command = _command(commands, "evaluate", "Measure rankings against editors' picks.", json_file=True)
-    _workspace(command)
-    command.add_argument("--articles", metavar="FILE", type=Path, help="articles, in place of a workspace")
-    command.add_argument("--picks", metavar="FILE", type=Path, help="picks, with --articles")
-    command.add_argument(
-        "--model", choices=MODELS, action="append", help="what to measure; again for more (default: all)"
-    )
-    command.add_argument("--split", choices=("kfold", "group", "time"), default="kfold", help="(default: kfold)")
-    command.add_argument("-k", type=int, default=10, help="cutoff of nDCG and recall (default: 10)")
-    command.add_argument("--as-published", action="store_true", help="only candidates not younger than the source")
-    command.add_argument("--rules", action="store_true", help="measure the block after the house rules")
-    command.add_argument("--report", metavar="FILE.html", type=Path, help="write a report with tables and plots")
-    command.add_argument(
-        "--json", metavar="FILE", nargs="?", const="-", help="write the figures as JSON (default: to stdout)"
-    )
-
-
-def _demo(commands: Any) -> None:
-    command = _command(commands, "demo", "Run the whole job on the sample newsroom.")
-    command.add_argument(
-        "--out", metavar="DIR", type=Path, default=Path("out/demo"), help="where to work (default: out/demo)"
-    )

@@ -4,9 +4,10 @@ from __future__ import annotations
 
 import sys
 from contextlib import AbstractContextManager
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
-from simrec.types import Bar, Progress, no_progress
+if TYPE_CHECKING:
+    from simrec.types import Bar, Progress
 
 
 def bar(name: str, total: int) -> AbstractContextManager[Bar]:
@@ -19,4 +20,6 @@ def bar(name: str, total: int) -> AbstractContextManager[Bar]:
 
 def progress() -> Progress:
     """Bars on a terminal, silence elsewhere."""
+    from simrec.types import no_progress
+
     return bar if sys.stderr.isatty() else no_progress

@@ -71,13 +71,18 @@ def interval_of_all(run: Rows, n: int, measure: str) -> Interval:
 
 
 def compare(a: str, b: str, measure: str, ours: Values, theirs: Values) -> Comparison:
-    """Two models on the same sources: the paired randomization test, two-sided (Smucker et al. 2007).
+    """Two models on the same sources: the difference's interval, and the paired randomization test."""
+    delta = interval(ours - theirs)
+    p = randomization_test(ours - theirs)
+    return Comparison(a, b, measure, delta.mean, delta.low, delta.high, p, p)
+
+
+def randomization_test(differences: Values) -> float:
+    """p of the paired randomization test, two-sided (Smucker et al. 2007).
 
     Each source's difference keeps or changes its sign at random, 10,000 times; p is the share of the means, the real
     one among them, that are as far from 0 as the real one.
     """
-    differences = ours - theirs
-    delta = interval(differences)
     changed = differences[differences != 0]
     rng = np.random.default_rng(SEED)
     extreme = 1
@@ -85,8 +90,7 @@ def compare(a: str, b: str, measure: str, ours: Values, theirs: Values) -> Compa
         signs = rng.integers(0, 2, size=(1000, len(changed)), dtype=np.int8) * 2 - 1
         sums = signs @ changed
         extreme += int((np.abs(sums) >= abs(changed.sum()) - 1e-12).sum())
-    p = extreme / (PERMUTATIONS + 1)
-    return Comparison(a, b, measure, delta.mean, delta.low, delta.high, p, p)
+    return extreme / (PERMUTATIONS + 1)
 
 
 def correct(comparisons: Sequence[Comparison]) -> list[Comparison]:

@@ -54,9 +54,13 @@ def success(found: Mask, k: int) -> Values:
     return np.asarray(found[:, :k].any(axis=1), dtype=np.float64)
 
 
-def judged(found: Mask, k: int) -> Values:
-    """Judged@k: the share of the first k that an editor has judged; the others are not wrong, but unknown."""
-    return np.asarray(found[:, :k].sum(axis=1) / k, dtype=np.float64)
+def judged(found: Mask, k: int, lengths: NDArray[np.int64]) -> Values:
+    """Judged@k: the share of the first k that an editor has judged; the others are not wrong, but unknown.
+
+    A list shorter than k, as `lengths` (s,) says, is judged by what it has; an empty one counts 0.
+    """
+    shown = np.maximum(np.minimum(lengths, k), 1)
+    return np.asarray(found[:, :k].sum(axis=1) / shown, dtype=np.float64)
 
 
 def per_source(run: Rows, truth: Sequence[AbstractSet[int]], k: int) -> dict[str, Values]:
@@ -70,7 +74,7 @@ def per_source(run: Rows, truth: Sequence[AbstractSet[int]], k: int) -> dict[str
         "RR": reciprocal_rank(found),
         "AP": average_precision(found, picks),
         "Success@5": success(found, SHOWN),
-        f"Judged@{k}": judged(found, k),
+        f"Judged@{k}": judged(found, k, (run != NO_ROW).sum(axis=1)),
     }
 
 

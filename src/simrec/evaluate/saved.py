@@ -10,8 +10,8 @@ from typing import Any, NamedTuple
 import numpy as np
 
 from simrec.errors import InputError, UsageError
-from simrec.evaluate.compare import Comparison, compare, correct
-from simrec.evaluate.measures import Values
+from simrec.evaluate.compare import Comparison, Interval, compare, correct, interval
+from simrec.evaluate.measures import BESIDE, Values
 from simrec.files import write_whole
 
 FORMAT = 1
@@ -41,7 +41,7 @@ def save(path: Path, values: Mapping[str, Any]) -> None:
     Raises:
         StoreError: the file cannot be written.
     """
-    text = json.dumps({"format": FORMAT, **values}, ensure_ascii=False) + "\n"
+    text = json.dumps({"format": FORMAT, **values}, ensure_ascii=False, allow_nan=False) + "\n"
     write_whole(path, text.encode("utf-8", "replace"), "name another file with --save")
 
 
@@ -59,11 +59,15 @@ def load(path: Path) -> Saved:
             model: {measure: np.array(numbers, dtype=np.float64) for measure, numbers in measures.items()}
             for model, measures in found["values"].items()
         }
-        return Saved(path, found["protocol"], found["sources"], values, found["runs"])
+        saved = Saved(path, dict(found["protocol"]), list(found["sources"]), values, found["runs"])
+        whole = values and all(of.shape == (len(saved.sources),) for each in values.values() for of in each.values())
     except FileNotFoundError as error:
         raise InputError(f"there is no saved run {path}: make one with `simrec evaluate --save {path}`") from error
     except (OSError, ValueError, KeyError, TypeError, AttributeError) as error:
         raise InputError(f"{path} is no saved run of simrec: make one with `simrec evaluate --save FILE`") from error
+    if not whole:
+        raise InputError(f"{path} is damaged, it has not a value for each source: make it again with --save")
+    return saved
 
 
 class Difference(NamedTuple):
@@ -72,16 +76,20 @@ class Difference(NamedTuple):
     Attributes:
         sources: how many sources both tested.
         only_a, only_b: how many only one of them tested.
+        figures: each run's models, by the names that `comparisons` has, with means and intervals on these sources.
         comparisons: b's model against a's, by measure; models of the same name, or the only ones.
         changed: what differs in how they were measured.
-        moved: for the first pair, ids of the sources whose first measure fell or rose most, with the difference.
+        main: the measure that `moved` is by.
+        moved: for the first pair, ids of the sources whose main measure fell or rose most, with the difference.
     """
 
     sources: int
     only_a: int
     only_b: int
+    figures: Mapping[str, Mapping[str, Interval]]
     comparisons: Sequence[Comparison]
     changed: Sequence[str]
+    main: str
     moved: Sequence[tuple[str, float]]
 
 
@@ -92,11 +100,43 @@ def difference(a: Saved, b: Saved) -> Difference:
     """Compares two runs on the sources that both tested.
 
     Raises:
-        UsageError: they have no source, or no model, in common.
+        UsageError: they have no source, no model, or no measure in common.
     """
     shared = sorted(set(a.sources) & set(b.sources))
     if not shared:
         raise UsageError("the two runs have tested no source in common: evaluate both on the same articles and picks")
+    first, second = ("first", "second") if a.path.stem == b.path.stem else (a.path.stem, b.path.stem)
+    before, after = _at(a, shared), _at(b, shared)
+    figures: dict[str, dict[str, Interval]] = {}
+    found, deltas = [], []
+    for one, two in _pairs(a, b):
+        measures = [name for name in before[one] if name in after[two] and name not in BESIDE]
+        names = f"{second}: {two}", f"{first}: {one}"
+        for name, values in zip(names, (after[two], before[one]), strict=True):
+            figures[name] = {measure: interval(values[measure]) for measure in measures}
+        found += [compare(*names, measure, after[two][measure], before[one][measure]) for measure in measures]
+        deltas.append({measure: after[two][measure] - before[one][measure] for measure in measures})
+    if not found:
+        raise UsageError("the two runs have no measure in common: evaluate both with the same -k")
+    main = next((name for name in (f"nDCG@{b.protocol.get('k')}", "nDCG@5") if name in deltas[0]), found[0].measure)
+    found.sort(key=lambda comparison: comparison.measure != main)
+    found.sort(key=lambda comparison: list(figures).index(comparison.a))
+    delta = deltas[0][main]
+    order = np.argsort(-np.abs(delta), kind="stable")[:MOVED]
+    moved = [(shared[place], float(delta[place])) for place in order.tolist() if delta[place]]
+    return Difference(
+        sources=len(shared),
+        only_a=len(a.sources) - len(shared),
+        only_b=len(b.sources) - len(shared),
+        figures=figures,
+        comparisons=correct(found),
+        changed=_changed(a.protocol, b.protocol),
+        main=main,
+        moved=moved,
+    )
+
+
+def _pairs(a: Saved, b: Saved) -> list[tuple[str, str]]:
     pairs = [(name, name) for name in a.values if name in b.values]
     if len(a.values) == len(b.values) == 1:
         pairs = [(next(iter(a.values)), next(iter(b.values)))]
@@ -105,27 +145,16 @@ def difference(a: Saved, b: Saved) -> Difference:
             f"the two runs have no model in common ({', '.join(a.values)}; {', '.join(b.values)}): "
             "evaluate one and the same model in both, or only one in each"
         )
-    at_a, at_b = (np.array([run.sources.index(source) for source in shared]) for run in (a, b))
-    found = []
-    for one, two in pairs:
-        for measure in a.values[one]:
-            if measure in b.values[two]:
-                ours, theirs = b.values[two][measure][at_b], a.values[one][measure][at_a]
-                found.append(compare(f"{b.path.stem}: {two}", f"{a.path.stem}: {one}", measure, ours, theirs))
-    main = next((name for name in a.values[pairs[0][0]] if name == f"nDCG@{a.protocol['k']}"), None)
-    moved: list[tuple[str, float]] = []
-    if main and main in b.values[pairs[0][1]]:
-        delta = b.values[pairs[0][1]][main][at_b] - a.values[pairs[0][0]][main][at_a]
-        order = np.argsort(-np.abs(delta), kind="stable")[:MOVED]
-        moved = [(shared[place], float(delta[place])) for place in order.tolist() if delta[place]]
-    return Difference(
-        len(shared),
-        len(a.sources) - len(shared),
-        len(b.sources) - len(shared),
-        correct(found),
-        _changed(a.protocol, b.protocol),
-        moved,
-    )
+    return pairs
+
+
+def _at(run: Saved, sources: Sequence[str]) -> dict[str, dict[str, Values]]:
+    """The values of some sources, in their order."""
+    place_of = {source: place for place, source in enumerate(run.sources)}
+    places = np.array([place_of[source] for source in sources])
+    return {
+        model: {measure: found[places] for measure, found in values.items()} for model, values in run.values.items()
+    }
 
 
 def _changed(a: Mapping[str, Any], b: Mapping[str, Any], under: str = "") -> list[str]:

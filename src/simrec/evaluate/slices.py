@@ -20,6 +20,9 @@ LEAST_FOR_INTERVAL = 5
 OTHERS = "others"
 PICKS = ((1, 1, "1"), (2, 2, "2"), (3, 5, "3 to 5"), (6, 10, "6 to 10"), (11, np.inf, "more than 10"))
 
+AGES = ("newest third", "middle third", "oldest third")
+LENGTHS = ("shortest third", "middle third", "longest third")
+
 
 class Slice(NamedTuple):
     """Sources that are alike in one respect.
@@ -42,8 +45,8 @@ def slices(corpus: Corpus, sources: Rows, picks: Sequence[AbstractSet[int]]) -> 
     named: dict[str, list[str | None]] = {
         "section": [article.section for article in articles],
         "language": [primary(article.lang) if article.lang else None for article in articles],
-        "age": _thirds(-corpus.published[sources], ("newest third", "middle third", "oldest third")),
-        "length": _thirds(words, ("shortest third", "middle third", "longest third")),
+        "age": _thirds(-corpus.published[sources], AGES),
+        "length": _thirds(words, LENGTHS),
         "picks": [
             next(name for low, high, name in PICKS if low <= len(targets) <= high) if targets else None
             for targets in picks
@@ -53,7 +56,7 @@ def slices(corpus: Corpus, sources: Rows, picks: Sequence[AbstractSet[int]]) -> 
 
 
 def measure(found: Sequence[Slice], values: Mapping[str, Values]) -> list[dict[str, object]]:
-    """Each slice's sources and, by model, the mean with its interval (NaN with too few sources), as JSON has it."""
+    """Each slice's sources and, by model, the mean with its interval (NaN with too few sources)."""
     return [
         {
             "by": by,
@@ -80,15 +83,15 @@ def _slices_by(by: str, values: Sequence[str | None]) -> list[Slice]:
     if len(places) < 2:
         return []
     order = sorted(places, key=lambda value: (-len(places[value]), value)) if by in ("section", "language") else None
-    names = order or sorted(places, key=_rank_of(by))
+    names = [name for name in _order_of(by) if name in places] if order is None else order
     found = [Slice(by, name, np.array(places[name])) for name in names[:MOST]]
     rest = [place for name in names[MOST:] for place in places[name]]
     return [*found, Slice(by, OTHERS, np.array(sorted(rest)))] if rest else found
 
 
-def _rank_of(by: str):  # type: ignore[no-untyped-def]
-    names = [name for *_, name in PICKS] if by == "picks" else ["newest third", "shortest third", "middle third"]
-    return lambda value: names.index(value) if value in names else len(names)
+def _order_of(by: str) -> list[str]:
+    """The values of a slice as they follow one another."""
+    return [name for *_, name in PICKS] if by == "picks" else list(AGES if by == "age" else LENGTHS)
 
 
 def _thirds(values: NDArray[np.float64], names: tuple[str, str, str]) -> list[str | None]:

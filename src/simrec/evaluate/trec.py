@@ -10,11 +10,12 @@ from collections.abc import Mapping, Sequence
 from collections.abc import Set as AbstractSet
 from pathlib import Path
 from typing import NamedTuple
-from urllib.parse import unquote
+from urllib.parse import quote, unquote
 
 import numpy as np
 
 from simrec.errors import InputError
+from simrec.files import write_whole
 from simrec.types import NO_ROW, Rows
 
 
@@ -75,13 +76,45 @@ def read_run(path: Path) -> TrecRun:
 
 
 def as_rows(run: TrecRun, row_of: Mapping[str, int], sources: Rows, ids: Sequence[str], depth: int) -> Rows:
-    """(s, depth) rows of a run for some sources; the source itself and unknown articles are skipped."""
+    """(s, depth) rows of a run for some sources; the source itself and unknown articles are skipped.
+
+    Raises:
+        InputError: the run ranks nothing for any of the sources.
+    """
+    if not any(ids[source] in run.ranked for source in sources.tolist()):
+        raise InputError(f"the run {run.tag!r} ranks none of the tested pages: its first column must hold their ids")
     rows = np.full((len(sources), depth), NO_ROW, dtype=np.int32)
     for place, source in enumerate(sources.tolist()):
         found = [row_of[target] for target in run.ranked.get(ids[source], ()) if target in row_of]
         kept = [row for row in found if row != source][:depth]
         rows[place, : len(kept)] = kept
     return rows
+
+
+def write_runs(path: Path, ids: Sequence[str], sources: Rows, runs: Mapping[str, Rows]) -> list[Path]:
+    """Writes runs by their names: `NAME.run` in a folder, or `my.run` for one and `my.NAME.run` for several.
+
+    Args:
+        path: a folder, or, with an ending as in `my.run`, a file.
+        ids, sources: see `write_run`.
+        runs: (s, depth) rows by name.
+
+    Returns:
+        The files.
+
+    Raises:
+        StoreError: a file cannot be written.
+    """
+    written = []
+    for name, run in runs.items():
+        safe = quote(name, safe=" ")
+        if path.is_dir() or not path.suffix:
+            file = path / f"{safe}.run"
+        else:
+            file = path if len(runs) == 1 else path.with_name(f"{path.stem}.{safe}{path.suffix}")
+        write_whole(file, write_run(ids, sources, run, name).encode(), "name another place with --trec-run")
+        written.append(file)
+    return written
 
 
 def _lines(path: Path) -> list[str]:

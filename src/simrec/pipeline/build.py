@@ -122,8 +122,8 @@ class Chooser:
         self.site = site
         self.model = model
         corpus, policy = site.corpus, site.settings.policy
-        self.eligible = eligibility.eligible(corpus, now or datetime.now(UTC)) if eligible is None else eligible
-        self.languages = corpus.lang_codes if policy.same_language else np.zeros(len(corpus), dtype=np.int32)
+        shown, self.languages = may_show(site, now or datetime.now(UTC))
+        self.eligible = shown if eligible is None else eligible
         self.copies = copies(site)
         self.pins = _pins(corpus, picks)
         self.rules = [("copy", rules.no_copies(self.copies))]
@@ -206,6 +206,13 @@ class Chooser:
         return f"{found} of {k}: " + "; ".join(why)
 
 
+def may_show(site: Site, now: datetime) -> tuple[Mask, NDArray[np.int32]]:
+    """(n,) bool, who may be shown at a moment, and (n,) numbers: only those of the page's number may be."""
+    corpus = site.corpus
+    same = site.settings.policy.same_language
+    return eligibility.eligible(corpus, now), corpus.lang_codes if same else np.zeros(len(corpus), dtype=np.int32)
+
+
 def copies(site: Site) -> NDArray[np.int32]:
     """(n,) int32: equal numbers for copies of one story."""
     _, vectors = site.tfidf
@@ -238,4 +245,4 @@ def _pins(corpus: Corpus, picks: Sequence[Pick]) -> dict[int, tuple[int, ...]]:
     return {row: tuple(targets) for row, targets in pins.items()}
 
 
-__all__ = ["Chooser", "Report", "Snapshot", "build", "check_k", "copies", "peak_rss_mb"]
+__all__ = ["Chooser", "Report", "Snapshot", "build", "check_k", "copies", "may_show", "peak_rss_mb"]

@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-import logging
-import os
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -12,22 +10,19 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from simrec.errors import InputError, UsageError
+from simrec.errors import UsageError
 from simrec.evaluate import measures, slices, trec
 from simrec.evaluate.compare import Comparison, Interval, compare, correct, interval, interval_of_all
 from simrec.evaluate.protocol import SPLITS, Fold, Split, Truth, folds, truth
 from simrec.pipeline.build import check_k
-from simrec.pipeline.ratings import rate
+from simrec.pipeline.files import cache_folder, read_files
+from simrec.pipeline.ratings import rate, read_ratings
 from simrec.pipeline.runs import Found, Point, Trial, importances, learning_curve
 from simrec.pipeline.site import MODELS, Site
 from simrec.pipeline.workspace import Workspace
 from simrec.settings import Settings
 from simrec.text import content_hash
 from simrec.types import NO_ROW, Corpus, Pick, Progress, Rows, no_progress
-
-logger = logging.getLogger(__name__)
-
-SHOWN_REJECTS = 5
 
 
 @dataclass(frozen=True)
@@ -67,8 +62,8 @@ class Evaluation:
     ratings: Mapping[str, Interval] = field(default_factory=dict)
 
     def as_json(self) -> dict[str, Any]:
-        """`evaluate --json`."""
-        return {
+        """`evaluate --json`; None where too few sources give no interval."""
+        values: dict[str, Any] = {
             "protocol": dict(self.protocol),
             "models": {
                 name: {measure: found._asdict() for measure, found in by_measure.items()}
@@ -82,11 +77,13 @@ class Evaluation:
             "curve": [found._asdict() for found in self.curve],
             "ratings": {name: found._asdict() for name, found in self.ratings.items()},
         }
+        plain: dict[str, Any] = _plain(values)
+        return plain
 
     def as_saved(self) -> dict[str, Any]:
         """`evaluate --save`: what a later comparison needs."""
         ids = self.corpus.ids
-        return {
+        values = {
             "protocol": dict(self.protocol),
             "sources": [ids[row] for row in self.sources.tolist()],
             "values": {
@@ -100,6 +97,8 @@ class Evaluation:
                 for model, run in self.runs.items()
             },
         }
+        plain: dict[str, Any] = _plain(values)
+        return plain
 
     def as_frame(self) -> Any:
         """One row a source and model, one column a measure: a pandas DataFrame."""
@@ -163,14 +162,16 @@ def evaluate_corpus(
     known = truth(corpus, picks, as_published=task.as_published)
     dealt = folds(known, corpus, task.split)
     tested = np.sort(np.concatenate([fold.test for fold in dealt]))
+    sources, hidden = known.sources[tested], [known.picks[place] for place in tested]
+    depth = max(settings.rank.candidates, task.k)
+    others = [trec.read_run(path) for path in task.external]  # before the work, which is long, not after it
+    rows_of_others = [trec.as_rows(run, corpus.row_of, sources, corpus.ids, depth) for run in others]
+    rated = read_ratings(task.ratings, corpus) if task.ratings else None
     site = Site(corpus, settings, cache, progress)
     trial = Trial(site, known, dealt, task.split, task.k, task.as_published, task.rules, progress)
     runs = {model: trial.run(model)[tested] for model in task.models}
-    sources, hidden = known.sources[tested], [known.picks[place] for place in tested]
-    for path in task.external:
-        found = trec.read_run(path)
-        depth = max(site.settings.rank.candidates, task.k)
-        runs[_free_name(found.tag, runs)] = trec.as_rows(found, corpus.row_of, sources, corpus.ids, depth)
+    for other, rows in zip(others, rows_of_others, strict=True):
+        runs[_free_name(other.tag, runs)] = rows
     values = {model: _values(site, run, hidden, known, task.k) for model, run in runs.items()}
     main = f"nDCG@{task.k}"
     kinds = slices.slices(corpus, sources, hidden)
@@ -188,7 +189,7 @@ def evaluate_corpus(
         learned=[found.decision.as_json() for found in trial.learned],
         importances=importances(trial.learned),
         curve=learning_curve(trial) if task.curve else (),
-        ratings=rate(site, task.ratings, task.models) if task.ratings else {},
+        ratings=rate(site, rated, task.models) if rated else {},
     )
 
 
@@ -256,7 +257,7 @@ def _protocol(
         "folds": [{"train": len(fold.train), "test": len(fold.test)} for fold in dealt],
         "seed": 0,
         "resamples": 1000,
-        "articles_hash": content_hash(*(part for text in corpus.texts for part in text))[:16],
+        "articles_hash": articles_hash(corpus),
         "picks_hash": content_hash(*(f"{source} {targets}" for source, targets in picks))[:16],
         "settings": settings.model_dump(mode="json", include={"tfidf", "sentence", "rank", "policy"}),
         "simrec": __version__,
@@ -266,31 +267,31 @@ def _protocol(
 def evaluate_files(
     articles: Path, picks: Path, task: Task | None = None, progress: Progress = no_progress
 ) -> Evaluation:
-    """Evaluates models on a file of articles and a table of picks, without a workspace.
-
-    Vectors are kept in the user's cache folder (XDG_CACHE_HOME, or ~/.cache), so that a second run is fast.
+    """Evaluates models on a file of articles and a table of picks, without a workspace; see `read_files`.
 
     Raises:
         InputError: a file cannot be read, or no article in it can.
     """
-    import tempfile
-
-    from simrec.pipeline.ingest import ingest
-    from simrec.settings import load_settings
-
-    settings = load_settings()
-    with tempfile.TemporaryDirectory(prefix="simrec-") as folder:
-        workspace = Workspace.open(Path(folder), settings, create=True)
-        report = ingest(workspace, [articles], picks=[picks], progress=progress)
-        for reject in report.rejects[:SHOWN_REJECTS]:
-            logger.warning("%s:%s: %s", reject.file, reject.line or "", reject.reason)
-        with workspace.store() as store:
-            corpus, known = Corpus(store.articles()), store.picks()
-    if not len(corpus):
-        raise InputError(f"no article in {articles} can be used")
-    return evaluate_corpus(corpus, known, settings, task, cache=cache_folder(), progress=progress)
+    files = read_files(articles, picks, progress)
+    return evaluate_corpus(files.corpus, files.picks, files.settings, task, cache=files.cache, progress=progress)
 
 
-def cache_folder() -> Path:
-    """The user's folder of cached vectors."""
-    return Path(os.environ.get("XDG_CACHE_HOME") or Path.home() / ".cache") / "simrec" / "vectors"
+def articles_hash(corpus: Corpus) -> str:
+    """Names the articles with all that a ranking looks at."""
+    parts = [
+        [a.id, a.title, a.body, a.lang, a.url, a.section, *a.tags, *a.authors, str(a.published_at), a.status]
+        for a in corpus.articles
+    ]
+    return content_hash(*map(repr, parts))[:16]
+
+
+def _plain(values: Any) -> Any:
+    """Values as JSON has them: None where there is no number."""
+    if isinstance(values, Mapping):
+        return {name: _plain(value) for name, value in values.items()}
+    if isinstance(values, list | tuple):
+        return [_plain(value) for value in values]
+    return None if isinstance(values, float) and not np.isfinite(values) else values
+
+
+__all__ = ["Evaluation", "Task", "articles_hash", "cache_folder", "evaluate", "evaluate_corpus", "evaluate_files"]

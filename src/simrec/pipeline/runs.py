@@ -9,6 +9,7 @@ from functools import cached_property
 from typing import Any, NamedTuple
 
 import numpy as np
+from numpy.typing import NDArray
 
 from simrec.evaluate.compare import interval
 from simrec.evaluate.measures import per_source
@@ -100,10 +101,14 @@ class Trial:
 
     def _learn(self, number: int) -> None:
         if len(self.learned) == number:
-            learned = train(self.picked, self.dealt[number].train, split=self.split, progress=self.progress)
+            learned = self.learn(self.dealt[number].train)
             logger.info("fold %d: %s", number + 1, learned.decision.why)
             self.learned.append(learned)
         self.site.learned = self.learned[number].scorer(self.site, self.picked.features)
+
+    def learn(self, places: NDArray[np.int64]) -> Learned:
+        """Learns from the picks of some sources."""
+        return train(self.picked, places, split=self.split, progress=self.progress)
 
     def ranked(self, model: str, rows: Rows, depth: int) -> Any:
         """The rankings of some rows: pairs of a row and its ranked rows, at most `depth`."""
@@ -149,8 +154,7 @@ def learning_curve(trial: Trial) -> list[Point]:
     for share in (0.0, *SHARES):
         places = np.sort(order[: round(share * len(order))])
         if share:
-            learned = train(trial.picked, places, split=trial.split, progress=trial.progress)
-            trial.site.learned = learned.scorer(trial.site, trial.picked.features)
+            trial.site.learned = trial.learn(places).scorer(trial.site)
         run = np.full((len(fold.test), trial.k), NO_ROW, dtype=np.int32)
         place_of = {row: place for place, row in enumerate(trial.known.sources[fold.test].tolist())}
         model = "learned" if share else "hybrid"

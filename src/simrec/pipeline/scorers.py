@@ -16,7 +16,6 @@ from simrec.rank.history import History
 from simrec.rank.learned import LambdaRanker
 from simrec.types import NO_ROW, Mask, Rows, Scores
 
-
 Features = PairFeatures | Remembered
 
 

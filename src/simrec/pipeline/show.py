@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import json
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import Protocol
@@ -16,6 +16,7 @@ from simrec.block.compose import compose
 from simrec.block.render import HtmlRenderer, JsonRenderer
 from simrec.errors import NotFoundError, StoreError, UsageError
 from simrec.files import write_whole
+from simrec.pipeline import why
 from simrec.pipeline.build import Chooser, check_k
 from simrec.pipeline.models import use_learned
 from simrec.pipeline.site import Site
@@ -50,8 +51,22 @@ class Shown:
     snapshot: int
 
 
-def similar(workspace: Workspace, article_id: str, *, k: int | None = None, progress: Progress = no_progress) -> Shown:
+def similar(
+    workspace: Workspace,
+    article_id: str,
+    *,
+    k: int | None = None,
+    explain: bool = False,
+    progress: Progress = no_progress,
+) -> Shown:
     """The block of one article: from the active snapshot, or ranked now where the snapshot holds too few.
+
+    Args:
+        workspace: the site.
+        article_id: of the page.
+        k: items; None: as many as were built.
+        explain: say in each item's reasons, as "because", what moved it up, for models that learned.
+        progress: shows long work.
 
     Raises:
         NotFoundError: there is no such article.
@@ -69,12 +84,28 @@ def similar(workspace: Workspace, article_id: str, *, k: int | None = None, prog
         picks = store.picks()
     viewer = _Viewer(corpus, settings, k)
     block = viewer.view(stored) if stored else None
+    site: Site | None = None
     if block is None or stored is None or (len(block.items) < k and not (k == snapshot.k and stored.shortfall)):
         site = open_site(workspace, corpus, snapshot.model, picks, progress)
         rows = np.array([corpus.row_of[article_id]], dtype=np.int32)
         pins = picks if settings.policy.pin_picks else ()
         block = viewer.view(next(Chooser(site, snapshot.model, pins).blocks(rows, k)))
+    if explain and block.items and snapshot.model in why.MODELS:
+        site = site or open_site(workspace, corpus, snapshot.model, picks, progress)
+        block = _explained(site, snapshot.model, block)
     return Shown(block, snapshot.model, snapshot.id)
+
+
+def _explained(site: Site, model: str, block: Block) -> Block:
+    row_of = site.corpus.row_of
+    reasons = why.because(site, model, row_of[block.source_id], [row_of[item.id] for item in block.items])
+    if reasons is None:
+        return block
+    items = (
+        replace(item, reasons={**item.reasons, "because": because})
+        for item, because in zip(block.items, reasons, strict=True)
+    )
+    return replace(block, items=tuple(items))
 
 
 def open_site(

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import logging
 from collections.abc import Callable, Sequence
+from copy import copy
 from dataclasses import asdict, dataclass, field
 from typing import Any
 
@@ -97,7 +98,7 @@ class Picked:
         self.site = site
         self.allowed = allowed
         self.known = known
-        self.groups = group_sources(known.picks)
+        self.groups = np.full(len(known.sources), -1, dtype=np.int64)
         n = len(site.corpus)
         self.features = Remembered(site.features, known.sources, n)
         is_source = np.zeros(n, dtype=bool)
@@ -109,6 +110,13 @@ class Picked:
         self._nearest[rows], self._scores[rows] = found.rows, found.scores
         self._at = np.full(n, -1, dtype=np.int64)
         self._at[known.sources] = np.arange(len(known.sources))
+
+    def only(self, places: NDArray[np.int64]) -> Picked:
+        """The same, with the groups that these training sources form: no other source's picks link two of them."""
+        one = copy(self)
+        one.groups = np.full(len(self.known.sources), -1, dtype=np.int64)
+        one.groups[places] = group_sources([self.known.picks[place] for place in places.tolist()])
+        return one
 
     def history(self, places: NDArray[np.int64]) -> History:
         """The picks of some of the sources, and of no other."""
@@ -155,6 +163,7 @@ def train(
             `simrec.evaluate.protocol`.
         progress: shows long work.
     """
+    picked = picked.only(places)
     history = picked.history(places)
     if len(places) < LEAST_SOURCES:
         why = f"{len(places)} pages with picks are too few to learn from, {LEAST_SOURCES} are needed: hybrid ranks"

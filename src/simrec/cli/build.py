@@ -1,0 +1,45 @@
+"""`simrec build`."""
+
+from __future__ import annotations
+
+import shutil
+from argparse import Namespace
+from dataclasses import asdict
+from typing import Any
+
+from simrec.cli.options import MODELS, add_command, add_workspace, say
+from simrec.cli.progress import progress
+
+
+def add(commands: Any) -> None:
+    """Declares the command."""
+    command = add_command(commands, "build", "Make the blocks of all articles, as a new snapshot.", run)
+    add_workspace(command)
+    command.add_argument("--model", choices=MODELS, help="what ranks (default: the setting, hybrid)")
+    command.add_argument("-k", type=int, help="items a block (default: the setting, 5)")
+    command.add_argument("--full", action="store_true", help="make all vectors again, whatever is cached")
+    command.add_argument("--engine", choices=("local",), default="local", help="where it runs")
+
+
+def run(options: Namespace) -> dict[str, Any]:
+    """Builds, and says how long each stage took and, for `learned`, what ranks and why."""
+    from simrec.pipeline.build import build
+    from simrec.pipeline.workspace import Workspace
+
+    workspace = Workspace.open(options.workspace)
+    if options.full:
+        shutil.rmtree(workspace.vectors, ignore_errors=True)
+    report = build(workspace, model=options.model, k=options.k, progress=progress())
+    stages = ", ".join(f"{name} {stage['seconds']:.1f}" for name, stage in report.stages.items())
+    seconds = sum(stage["seconds"] for stage in report.stages.values())
+    say(
+        options,
+        f"snapshot {report.snapshot}: {report.blocks} blocks for {report.articles} articles in {seconds:.1f} s "
+        f"({stages}), {report.peak_rss_mb:.0f} MB",
+    )
+    values = asdict(report)
+    if report.decision:
+        say(options, f"learned: {report.decision}")
+    else:
+        del values["decision"]
+    return values
