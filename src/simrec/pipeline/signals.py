@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Sequence
+from itertools import pairwise
 from typing import TYPE_CHECKING, Any
 from urllib.parse import urlsplit
 
@@ -11,9 +12,11 @@ import numpy as np
 from numpy.typing import NDArray
 
 from simrec.embed.sentence import SentenceEmbedder
+from simrec.embed.terms import Analyzer
 from simrec.index.dense import DenseIndex
 from simrec.index.sparse import SparseIndex
-from simrec.rank.features import Signals
+from simrec.pipeline.dates import are_of_publication
+from simrec.rank.features import Sequences, Signals
 from simrec.types import NO_ROW, Article, Neighbors, Rows, Text
 
 if TYPE_CHECKING:
@@ -25,6 +28,8 @@ LISTED = 100
 """Nearest articles whose places features look at."""
 RARE = 0.01
 """Share of the articles up to which a term is rare."""
+NAMED = 30
+"""Nearest articles whose titles are looked for in the text, to learn what dates are worth."""
 FOLDERS = 6
 """Folders of a path that are looked at."""
 _PARTS = re.compile(r"[^\W_]+")
@@ -44,6 +49,7 @@ def make_signals(site: Site) -> Signals:
     terms = tfidf.copy()
     terms.data = np.ones_like(terms.data)
     title_sentence = site.titles
+    title_words, body_words, weights = sequences(texts)
     return Signals(
         fusion=site.fusion("fusion"),
         near={
@@ -73,9 +79,30 @@ def make_signals(site: Site) -> Signals:
         languages=corpus.lang_codes,
         folders=_folders(corpus.articles),
         published=corpus.published,
+        dates_are_of_publication=are_of_publication(corpus, fused.rows[:, :NAMED], title_words, body_words, weights),
+        title_sequences=title_words,
+        body_sequences=body_words,
+        word_weights=weights,
         words=np.array([len(text.body.split()) for text in texts], dtype=np.float32),
         title_length=np.array([len(text.title.split()) for text in texts], dtype=np.float32),
     )
+
+
+def sequences(texts: Sequence[Text]) -> tuple[Sequences, Sequences, NDArray[np.float32]]:
+    """The words of the titles and of the bodies in order, cut to their stems, and each word's IDF."""
+    analyzer = Analyzer(ngrams=1)
+    numbers: dict[str, int] = {}
+    found = []
+    for parts in ([text.title for text in texts], [text.body for text in texts]):
+        cut = [analyzer.terms(part, text.lang) for part, text in zip(parts, texts, strict=True)]
+        starts = np.concatenate([[0], np.cumsum([len(words) for words in cut])]).astype(np.int64)
+        flat = [numbers.setdefault(word, len(numbers)) for words in cut for word in words]
+        found.append(Sequences(starts, np.array(flat, dtype=np.int32)))
+    titles, bodies = found
+    df = np.ones(len(numbers), dtype=np.float32)
+    for start, end in pairwise(bodies.starts.tolist()):
+        df[np.unique(bodies.words[start:end])] += 1
+    return titles, bodies, np.log((len(texts) + 2) / df).astype(np.float32)
 
 
 def codes(names: Sequence[str | None]) -> NDArray[np.int32]:

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, NamedTuple
 
 import numpy as np
 from numpy.typing import NDArray
@@ -33,6 +33,13 @@ RELATIVE = ("fused_gap", "fused_place", "tfidf_share", "sentence_share")
 HUB = 10
 
 
+class Sequences(NamedTuple):
+    """Words of n texts, in order: those of text i are words[starts[i]:starts[i + 1]], numbers into a vocabulary."""
+
+    starts: NDArray[np.int64]
+    words: NDArray[np.int32]
+
+
 @dataclass(frozen=True)
 class Signals:
     """A site as features need it; n articles.
@@ -47,7 +54,10 @@ class Signals:
         sentence, title_sentence, body_sentence: (n, d) unit rows.
         passages: (m, d) unit rows; passage_starts: (n + 1,) where each article's begin.
         sections, languages, folders: (n,), (n,) and (n, depth) codes; NO_ROW for none.
+        title_sequences, body_sequences: words in the order of the text.
+        word_weights: (words,) the IDF of each word.
         published: (n,) seconds, NaN for none.
+        dates_are_of_publication: whether the order of dates is the order in which articles appeared.
         words, title_length: (n,) counts.
     """
 
@@ -72,6 +82,10 @@ class Signals:
     languages: NDArray[np.int32]
     folders: NDArray[np.int32]
     published: NDArray[np.float64]
+    dates_are_of_publication: bool
+    title_sequences: Sequences
+    body_sequences: Sequences
+    word_weights: NDArray[np.float32]
     words: NDArray[np.float32]
     title_length: NDArray[np.float32]
 
@@ -131,6 +145,9 @@ class PairFeatures:
 
     def _titles(self, rows: Rows, candidates: Rows) -> dict[str, Any]:
         signals, dense = self.signals, kernels.dense_pairs
+        runs = kernels.title_runs(
+            signals.title_sequences, signals.body_sequences, signals.word_weights, rows, candidates
+        )
         return {
             "title_words": _sparse(signals.title_words, signals.title_words, rows, candidates),
             "title_characters": _sparse(signals.title_characters, signals.title_characters, rows, candidates),
@@ -139,6 +156,8 @@ class PairFeatures:
             "body_to_title": dense(signals.body_sentence, signals.title_sentence, rows, candidates),
             "title_named_there": _sparse(signals.title_shares, signals.terms, rows, candidates),
             "title_named_here": _sparse(signals.terms, signals.title_shares, rows, candidates),
+            "title_run_here": runs[:, :, 0],
+            "title_run_there": runs[:, :, 1],
         }
 
     def _metadata(self, rows: Rows, candidates: Rows) -> dict[str, Any]:
@@ -161,7 +180,13 @@ class PairFeatures:
         published = self.signals.published
         days = (published[candidates] - published[rows][:, None]) / DAY
         apart = np.log1p(np.abs(days))
-        return {"days_newer": np.sign(days) * apart, "days_apart": apart, "age_share": self._older[candidates]}
+        newer = np.sign(days) * apart
+        return {
+            "days_newer": newer,
+            "days_apart": apart,
+            "age_share": self._older[candidates],
+            "days_after": newer if self.signals.dates_are_of_publication else np.full_like(newer, np.nan),
+        }
 
     def _form(self, rows: Rows, candidates: Rows) -> dict[str, Any]:
         words = np.log1p(self.signals.words)
