@@ -6,18 +6,19 @@ import os
 import subprocess
 import sys
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path
-from typing import Any
+from typing import Any, NamedTuple
 
 import lxml.html
 import numpy as np
 import pytest
 
 from simrec.errors import SimrecError
-from simrec.evaluate.compare import Comparison, Interval, compare, interval, interval_of_all
+from simrec.evaluate.compare import Comparison, Interval, compare, correct, interval, interval_of_all
 from simrec.evaluate.measures import OF_ALL, per_source
 from simrec.evaluate.report import render_report, write_report
+from simrec.evaluate.slices import measure, slices
 from simrec.types import NO_ROW, Article, Corpus
 
 MAIN = "nDCG@10"
@@ -36,6 +37,38 @@ class Evaluated:
     picks: list[frozenset[int]]
     runs: dict[str, np.ndarray]
     values: dict[str, dict[str, np.ndarray]]
+    slices: Sequence[dict[str, Any]] = ()
+    candidates: Sequence[Found] = ()
+    learned: Sequence[dict[str, Any]] = ()
+    importances: dict[str, float] = field(default_factory=dict)
+    features: dict[str, Feature] = field(default_factory=dict)
+    curve: Sequence[Point] = ()
+    ratings: dict[str, Interval] = field(default_factory=dict)
+
+
+class Found(NamedTuple):
+    """A source of candidates."""
+
+    source: str
+    candidates: int
+    recall: float
+
+
+class Point(NamedTuple):
+    """A point of a learning curve."""
+
+    pages: int
+    mean: float
+    low: float
+    high: float
+
+
+class Feature(NamedTuple):
+    """A feature."""
+
+    group: str
+    words: str
+    meaning: str
 
 
 def article(row: int, **columns: Any) -> Article:
@@ -65,7 +98,10 @@ def evaluated(articles: Sequence[Article], picks: dict[int, set[int]], runs: dic
     protocol |= {"articles": len(articles), "sources": len(sources), "picks": sum(map(len, truth))}
     protocol |= {"dropped_picks": {"of itself": 2}, "folds": [{"train": 16, "test": 4}], "articles_hash": "cafe"}
     protocol |= {"settings": {"tfidf": {"title_weight": 3, "note": "<b>"}}}
-    return Evaluated(protocol, models, comparisons, Corpus(articles), sources, truth, arrays, values)
+    corpus = Corpus(articles)
+    of_main = {model: found[MAIN] for model, found in values.items()}
+    sliced = measure(slices(corpus, sources, truth), of_main)
+    return Evaluated(protocol, models, correct(comparisons), corpus, sources, truth, arrays, values, sliced)
 
 
 def site(models: Sequence[str] = ("good", "poor"), s: int = 40, sections: int = 3) -> Evaluated:
@@ -77,6 +113,26 @@ def site(models: Sequence[str] = ("good", "poor"), s: int = 40, sections: int = 
         for number, model in enumerate(models)
     }
     return evaluated(articles, picks, runs)
+
+
+def full() -> Evaluated:
+    """A site where everything was measured."""
+    found = site(("hybrid", "tfidf", "learned"))
+    found.candidates = [Found("tfidf", 100, 0.7), Found("tags", 40, 0.25), Found("mine", 40, 0.3), Found("all", 200, 0.9)]
+    found.learned = [
+        {"below": "hybrid", "weight": 0.75, "why": "it is better", "evidence": {"hybrid": 0.3, "75% ranker": 0.4}},
+        {"below": "hybrid", "weight": 0.0, "why": "nothing is clearly better", "evidence": {}},
+    ]
+    found.protocol["folds"] = [{"train": 16, "test": 4}, {"train": 18, "test": 2}]
+    found.importances = {"picked": 0.5, "title_words": 0.3, "new_one": 0.2, "unused": 0.0}
+    found.features = {
+        "picked": Feature("picks", "is often picked", "pages that pick it"),
+        "title_words": Feature("titles", "has a similar title", "cosine of the titles' stems"),
+        "unused": Feature("age", "is newer", "days"),
+    }
+    found.curve = [Point(0, 0.3, 0.2, 0.4), Point(8, 0.28, 0.2, 0.4), Point(16, 0.35, 0.25, 0.45)]
+    found.ratings = {"hybrid": Interval(0.75, 0.6, 0.8), "tfidf": Interval(-0.1, -0.3, 0.1)}
+    return found
 
 
 def page(found: Evaluated) -> lxml.html.HtmlElement:

@@ -1,13 +1,14 @@
 """The report's plots: inline SVG, the same bytes on every run, with text as text.
 
-Colors are Okabe and Ito's, which color-blind people can tell apart; markers and dashes differ as well, for print.
+Colors are Okabe and Ito's, which color-blind people can tell apart, some darkened for contrast with the page; markers and
+dashes differ as well, for print. A model has the same color and marker in every plot.
 """
 
 from __future__ import annotations
 
 import io
 import re
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from html import escape
 from typing import TYPE_CHECKING
@@ -16,12 +17,13 @@ import numpy as np
 from numpy.typing import NDArray
 
 from simrec.evaluate.compare import Interval
+from simrec.evaluate.report.evaluated import CurvePoint
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes
     from matplotlib.figure import Figure
 
-COLORS = ("#0072b2", "#d55e00", "#009e73", "#cc79a7", "#e69f00", "#56b4e9")
+COLORS = ("#0072b2", "#d55e00", "#00805c", "#a8518a", "#8a6d00", "#4d5b66")
 MARKERS = ("o", "s", "^", "D", "v", "P")
 DASHES = ("-", "--", "-.", ":")
 STYLE = {
@@ -44,6 +46,77 @@ NARROWEST = 0.05
 GRID = np.linspace(0, 1, 201)
 
 
+def color_of(models: Iterable[str], model: str) -> str:
+    """A model's color in every plot and table."""
+    return COLORS[list(models).index(model) % len(COLORS)]
+
+
+def models_plot(models: Mapping[str, Mapping[str, Interval]], measure: str) -> str:
+    """The models in order of one measure, the best on top: a dot for the mean, a bar for its 95% interval, the number.
+
+    Args:
+        models: for each model, an interval for each measure.
+        measure: the one to draw.
+
+    Returns:
+        An `<svg>` element.
+    """
+    from matplotlib.ticker import MaxNLocator
+
+    numbers = sorted(range(len(models)), key=lambda number: -list(models.values())[number][measure].mean)
+    intervals, labels = [found[measure] for found in models.values()], _labels(models)
+    with _style():
+        figure = _figure(7, 0.7 + 0.36 * len(models))
+        axes = figure.add_subplot()
+        for place, number in enumerate(numbers):
+            mean, _, high = intervals[number]
+            _dot(axes, intervals[number], place, number, 7)
+            axes.annotate(f"{mean:.3f}", (max(mean, high), place), (8, 0), textcoords="offset points", va="center")
+        left, right = _spare(axes)
+        axes.set_xlim(left, right + 0.12 * (right - left))
+        axes.set_ylim(len(models) - 0.5, -0.5)
+        axes.set_yticks(range(len(models)), [labels[number] for number in numbers], fontsize=10)
+        axes.xaxis.set_major_locator(MaxNLocator(6, steps=[1, 2, 5, 10]))
+        axes.grid(visible=False, axis="y")
+        axes.spines["left"].set_visible(False)
+        axes.tick_params(axis="y", length=0)
+        axes.set_xlabel(measure)
+        names = list(models)
+        about = "; ".join(f"{names[n]} {intervals[n].mean:.3f} ({_ends(intervals[n])})" for n in numbers)
+        return _svg(figure, "models", f"{measure} of the models with 95% intervals. {about}.")
+
+
+def curve_plot(points: Sequence[CurvePoint], measure: str) -> str:
+    """The learning curve: quality by the pages learned from, with its 95% band, and hybrid's level as a line.
+
+    Args:
+        points: the curve's; the one with 0 pages is hybrid.
+        measure: the name of the quality.
+
+    Returns:
+        An `<svg>` element.
+    """
+    learned = sorted((point for point in points if point.pages), key=lambda point: point.pages)
+    without = [point for point in points if not point.pages][:1]
+    with _style():
+        figure = _figure(7, 3.4)
+        axes = figure.add_subplot()
+        pages = [point.pages for point in learned]
+        axes.fill_between(
+            pages, [p.low for p in learned], [p.high for p in learned], color=COLORS[0], alpha=0.16, linewidth=0
+        )
+        axes.plot(pages, [p.mean for p in learned], color=COLORS[0], marker="o", markersize=5, label="learned")
+        for point in without:
+            axes.axhline(point.mean, color=COLORS[1], linestyle="--", label="hybrid, without picks")
+        axes.set_xlim(0, 1.04 * max(pages, default=1))
+        axes.set_xlabel("pages with picks that were learned from")
+        axes.set_ylabel(f"{measure}, same test pages")
+        axes.legend(frameon=False, loc="lower right")
+        about = "; ".join(f"{p.pages} pages {p.mean:.3f} ({_ends(p)})" for p in learned)
+        level = "".join(f" Hybrid, without picks: {point.mean:.3f}." for point in without)
+        return _svg(figure, "curve", f"{measure} by the number of pages with picks. {about}.{level}")
+
+
 def measures_plot(models: Mapping[str, Mapping[str, Interval]], measures: Sequence[str]) -> str:
     """A panel for each measure: every model's mean as a dot, its 95% interval as a bar.
 
@@ -57,7 +130,7 @@ def measures_plot(models: Mapping[str, Mapping[str, Interval]], measures: Sequen
     labels = _labels(models)
     rows = -(-len(measures) // COLUMNS)
     with _style():
-        figure = _figure(9, rows * (0.75 + 0.24 * len(models)))
+        figure = _figure(8.4, rows * (0.75 + 0.24 * len(models)))
         for place, measure in enumerate(measures):
             axes = figure.add_subplot(rows, COLUMNS, place + 1)
             _panel(axes, [found[measure] for found in models.values()])
@@ -78,7 +151,7 @@ def distribution_plot(values: Mapping[str, NDArray[np.float64]], measure: str) -
         An `<svg>` element.
     """
     with _style():
-        figure = _figure(9, 3.4)
+        figure = _figure(7, 3.4)
         axes = figure.add_subplot()
         for number, (label, found) in enumerate(zip(_labels(values), values.values(), strict=True)):
             below = np.searchsorted(np.sort(found), GRID - 1e-9)
@@ -98,17 +171,30 @@ def distribution_plot(values: Mapping[str, NDArray[np.float64]], measure: str) -
 def _panel(axes: Axes, intervals: Sequence[Interval]) -> None:
     from matplotlib.ticker import MaxNLocator
 
-    for number, (mean, low, high) in enumerate(intervals):
-        error = [[max(mean - low, 0)], [max(high - mean, 0)]]
-        color, marker = COLORS[number % len(COLORS)], MARKERS[number % len(MARKERS)]
-        axes.errorbar([mean], [number], xerr=error, fmt=marker, color=color, capsize=3, markersize=5)
-    left, right = axes.get_xlim()
-    spare = max(NARROWEST - (right - left), 0) / 2
-    axes.set_xlim(left - spare, right + spare)
+    for number, found in enumerate(intervals):
+        _dot(axes, found, number, number, 5)
+    axes.set_xlim(*_spare(axes))
     axes.set_ylim(len(intervals) - 0.4, -0.6)
     axes.xaxis.set_major_locator(MaxNLocator(4, steps=[1, 2, 5, 10]))
     axes.ticklabel_format(axis="x", useOffset=False)
     axes.grid(visible=False, axis="y")
+
+
+def _dot(axes: Axes, found: Interval, y: float, number: int, size: float) -> None:
+    error = [[max(found.mean - found.low, 0)], [max(found.high - found.mean, 0)]]
+    color, marker = COLORS[number % len(COLORS)], MARKERS[number % len(MARKERS)]
+    axes.errorbar([found.mean], [y], xerr=error, fmt=marker, color=color, capsize=3, markersize=size, linewidth=1.8)
+
+
+def _spare(axes: Axes) -> tuple[float, float]:
+    """The scale's ends, no nearer than a difference that means something."""
+    left, right = axes.get_xlim()
+    spare = max(NARROWEST - (right - left), 0) / 2
+    return left - spare, right + spare
+
+
+def _ends(found: Interval | CurvePoint) -> str:
+    return f"{found.low:.3f} to {found.high:.3f}"
 
 
 def _labels(models: Mapping[str, object]) -> list[str]:
