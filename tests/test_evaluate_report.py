@@ -118,7 +118,12 @@ def site(models: Sequence[str] = ("good", "poor"), s: int = 40, sections: int = 
 def full() -> Evaluated:
     """A site where everything was measured."""
     found = site(("hybrid", "tfidf", "learned"))
-    found.candidates = [Found("tfidf", 100, 0.7), Found("tags", 40, 0.25), Found("mine", 40, 0.3), Found("all", 200, 0.9)]
+    found.candidates = [
+        Found("tfidf", 100, 0.7),
+        Found("tags", 40, 0.25),
+        Found("mine", 40, 0.3),
+        Found("all", 200, 0.9),
+    ]
     found.learned = [
         {"below": "hybrid", "weight": 0.75, "why": "it is better", "evidence": {"hybrid": 0.3, "75% ranker": 0.4}},
         {"below": "hybrid", "weight": 0.0, "why": "nothing is clearly better", "evidence": {}},

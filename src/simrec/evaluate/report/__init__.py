@@ -1,12 +1,13 @@
 """An evaluation as one HTML page, for a person who decides.
 
-`verdict` says which model and how sure, `pages` where it is better and worse, `blocks` shows them side by side, `learning`
-tells what was learned, `figures` explains the measures, `plots` draws.
+`verdict` says which model and how sure, `pages` where it is better and worse, `blocks` shows them side by side,
+`learning` tells what was learned, `figures` explains the measures, `plots` draws.
 """
 
 from __future__ import annotations
 
 import json
+import math
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any
@@ -116,6 +117,6 @@ def _environment() -> Environment:
     }
     environment.filters.update(filters)
     environment.tests["clear"] = clear
-    environment.tests["known"] = lambda value: value == value  # noqa: PLR0124 - NaN is not itself
+    environment.tests["known"] = lambda value: not math.isnan(value)
     environment.globals["color"] = plots.color_of
     return environment

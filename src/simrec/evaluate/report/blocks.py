@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from typing import NamedTuple
 
 import numpy as np
@@ -49,37 +49,33 @@ class Cases(NamedTuple):
 def cases(evaluation: Evaluated, stand: Standing) -> list[Cases]:
     """A few pages of each kind, none twice: the same ones on every run.
 
-    With two models or more: where the best one gains most over the next, where it loses most, where all is as usual, and
-    where it does worst. With one model only the last two.
+    With two models or more: where the best one gains most over the next, where it loses most, where all is as usual,
+    and where it does worst. With one model only the last two.
     """
     best = np.round(evaluation.values[stand.best][stand.main], 9)
-    chosen: dict[str, list[int]] = {}
-    taken: set[int] = set()
-
-    def choose(why: str, places: Iterable[int], *by: Sequence[float]) -> None:
-        free = [place for place in places if place not in taken]
-        chosen[why] = sorted(free, key=lambda place: (*(key[place] for key in by), _id(evaluation, place)))[:EACH]
-        taken.update(chosen[why])
-
-    everywhere = range(len(best))
-    picks = np.array([len(targets) for targets in evaluation.picks])
     gain = np.zeros(len(best))
     if stand.rival is not None:
         gain = np.round(best - evaluation.values[stand.rival][stand.main], 9)
-        choose("gains", (place for place in everywhere if gain[place] > 0), -gain, -picks)
-        choose("losses", (place for place in everywhere if gain[place] < 0), gain, -picks)
-    choose("failures", everywhere, best, -picks)
-    usual = np.round(np.abs(best - np.median(best)) + np.abs(gain - np.median(gain)), 9)
-    choose("typical", everywhere, usual, -picks)
+    unusual = np.round(np.abs(best - np.median(best)) + np.abs(gain - np.median(gain)), 9)
+    wanted = {
+        "gains": (-gain, gain > 0),
+        "losses": (gain, gain < 0),
+        "failures": (best, np.ones(len(best), dtype=bool)),
+        "typical": (unusual, np.ones(len(best), dtype=bool)),
+    }
+    picks = [len(targets) for targets in evaluation.picks]
+    ids = [evaluation.corpus.ids[row] for row in evaluation.sources.tolist()]
+    chosen: dict[str, list[int]] = {}
+    taken: set[int] = set()
+    for why, (key, may) in wanted.items():
+        free = [place for place in np.flatnonzero(may).tolist() if place not in taken]
+        chosen[why] = sorted(free, key=lambda place: (key[place], -picks[place], ids[place]))[:EACH]
+        taken.update(chosen[why])
     return [
         Cases(why, [_case(evaluation, stand, place) for place in chosen[why]])
         for why in ("gains", "losses", "typical", "failures")
-        if chosen.get(why)
+        if chosen[why]
     ]
-
-
-def _id(evaluation: Evaluated, place: int) -> str:
-    return evaluation.corpus.ids[evaluation.sources[place]]
 
 
 def _case(evaluation: Evaluated, stand: Standing, place: int) -> Case:

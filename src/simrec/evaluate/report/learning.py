@@ -1,4 +1,4 @@
-"""What was learned, in words: from how many pages, what each fold decided, what the ranker looks at, what it can find."""
+"""What was learned, in words: from how many pages, what each fold decided, what the ranker looks at and can find."""
 
 from __future__ import annotations
 
@@ -43,7 +43,7 @@ LITERATURE = (
     ("latent semantic analysis (literature)", 0.60),
     ("explicit semantic analysis (literature)", 0.72),
 )
-"""Pearson's correlation on the 50 rated items of the lee-news corpus: Lee et al. 2005, Gabrilovich and Markovitch 2007."""
+"""Pearson's correlation on the 50 rated items of lee-news: Lee et al. 2005, Gabrilovich and Markovitch 2007."""
 
 
 class Weight(NamedTuple):
@@ -141,7 +141,9 @@ def curve_told(points: Sequence[CurvePoint], main: str) -> str:
     told += "."
     if len(learned) > 1:
         before = learned[-2]
-        told += f" From {before.pages} to {last.pages} pages it changed by {last.mean - before.mean:+.3f}.".replace("-", "−")
+        told += f" From {before.pages} to {last.pages} pages it changed by {last.mean - before.mean:+.3f}.".replace(
+            "-", "−"
+        )
     return told
 
 

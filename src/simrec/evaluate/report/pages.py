@@ -69,5 +69,8 @@ def groups(evaluation: Evaluated, stand: Standing) -> list[Group]:
 def signed(found: Sequence[Group], sign: int) -> list[str]:
     """The kinds where the best model is clearly better (1) or clearly worse (-1), in words."""
     return [
-        f"{group.by} {kind.name or 'of the smaller ones'}" for group in found for kind in group.kinds if kind.sign == sign
+        f"{group.by} {kind.name or 'of the smaller ones'}"
+        for group in found
+        for kind in group.kinds
+        if kind.sign == sign
     ]

@@ -1,7 +1,7 @@
 """The report's plots: inline SVG, the same bytes on every run, with text as text.
 
-Colors are Okabe and Ito's, which color-blind people can tell apart, some darkened for contrast with the page; markers and
-dashes differ as well, for print. A model has the same color and marker in every plot.
+Colors are Okabe and Ito's, which color-blind people can tell apart, some darkened for contrast with the page; markers
+and dashes differ as well, for print. A model has the same color and marker in every plot.
 """
 
 from __future__ import annotations

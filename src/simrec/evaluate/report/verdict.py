@@ -54,7 +54,9 @@ def verdict(evaluation: Evaluated, stand: Standing, worse: Sequence[str]) -> Ver
         return Verdict("unclear", "Not tested against each other", sentence, caveats)
     sure = _sure(lead, sum(found.measure == stand.main for found in evaluation.comparisons))
     if clear(lead):
-        sentence = f"{stand.best} is best: {with_interval}, {lead.delta:.3f} more than {stand.rival}, the next ({sure})."
+        sentence = (
+            f"{stand.best} is best: {with_interval}, {lead.delta:.3f} more than {stand.rival}, the next ({sure})."
+        )
         return Verdict("clear", "A clear lead", sentence, caveats)
     sentence = (
         f"{stand.best} is ahead with {with_interval}, but its lead of {lead.delta:.3f} over {stand.rival}, the next, "
@@ -109,8 +111,8 @@ def _caveats(evaluation: Evaluated, stand: Standing, worse: Sequence[str]) -> li
     judged = evaluation.models[stand.best].get(f"Judged@{k}")
     if judged is not None and judged.mean < MOST_JUDGED:
         found.append(
-            f"Of the first {k} articles that {stand.best} names, {judged.mean:.0%} are editors' picks. Nobody has judged "
-            "the others: some may be just as good, so the figures are lower bounds."
+            f"Of the first {k} articles that {stand.best} names, {judged.mean:.0%} are editors' picks. Nobody has "
+            "judged the others, and some may be just as good: the blocks may be better than the figures say."
         )
     if worse:
         found.append(f"{stand.best} is clearly worse than {stand.rival} on: {', '.join(worse)}.")
