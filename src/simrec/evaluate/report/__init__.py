@@ -17,7 +17,7 @@ from markupsafe import Markup
 
 from simrec.evaluate.report import blocks, figures, learning, pages, plots
 from simrec.evaluate.report.evaluated import Evaluated, Standing, standing
-from simrec.evaluate.report.verdict import clear, corrected, p_value, verdict
+from simrec.evaluate.report.verdict import clear, corrected, ordered, p_value, verdict
 from simrec.evaluate.slices import LEAST_FOR_INTERVAL
 from simrec.files import write_whole
 from simrec.text import safe_url
@@ -53,7 +53,8 @@ def render_report(evaluation: Evaluated) -> str:
             stand=stand,
             verdict=verdict(evaluation, stand, pages.signed(kinds, -1)),
             key_figures=figures.key_figures(evaluation, stand),
-            comparisons=sorted(evaluation.comparisons, key=lambda found: found.measure != stand.main),
+            comparisons=ordered(evaluation.comparisons, stand),
+            others=[found for found in evaluation.comparisons if found.measure != stand.main],
             kinds=kinds,
             better=pages.signed(kinds, 1),
             worse=pages.signed(kinds, -1),
@@ -93,7 +94,7 @@ def _plots(evaluation: Evaluated, stand: Standing, names: list[str]) -> dict[str
         "distribution": plots.distribution_plot(found, stand.main),
     }
     if evaluation.curve:
-        drawn["curve"] = plots.curve_plot(evaluation.curve, stand.main)
+        drawn["curve"] = plots.curve_plot(evaluation.curve, stand.main, evaluation.models)
     return {name: Markup(plot) for name, plot in drawn.items()}  # noqa: S704 - drawn by matplotlib, which escapes names
 
 

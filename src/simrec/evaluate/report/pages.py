@@ -17,6 +17,9 @@ TITLES = {
     "picks": "By number of picks",
 }
 
+NAMED = 5
+"""Kinds of pages by one property that are named in a sentence."""
+
 
 class Kind(NamedTuple):
     """A kind of pages.
@@ -67,10 +70,11 @@ def groups(evaluation: Evaluated, stand: Standing) -> list[Group]:
 
 
 def signed(found: Sequence[Group], sign: int) -> list[str]:
-    """The kinds where the best model is clearly better (1) or clearly worse (-1), in words."""
-    return [
-        f"{group.by} {kind.name or 'of the smaller ones'}"
-        for group in found
-        for kind in group.kinds
-        if kind.sign == sign
-    ]
+    """The kinds where the best model is clearly better (1) or clearly worse (-1): a text for each property."""
+    told = []
+    for group in found:
+        names = [kind.name or "all others" for kind in group.kinds if kind.sign == sign]
+        if names:
+            rest = f" and {len(names) - NAMED} more" if len(names) > NAMED else ""
+            told.append(f"{group.title.lower()} {', '.join(names[:NAMED])}{rest}")
+    return told

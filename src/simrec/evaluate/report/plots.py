@@ -40,6 +40,10 @@ STYLE = {
     "xtick.labelsize": 9,
     "ytick.labelsize": 9,
 }
+WIDTH = 5.8
+"""Inches; at the width of a phone the letters can still be read."""
+LONGEST = 24
+"""Signs of a model's name that are drawn."""
 COLUMNS = 3
 NARROWEST = 0.05
 """The least width of a panel's scale, so that a difference of nothing does not look like one."""
@@ -66,7 +70,7 @@ def models_plot(models: Mapping[str, Mapping[str, Interval]], measure: str) -> s
     numbers = sorted(range(len(models)), key=lambda number: -list(models.values())[number][measure].mean)
     intervals, labels = [found[measure] for found in models.values()], _labels(models)
     with _style():
-        figure = _figure(7, 0.7 + 0.36 * len(models))
+        figure = _figure(WIDTH, 0.7 + 0.36 * len(models))
         axes = figure.add_subplot()
         for place, number in enumerate(numbers):
             mean, _, high = intervals[number]
@@ -86,28 +90,30 @@ def models_plot(models: Mapping[str, Mapping[str, Interval]], measure: str) -> s
         return _svg(figure, "models", f"{measure} of the models with 95% intervals. {about}.")
 
 
-def curve_plot(points: Sequence[CurvePoint], measure: str) -> str:
+def curve_plot(points: Sequence[CurvePoint], measure: str, models: Iterable[str]) -> str:
     """The learning curve: quality by the pages learned from, with its 95% band, and hybrid's level as a line.
 
     Args:
         points: the curve's; the one with 0 pages is hybrid.
         measure: the name of the quality.
+        models: all models, so that these two have their colors; those that are not among them have others.
 
     Returns:
         An `<svg>` element.
     """
     learned = sorted((point for point in points if point.pages), key=lambda point: point.pages)
     without = [point for point in points if not point.pages][:1]
+    ours, theirs = (color_of([*models, "learned", "hybrid"], name) for name in ("learned", "hybrid"))
     with _style():
-        figure = _figure(7, 3.4)
+        figure = _figure(WIDTH, 3)
         axes = figure.add_subplot()
         pages = [point.pages for point in learned]
         axes.fill_between(
-            pages, [p.low for p in learned], [p.high for p in learned], color=COLORS[0], alpha=0.16, linewidth=0
+            pages, [p.low for p in learned], [p.high for p in learned], color=ours, alpha=0.16, linewidth=0
         )
-        axes.plot(pages, [p.mean for p in learned], color=COLORS[0], marker="o", markersize=5, label="learned")
+        axes.plot(pages, [p.mean for p in learned], color=ours, marker="o", markersize=5, label="learned")
         for point in without:
-            axes.axhline(point.mean, color=COLORS[1], linestyle="--", label="hybrid, without picks")
+            axes.axhline(point.mean, color=theirs, linestyle="--", label="hybrid, without picks")
         axes.set_xlim(0, 1.04 * max(pages, default=1))
         axes.set_xlabel("pages with picks that were learned from")
         axes.set_ylabel(f"{measure}, same test pages")
@@ -151,7 +157,7 @@ def distribution_plot(values: Mapping[str, NDArray[np.float64]], measure: str) -
         An `<svg>` element.
     """
     with _style():
-        figure = _figure(7, 3.4)
+        figure = _figure(WIDTH, 3)
         axes = figure.add_subplot()
         for number, (label, found) in enumerate(zip(_labels(values), values.values(), strict=True)):
             below = np.searchsorted(np.sort(found), GRID - 1e-9)
@@ -199,7 +205,8 @@ def _ends(found: Interval | CurvePoint) -> str:
 
 def _labels(models: Mapping[str, object]) -> list[str]:
     """Names as the drawing's font can write them; others are numbered, in the order of the report's tables."""
-    return [name if name.isascii() else f"model {number}" for number, name in enumerate(models, start=1)]
+    short = [name if len(name) <= LONGEST else f"{name[: LONGEST - 1]}…" for name in models]
+    return [name if name[:-1].isascii() else f"model {number}" for number, name in enumerate(short, start=1)]
 
 
 @contextmanager

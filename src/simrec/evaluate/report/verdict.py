@@ -42,26 +42,22 @@ def verdict(evaluation: Evaluated, stand: Standing, worse: Sequence[str]) -> Ver
     """
     caveats = _caveats(evaluation, stand, worse)
     mean, low, high = evaluation.models[stand.best][stand.main]
-    of_best = f"{stand.main} {mean:.3f}"
-    with_interval = f"{of_best} (95% interval {low:.3f} to {high:.3f})"
+    reached = f"{stand.main} {mean:.3f} (95% interval {low:.3f} to {high:.3f})"
     if stand.rival is None:
-        sentence = f"{stand.best} reaches {with_interval}; it was the only model measured."
+        sentence = f"{stand.best} reaches {reached}. It was the only model measured."
         return Verdict("single", "Nothing to compare with", sentence, caveats)
     lead = lead_of(evaluation.comparisons, stand.main, stand.best, stand.rival)
+    of = f"of {len(stand.order)} models"
     if lead is None:
         other = evaluation.models[stand.rival][stand.main].mean
-        sentence = f"{stand.best} is best with {with_interval}; {stand.rival}, the next, reaches {other:.3f}."
+        sentence = f"{stand.best} is the best {of}: it reaches {reached}; {stand.rival}, the next, {other:.3f}."
         return Verdict("unclear", "Not tested against each other", sentence, caveats)
     sure = _sure(lead, sum(found.measure == stand.main for found in evaluation.comparisons))
+    told = f"it reaches {reached}, {lead.delta:.3f} more than {stand.rival}, the next."
     if clear(lead):
-        sentence = (
-            f"{stand.best} is best: {with_interval}, {lead.delta:.3f} more than {stand.rival}, the next ({sure})."
-        )
-        return Verdict("clear", "A clear lead", sentence, caveats)
-    sentence = (
-        f"{stand.best} is ahead with {with_interval}, but its lead of {lead.delta:.3f} over {stand.rival}, the next, "
-        f"may be chance ({sure})."
-    )
+        sentence = f"{stand.best} is the best {of}: {told} This is more than chance ({sure})."
+        return Verdict("clear", "A clear winner", sentence, caveats)
+    sentence = f"{stand.best} is the first {of}, but not clearly: {told} The difference may be chance ({sure})."
     return Verdict("unclear", "No clear winner", sentence, caveats)
 
 
@@ -73,6 +69,13 @@ def lead_of(comparisons: Sequence[Comparison], measure: str, a: str, b: str) -> 
         if found.measure == measure and (found.a, found.b) == (b, a):
             return found._replace(a=a, b=b, delta=0 - found.delta, low=0 - found.high, high=0 - found.low)
     return None
+
+
+def ordered(comparisons: Sequence[Comparison], stand: Standing) -> list[Comparison]:
+    """The pairs on the main measure, each as the better model less the other, those of the best models first."""
+    pairs = [(a, b) for place, a in enumerate(stand.order) for b in stand.order[place + 1 :]]
+    found = [lead_of(comparisons, stand.main, a, b) for a, b in pairs]
+    return [comparison for comparison in found if comparison is not None]
 
 
 def corrected(found: Comparison) -> float:
@@ -115,7 +118,7 @@ def _caveats(evaluation: Evaluated, stand: Standing, worse: Sequence[str]) -> li
             "judged the others, and some may be just as good: the blocks may be better than the figures say."
         )
     if worse:
-        found.append(f"{stand.best} is clearly worse than {stand.rival} on: {', '.join(worse)}.")
+        found.append(f"{stand.best} is clearly worse than {stand.rival} on some pages: {'; '.join(worse)}.")
     kept = sum(not decision["weight"] for decision in evaluation.learned)
     if kept:
         found.append(
