@@ -13,7 +13,7 @@ from simrec.types import NO_ROW, Article
 
 EACH = 4
 """Pages of each kind."""
-SHOWN_PICKS = 12
+SHOWN_PICKS = 8
 
 
 class Picked(NamedTuple):
