@@ -53,7 +53,8 @@ def verdict(evaluation: Evaluated, stand: Standing, worse: Sequence[str]) -> Ver
         sentence = f"{stand.best} is the best {of}: it reaches {reached}; {stand.rival}, the next, {other:.3f}."
         return Verdict("unclear", "Not tested against each other", sentence, caveats)
     sure = _sure(lead, sum(found.measure == stand.main for found in evaluation.comparisons))
-    told = f"it reaches {reached}, {lead.delta:.3f} more than {stand.rival}, the next."
+    more = f"{lead.delta:.3f} more than" if round(lead.delta, 3) else "no more than"
+    told = f"it reaches {reached}, {more} {stand.rival}, the next."
     if clear(lead):
         sentence = f"{stand.best} is the best {of}: {told} This is more than chance ({sure})."
         return Verdict("clear", "A clear winner", sentence, caveats)
