@@ -152,7 +152,7 @@ def text(element: lxml.html.HtmlElement) -> str:
 
 def rows(tree: lxml.html.HtmlElement, heading: str) -> list[list[str]]:
     """The cells of the first table under a heading, row by row."""
-    found = tree.xpath(f"//h2[@id='{heading}']/following::table[1]/tbody/tr")
+    found = tree.xpath(f"//*[@id='{heading}']/following::table[1]/tbody/tr")
     return [[text(cell) for cell in row] for row in found]
 
 
@@ -378,16 +378,12 @@ def test_kinds_of_pages_say_where_the_best_model_is_better_and_where_it_is_worse
     tree = page(found)
     by_section = {cells[0]: cells[1:] for cells in rows(tree, "pages")}
     assert by_section["A"][:3] == ["6", "▲ better", "+0.667 +0.667 to +0.667"]
-    assert by_section["B"][1] == "not clear"
+    assert by_section["B"][:2] == ["6", "▼ worse"]
     assert by_section["C"][:3] == ["18", "not clear", "+0.000 +0.000 to +0.000"]
     assert by_section["A"][4:] == ["1.000 1.000 to 1.000", "0.333 0.333 to 0.333"]
     told = text(tree.xpath("//section[@aria-labelledby='pages']/p")[0])
-    assert told == "b is clearly better than a by section A. On none is it clearly worse."
-    found.corpus = Corpus([article(row, section="L" if 6 <= row < 11 else "M") for row in range(80)])
-    of_main = {model: values[MAIN] for model, values in found.values.items()}
-    found.slices = measure(slices(found.corpus, found.sources, found.picks), of_main)
-    assert "by section L" in text(page(found).xpath("//section[@aria-labelledby='pages']/p")[0]).split("worse")[1]
-    assert any("b is clearly worse than a on some pages: by section L." in told for told in caveats(found))
+    assert told == "b is clearly better than a by section A. It is clearly worse by section B."
+    assert any("b is clearly worse than a on some pages: by section B." in caveat for caveat in caveats(found))
 
 
 def test_long_lists_of_picks_are_cut() -> None:
@@ -475,8 +471,8 @@ def test_kinds_with_few_pages_have_means_without_intervals() -> None:
 
 
 def test_the_page_does_not_grow_with_the_site() -> None:
-    """3,000 sources in 3,000 sections need no more than twice what 40 need."""
-    assert len(render_report(site(s=3000, sections=3000))) < 2 * len(render_report(site()))
+    """1,000 sources in 1,000 sections need no more than twice what 40 need."""
+    assert len(render_report(site(("m",), s=1000, sections=1000))) < 2 * len(render_report(site(("m",))))
 
 
 def test_the_curve_is_told_in_words_and_numbers() -> None:
@@ -506,8 +502,13 @@ def test_each_folds_decision_is_told() -> None:
     tree = page(full())
     assert "In 1 of 2 folds the ranker" in text(tree.xpath("//section[@aria-labelledby='learned']/p")[0])
     assert rows(tree, "learned") == [
-        ["116 pages learned from", "75% the site's ranker, 25% hybrid", "it is better", "0.400 75% ranker0.300 hybrid"],
-        ["218 pages learned from", "hybrid alone", "nothing is clearly better", "–"],
+        [
+            "1 16 pages learned from",
+            "75% the site's ranker, 25% hybrid",
+            "it is better",
+            "0.400 75% ranker 0.300 hybrid",
+        ],
+        ["2 18 pages learned from", "hybrid alone", "nothing is clearly better", "–"],
     ]
 
 
