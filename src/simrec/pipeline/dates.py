@@ -18,8 +18,8 @@ BUSIEST_DAY = 0.1
 """With more of the articles on one day, that day is one of a migration, and the others are not to be trusted either."""
 LEAST_NAMED = 20
 """Mentions of an article's whole title in another one's text, from which they can tell."""
-OLDER = 0.7
-"""Share of the mentioned articles that must be older than the text that mentions them."""
+OLDER = 0.55
+"""Share of the mentioned articles that must be older than the text that mentions them, by two standard errors."""
 IN_ADDRESS = 0.5
 """Share of the dated articles whose address has the month of the date in it."""
 UPDATED = 0.2
@@ -48,11 +48,13 @@ def are_of_publication(corpus: Corpus, near: Rows, titles: Sequences, bodies: Se
     if max(days.values()) > max(BUSIEST_DAY * len(dated), 1):
         return False
     older = _older_where_named(corpus, near, titles, bodies, weights)
-    if len(older) >= LEAST_NAMED and older.mean() < OLDER:
+    error = 2 * float(older.std()) / np.sqrt(max(len(older), 1))
+    heard = len(older) >= LEAST_NAMED
+    if heard and older.mean() + error < OLDER:
         return False
     articles = [corpus.articles[row] for row in dated.tolist()]
     return (
-        bool(len(older) >= LEAST_NAMED)
+        (heard and bool(older.mean() - error > OLDER))
         or _share(articles, _in_address) >= IN_ADDRESS
         or _share(articles, _is_updated) >= UPDATED
     )

@@ -20,6 +20,7 @@ from simrec.pipeline.ratings import rate, read_ratings
 from simrec.pipeline.runs import Found, Point, Trial, importances, learning_curve
 from simrec.pipeline.site import MODELS, Site
 from simrec.pipeline.workspace import Workspace
+from simrec.rank.catalogue import LEARNED, Feature
 from simrec.settings import Settings
 from simrec.text import content_hash
 from simrec.types import NO_ROW, Corpus, Pick, Progress, Rows, no_progress
@@ -60,6 +61,11 @@ class Evaluation:
     importances: Mapping[str, float] = field(default_factory=dict)
     curve: Sequence[Point] = ()
     ratings: Mapping[str, Interval] = field(default_factory=dict)
+
+    @property
+    def features(self) -> Mapping[str, Feature]:
+        """What the features are that `importances` names."""
+        return {feature.name: feature for feature in LEARNED}
 
     def as_json(self) -> dict[str, Any]:
         """`evaluate --json`; None where too few sources give no interval."""
