@@ -11,6 +11,7 @@ from pathlib import Path
 from typing import Any
 
 from simrec.cli.progress import progress
+from simrec.cli.tune import tune as tune
 from simrec.errors import UsageError
 from simrec.files import write_whole
 from simrec.pipeline.workspace import Workspace

@@ -13,6 +13,7 @@ from pathlib import Path
 from typing import Any
 
 from simrec import __version__
+from simrec.cli import tune
 from simrec.errors import SimrecError, UsageError
 
 MODELS = ("tfidf", "sentence", "fusion", "hybrid", "learned")
@@ -69,6 +70,7 @@ def make_parser() -> argparse.ArgumentParser:
     _similar(commands)
     _render(commands)
     _evaluate(commands)
+    tune.add(commands)
     _demo(commands)
     return parser
 
