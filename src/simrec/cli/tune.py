@@ -7,8 +7,6 @@ from argparse import Namespace
 from pathlib import Path
 from typing import Any
 
-from simrec.cli.progress import progress
-
 ENVIRONMENT = "SIMREC_WORKSPACE"
 
 
@@ -45,6 +43,7 @@ def add(commands: Any) -> None:
 
 def tune(options: Namespace) -> dict[str, Any]:
     """Runs the command."""
+    from simrec.cli.progress import progress
     from simrec.pipeline.tune import TuneTask
     from simrec.pipeline.tuned import overruled
     from simrec.pipeline.tuned import tune as run

@@ -11,9 +11,10 @@ import numpy as np
 from sklearn.base import BaseEstimator, TransformerMixin
 
 from simrec.embed.cache import Passages, VectorCache, sha256
+from simrec.embed.inputs import Texts, as_texts
 from simrec.errors import ModelError
 from simrec.text import content_hash, passages
-from simrec.types import Bar, Dense, Progress, Text, no_progress
+from simrec.types import Bar, Dense, Progress, no_progress
 
 FORMAT = 2
 """Raise it when the same text gives another vector: what was cached before is then left alone."""
@@ -62,7 +63,7 @@ class SentenceEmbedder(TransformerMixin, BaseEstimator):
         self.cache = cache
         self.passage_tokens = passage_tokens
 
-    def fit(self, X: Sequence[Text], y: object = None) -> Self:
+    def fit(self, X: Texts, y: object = None) -> Self:
         """Learns nothing: the model is trained. Raises ModelError where it cannot be loaded or is not itself."""
         _ = self.fingerprint
         return self
@@ -73,7 +74,7 @@ class SentenceEmbedder(TransformerMixin, BaseEstimator):
         cut = (str(self.passage_tokens),) if self.passage_tokens else ()  # 0 is what it was before it could be set
         return f"sentence-{content_hash(str(FORMAT), str(self.overlap), self._checksum, *cut)[:16]}"
 
-    def transform(self, X: Sequence[Text], progress: Progress = no_progress) -> Dense:
+    def transform(self, X: Texts, progress: Progress = no_progress) -> Dense:
         """(n, d) float32 unit rows; a text without any word is a row of zeros.
 
         Titles and bodies are cached apart, so that another `title_weight` embeds nothing.
@@ -81,19 +82,20 @@ class SentenceEmbedder(TransformerMixin, BaseEstimator):
         Raises:
             ModelError: the model cannot be loaded.
         """
-        if not X:
+        texts = as_texts(X)
+        if not texts:
             return np.zeros((0, 1), dtype=np.float32)
-        found = self._look_up([*(text.title for text in X), *(text.body for text in X)], progress)
+        found = self._look_up([*(text.title for text in texts), *(text.body for text in texts)], progress)
         vectors = unit(found.sums())
-        return mix(vectors[: len(X)], vectors[len(X) :], self.title_weight)
+        return mix(vectors[: len(texts)], vectors[len(texts) :], self.title_weight)
 
-    def passages(self, X: Sequence[Text], progress: Progress = no_progress) -> Passages:
+    def passages(self, X: Texts, progress: Progress = no_progress) -> Passages:
         """The vectors of each body's passages; of the title, where there is no body.
 
         Raises:
             ModelError: the model cannot be loaded.
         """
-        return self._look_up([text.body.strip() or text.title for text in X], progress)
+        return self._look_up([text.body.strip() or text.title for text in as_texts(X)], progress)
 
     def _look_up(self, texts: Sequence[str], progress: Progress) -> Passages:
         cache = VectorCache(self.cache, self.fingerprint)
