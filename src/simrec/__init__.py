@@ -2,10 +2,11 @@
 
 The public names, loaded when they are first used:
 
-    Workspace, ingest, build, similar, render, evaluate, tune   a site, from its pages to its blocks
+    Workspace, ingest, build, similar, render             a site, from its pages to its blocks
+    evaluate, tune                                        how good they are, and better settings
     Article, Pick, Block, BlockItem, Corpus, Text         the nouns
-    TfidfEmbedder, SentenceEmbedder                       texts to vectors, as scikit-learn transformers
     Recommender                                           all of it as one estimator, in a notebook
+    TfidfEmbedder, SentenceEmbedder                       texts to vectors, as scikit-learn transformers
     Site, Task, evaluate_corpus, tune_corpus              rankings, their evaluation and their settings
     Settings, load_settings, SimrecError                  settings and errors
 """

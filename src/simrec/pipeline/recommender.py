@@ -17,8 +17,9 @@ from simrec.errors import NotFoundError, UsageError
 from simrec.evaluate.compare import compare, interval
 from simrec.evaluate.measures import per_source
 from simrec.evaluate.protocol import Fold, Split, Truth, folds, truth
+from simrec.pipeline.bench import CUTOFF
 from simrec.pipeline.build import Chooser, check_k
-from simrec.pipeline.confirm import CUTOFF, Sources, rank
+from simrec.pipeline.confirm import Sources, rank
 from simrec.pipeline.evaluate import Task, cache_folder
 from simrec.pipeline.frames import as_frame, to_corpus, to_picks
 from simrec.pipeline.models import train_site

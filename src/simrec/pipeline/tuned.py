@@ -109,7 +109,7 @@ def as_markdown(found: Tuning) -> str:
         "| setting | before | chosen | kept |",
         "|---|---|---|---|",
     ]
-    for key, value in (found.found | found.kept).items():
+    for key, value in {**found.found, **found.kept}.items():
         lines.append(f"| `{key}` | {get_value(found.before, key)} | {value} | {'yes' if key in found.kept else 'no'} |")
     lines += [
         "",
