@@ -53,7 +53,7 @@ def search(file: Path | None, trials: int, measure: Callable[[Settings], float] 
 
 
 def test_a_stopped_search_goes_on_and_ends_as_one_without_a_break(tmp_path: Path) -> None:
-    """Ctrl-C in the midst of a trial loses that trial; the next call makes the trials that would have come without it."""
+    """Ctrl-C in the midst of a trial loses that trial; the next call makes those that would have come anyway."""
     calls = 0
 
     def stopped(settings: Settings) -> float:
