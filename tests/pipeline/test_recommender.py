@@ -82,7 +82,7 @@ def test_a_clone_has_the_parameters_and_nothing_learned(small: pd.DataFrame) -> 
     with pytest.raises(NotFittedError):
         copy.recommend()
     assert copy.set_params(k=1).fit(small).recommend("a").target_id.tolist() == ["b"]
-    assert len(recommender.recommend("a")) == 1
+    assert len(recommender.recommend("a")) == 2
 
 
 @pytest.mark.parametrize("call", ["recommend", "evaluate", "pairs", "tune"])
@@ -249,7 +249,7 @@ def test_embedders_go_into_pipelines_and_take_what_a_notebook_has(small: pd.Data
 
 @pytest.mark.sentence
 def test_sentence_embedder_takes_strings_and_cuts_where_it_is_told(tmp_path: Path) -> None:
-    """Shorter passages give other vectors under another fingerprint; the default's fingerprint is what it always was."""
+    """Shorter passages are kept under another fingerprint; 0 is the longest that the model reads."""
     body = "The bridge is closed and the ferry is full. " * 8
     whole, short = SentenceEmbedder(cache=tmp_path), SentenceEmbedder(passage_tokens=16, cache=tmp_path)
     assert whole.fingerprint != short.fingerprint
