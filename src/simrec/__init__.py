@@ -2,10 +2,12 @@
 
 The public names, loaded when they are first used:
 
-    Workspace, ingest, build, similar, render, evaluate   a site, from its pages to its blocks
-    Article, Pick, Block, BlockItem, Corpus               the nouns
+    Workspace, ingest, build, similar, render             a site, from its pages to its blocks
+    evaluate, tune                                        how good they are, and better settings
+    Article, Pick, Block, BlockItem, Corpus, Text         the nouns
+    Recommender                                           all of it as one estimator, in a notebook
     TfidfEmbedder, SentenceEmbedder                       texts to vectors, as scikit-learn transformers
-    Site, Task, evaluate_corpus                           rankings and their evaluation, in a notebook
+    Site, Task, evaluate_corpus, tune_corpus              rankings, their evaluation and their settings
     Settings, load_settings, SimrecError                  settings and errors
 """
 
@@ -21,11 +23,13 @@ _HOMES = {
     "BlockItem": "simrec.types",
     "Corpus": "simrec.types",
     "Pick": "simrec.types",
+    "Recommender": "simrec.pipeline.recommender",
     "SentenceEmbedder": "simrec.embed.sentence",
     "Settings": "simrec.settings",
     "SimrecError": "simrec.errors",
     "Site": "simrec.pipeline.site",
     "Task": "simrec.pipeline.evaluate",
+    "Text": "simrec.types",
     "TfidfEmbedder": "simrec.embed.tfidf",
     "Workspace": "simrec.pipeline.workspace",
     "build": "simrec.pipeline.build",
@@ -35,6 +39,8 @@ _HOMES = {
     "load_settings": "simrec.settings",
     "render": "simrec.pipeline.show",
     "similar": "simrec.pipeline.show",
+    "tune": "simrec.pipeline.tuned",
+    "tune_corpus": "simrec.pipeline.tune",
 }
 __all__ = sorted(_HOMES)  # noqa: PLE0605
 

@@ -52,7 +52,8 @@ class SentenceSettings(Section):
     """Sentence embeddings."""
 
     model: str = Field("default", description="'default', a sentence-transformers model's name, or a folder")
-    overlap: int = Field(32, ge=0, description="tokens that neighboring passages share")
+    passage_tokens: int = Field(0, ge=0, description="tokens of a passage; 0: as many as the model reads")
+    overlap: int = Field(32, ge=0, description="tokens that neighboring passages share, at most half of a passage")
     title_weight: float = Field(0.3, ge=0, le=1, description="the title's share of the article's vector")
     batch_size: int = Field(32, ge=1, description="passages a batch")
     device: str = Field("", description="cpu, cuda, mps; empty: the best there is")

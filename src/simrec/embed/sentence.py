@@ -11,9 +11,10 @@ import numpy as np
 from sklearn.base import BaseEstimator, TransformerMixin
 
 from simrec.embed.cache import Passages, VectorCache, sha256
+from simrec.embed.inputs import Texts, as_texts
 from simrec.errors import ModelError
 from simrec.text import content_hash, passages
-from simrec.types import Bar, Dense, Progress, Text, no_progress
+from simrec.types import Bar, Dense, Progress, no_progress
 
 FORMAT = 2
 """Raise it when the same text gives another vector: what was cached before is then left alone."""
@@ -29,8 +30,8 @@ SHARD = 512
 class SentenceEmbedder(TransformerMixin, BaseEstimator):
     """Dense unit rows: the weighted mean of the vectors of an article's title and passages.
 
-    Passages are as long as the model allows, so that nothing of a long article is cut off, and share `overlap` tokens
-    with the one before. Source of the model family: Reimers and Gurevych 2019.
+    Passages are as long as the model allows, or `passage_tokens`, so that nothing of a long article is cut off, and
+    share `overlap` tokens with the one before. Source of the model family: Reimers and Gurevych 2019.
 
     Args:
         model: "default" (all-MiniLM-L6-v2, packaged), a sentence-transformers model's name, or a folder.
@@ -39,6 +40,7 @@ class SentenceEmbedder(TransformerMixin, BaseEstimator):
         batch_size: passages a batch.
         device: "cpu", "cuda", "mps"; empty for the best there is.
         cache: folder of the vectors made so far; None keeps none.
+        passage_tokens: tokens of a passage; 0 for as many as the model reads.
     """
 
     name = "sentence"
@@ -51,6 +53,7 @@ class SentenceEmbedder(TransformerMixin, BaseEstimator):
         batch_size: int = 32,
         device: str = "",
         cache: Path | None = None,
+        passage_tokens: int = 0,
     ) -> None:
         self.model = model
         self.overlap = overlap
@@ -58,8 +61,9 @@ class SentenceEmbedder(TransformerMixin, BaseEstimator):
         self.batch_size = batch_size
         self.device = device
         self.cache = cache
+        self.passage_tokens = passage_tokens
 
-    def fit(self, X: Sequence[Text], y: object = None) -> Self:
+    def fit(self, X: Texts, y: object = None) -> Self:
         """Learns nothing: the model is trained. Raises ModelError where it cannot be loaded or is not itself."""
         _ = self.fingerprint
         return self
@@ -67,9 +71,10 @@ class SentenceEmbedder(TransformerMixin, BaseEstimator):
     @property
     def fingerprint(self) -> str:
         """Names the model's files and everything else that a piece's vector depends on, but the text."""
-        return f"sentence-{content_hash(str(FORMAT), str(self.overlap), self._checksum)[:16]}"
+        cut = (str(self.passage_tokens),) if self.passage_tokens else ()  # 0 is what it was before it could be set
+        return f"sentence-{content_hash(str(FORMAT), str(self.overlap), self._checksum, *cut)[:16]}"
 
-    def transform(self, X: Sequence[Text], progress: Progress = no_progress) -> Dense:
+    def transform(self, X: Texts, progress: Progress = no_progress) -> Dense:
         """(n, d) float32 unit rows; a text without any word is a row of zeros.
 
         Titles and bodies are cached apart, so that another `title_weight` embeds nothing.
@@ -77,19 +82,20 @@ class SentenceEmbedder(TransformerMixin, BaseEstimator):
         Raises:
             ModelError: the model cannot be loaded.
         """
-        if not X:
+        texts = as_texts(X)
+        if not texts:
             return np.zeros((0, 1), dtype=np.float32)
-        found = self._look_up([*(text.title for text in X), *(text.body for text in X)], progress)
+        found = self._look_up([*(text.title for text in texts), *(text.body for text in texts)], progress)
         vectors = unit(found.sums())
-        return mix(vectors[: len(X)], vectors[len(X) :], self.title_weight)
+        return mix(vectors[: len(texts)], vectors[len(texts) :], self.title_weight)
 
-    def passages(self, X: Sequence[Text], progress: Progress = no_progress) -> Passages:
+    def passages(self, X: Texts, progress: Progress = no_progress) -> Passages:
         """The vectors of each body's passages; of the title, where there is no body.
 
         Raises:
             ModelError: the model cannot be loaded.
         """
-        return self._look_up([text.body.strip() or text.title for text in X], progress)
+        return self._look_up([text.body.strip() or text.title for text in as_texts(X)], progress)
 
     def _look_up(self, texts: Sequence[str], progress: Progress) -> Passages:
         cache = VectorCache(self.cache, self.fingerprint)
@@ -111,6 +117,7 @@ class SentenceEmbedder(TransformerMixin, BaseEstimator):
 
     def _embed_batch(self, texts: Sequence[str]) -> Passages:
         size = self._model.max_seq_length - self._model.tokenizer.num_special_tokens_to_add()
+        size = min(size, self.passage_tokens or size)
         cut = [self._passages(text, size) for text in texts]
         flat = [piece for pieces in cut for piece in pieces]
         vectors = np.zeros((0, self._model.get_embedding_dimension()), dtype=np.float32)

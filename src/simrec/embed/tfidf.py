@@ -3,13 +3,14 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Self
 
 import numpy as np
 from sklearn.base import BaseEstimator, TransformerMixin
+from sklearn.utils.validation import check_is_fitted
 
+from simrec.embed.inputs import Texts, as_texts
 from simrec.embed.terms import Analyzer
 from simrec.text import content_hash, is_unspaced
 from simrec.types import Mask, Text
@@ -74,41 +75,44 @@ class TfidfEmbedder(TransformerMixin, BaseEstimator):
         parameters = json.dumps(self.get_params(), sort_keys=True)
         return "tfidf-" + content_hash(str(FORMAT), Stemmer.version(), parameters)[:16]
 
-    def fit(self, X: Sequence[Text], y: object = None) -> Self:
+    def fit(self, X: Texts, y: object = None) -> Self:
         """Learns terms and their document frequencies from `X`, all articles of a site."""
         self.fit_transform(X)
         return self
 
-    def fit_transform(self, X: Sequence[Text], y: object = None, **_: Any) -> csr_matrix:
+    def fit_transform(self, X: Texts, y: object = None, **_: Any) -> csr_matrix:
         """`fit`, then `transform` of the same texts, in one pass over them."""
         from sklearn.feature_extraction.text import CountVectorizer
 
+        texts = as_texts(X)
         analyzer = Analyzer(self.ngrams, self.stem)
         vectorizer = CountVectorizer(analyzer=self._analyze(analyzer), dtype=np.float32)
         try:
-            counts = vectorizer.fit_transform(X)
+            counts = vectorizer.fit_transform(texts)
         except ValueError as error:
             if "empty vocabulary" not in str(error):
                 raise
-            counts, terms = _empty(len(X)), np.array([], dtype=object)
+            counts, terms = _empty(len(texts)), np.array([], dtype=object)
         else:
             terms = vectorizer.get_feature_names_out()
         df = np.bincount(counts.indices, minlength=counts.shape[1])
-        keep = (df >= min(self.min_df, len(X))) & (df <= self.max_df * len(X))
+        keep = (df >= min(self.min_df, len(texts))) & (df <= self.max_df * len(texts))
         self.terms_: list[str] = terms[keep].tolist()
-        self.idf_ = np.log((len(X) + 1) / np.maximum(df[keep], 1)).astype(np.float32)
+        self.idf_ = np.log((len(texts) + 1) / np.maximum(df[keep], 1)).astype(np.float32)
         stems = {stem for term in self.terms_ for stem in term.split(" ")}
         self.surface_ = {stem: word for stem, word in analyzer.surface().items() if stem in stems}
         return self._weigh(counts[:, keep])
 
-    def transform(self, X: Sequence[Text]) -> csr_matrix:
+    def transform(self, X: Texts) -> csr_matrix:
         """(n, terms) float32 unit rows; a text without a known term is a row of zeros."""
         from sklearn.feature_extraction.text import CountVectorizer
 
+        check_is_fitted(self)
+        texts = as_texts(X)
         if not self.terms_:
-            return _empty(len(X))
+            return _empty(len(texts))
         analyze = self._analyze(Analyzer(self.ngrams, self.stem))
-        return self._weigh(CountVectorizer(analyzer=analyze, vocabulary=self.terms_, dtype=np.float32).transform(X))
+        return self._weigh(CountVectorizer(analyzer=analyze, vocabulary=self.terms_, dtype=np.float32).transform(texts))
 
     def _analyze(self, analyzer: Analyzer) -> Any:
         def terms(text: Text) -> list[str]:
