@@ -28,6 +28,8 @@ LISTED = 100
 """Nearest articles whose places features look at."""
 RARE = 0.01
 """Share of the articles up to which a term is rare."""
+HEADLINES = 0.5
+"""Share of titles that are the start of a longer first line, from which titles are no headlines."""
 NAMED = 30
 """Nearest articles whose titles are looked for in the text, to learn what dates are worth."""
 FOLDERS = 6
@@ -80,6 +82,7 @@ def make_signals(site: Site) -> Signals:
         folders=_folders(corpus.articles),
         published=corpus.published,
         dates_are_of_publication=are_of_publication(corpus, fused.rows[:, :NAMED], title_words, body_words, weights),
+        titles_are_headlines=np.mean([_is_cut_off(text) for text in texts]) < HEADLINES if texts else True,
         title_sequences=title_words,
         body_sequences=body_words,
         word_weights=weights,
@@ -103,6 +106,12 @@ def sequences(texts: Sequence[Text]) -> tuple[Sequences, Sequences, NDArray[np.f
     for start, end in pairwise(bodies.starts.tolist()):
         df[np.unique(bodies.words[start:end])] += 1
     return titles, bodies, np.log((len(texts) + 2) / df).astype(np.float32)
+
+
+def _is_cut_off(text: Text) -> bool:
+    """Whether the title is the start of the body's first line, cut off in it."""
+    title, first = text.title.rstrip(" .…"), text.body.lstrip().partition("\n")[0]
+    return bool(title) and first.startswith(title) and len(first) > len(text.title)
 
 
 def codes(names: Sequence[str | None]) -> NDArray[np.int32]:

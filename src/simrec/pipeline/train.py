@@ -240,7 +240,7 @@ def _decide(
                 _with_history(picked, history, view, train_fold, mask[train_fold] | gone)
                 for view, mask in zip(views, hidden.values(), strict=True)
             ]
-            ranker = make_ranker(seeds=1, trees=INNER_TREES).fit(*_flat(parts))
+            ranker = make_ranker(trees=INNER_TREES).fit(*_flat(parts))
             test = _with_history(picked, history, views[0], test_fold, hidden["own"][test_fold] | gone)
             for choice, found in _choices(picked, test, ranker).items():
                 values.setdefault(choice, []).append(found)
@@ -248,7 +248,7 @@ def _decide(
     return choose({choice: np.concatenate(found) for choice, found in values.items()})
 
 
-INNER_TREES = 150
+INNER_TREES = 100
 
 
 def choose(values: dict[tuple[str, float], NDArray[np.float64]]) -> Decision:

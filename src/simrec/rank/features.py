@@ -28,6 +28,7 @@ DAY = 86_400.0
 
 
 NAMES = tuple(feature.name for feature in OF_PAIRS)
+GROUP_OF = {feature.name: feature.group for feature in OF_PAIRS}
 RELATIVE = ("fused_gap", "fused_place", "tfidf_share", "sentence_share")
 """Columns that say how a candidate stands beside the page's other candidates."""
 HUB = 10
@@ -58,6 +59,7 @@ class Signals:
         word_weights: (words,) the IDF of each word.
         published: (n,) seconds, NaN for none.
         dates_are_of_publication: whether the order of dates is the order in which articles appeared.
+        titles_are_headlines: whether titles are more than the first words of the text.
         words, title_length: (n,) counts.
     """
 
@@ -83,6 +85,7 @@ class Signals:
     folders: NDArray[np.int32]
     published: NDArray[np.float64]
     dates_are_of_publication: bool
+    titles_are_headlines: bool
     title_sequences: Sequences
     body_sequences: Sequences
     word_weights: NDArray[np.float32]
@@ -145,6 +148,8 @@ class PairFeatures:
 
     def _titles(self, rows: Rows, candidates: Rows) -> dict[str, Any]:
         signals, dense = self.signals, kernels.dense_pairs
+        if not signals.titles_are_headlines:
+            return {name: np.full(candidates.shape, np.nan) for name in NAMES if GROUP_OF[name] == "titles"}
         runs = kernels.title_runs(
             signals.title_sequences, signals.body_sequences, signals.word_weights, rows, candidates
         )
