@@ -138,6 +138,15 @@ def evaluate(options: Namespace) -> dict[str, Any]:
     return values
 
 
+def train(options: Namespace) -> dict[str, Any]:
+    """`simrec train`."""
+    from simrec.cli.finetune import run
+
+    if not options.finetune:
+        raise UsageError("say what to train: --finetune")
+    return run(options)
+
+
 def demo(options: Namespace) -> dict[str, Any]:
     """`simrec demo`."""
     from simrec.pipeline.demo import demo as run
@@ -168,4 +177,5 @@ def table(values: dict[str, Any]) -> str:
         if c["measure"] == f"nDCG@{k}":
             interval = f"{c['delta']:+.3f} [{c['low']:+.3f}, {c['high']:+.3f}]"
             lines.append(f"{c['a']} - {c['b']}: {c['measure']} {interval}, p {c['p']:.4f}")
+    lines += [f"warning: {warning}" for warning in protocol["warnings"]]
     return "\n".join(lines)

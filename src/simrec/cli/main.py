@@ -69,6 +69,7 @@ def make_parser() -> argparse.ArgumentParser:
     _similar(commands)
     _render(commands)
     _evaluate(commands)
+    _train(commands)
     _demo(commands)
     return parser
 
@@ -147,6 +148,15 @@ def _evaluate(commands: Any) -> None:
     command.add_argument(
         "--json", metavar="FILE", nargs="?", const="-", help="write the figures as JSON (default: to stdout)"
     )
+
+
+def _train(commands: Any) -> None:
+    command = _command(commands, "train", "Learn from editors' picks.")
+    _workspace(command)
+    command.add_argument("--out", metavar="DIR", type=Path, help="where to write (default: the workspace's models/)")
+    command.add_argument("--finetune", action="store_true", help="adapt the sentence model to the site's picks")
+    command.add_argument("--epochs", type=int, help="with --finetune: passes over the picks, at most (default: 3)")
+    command.add_argument("--minutes", type=float, help="with --finetune: minutes of training, at most (default: 15)")
 
 
 def _demo(commands: Any) -> None:

@@ -10,7 +10,7 @@ from typing import Any, Self
 import numpy as np
 from sklearn.base import BaseEstimator, TransformerMixin
 
-from simrec.embed.cache import Passages, VectorCache, sha256
+from simrec.embed.cache import MANIFEST, Passages, VectorCache, sha256
 from simrec.errors import ModelError
 from simrec.text import content_hash, passages
 from simrec.types import Bar, Dense, Progress, Text, no_progress
@@ -24,6 +24,11 @@ DEFAULT_SHA256 = "53aa51172d142c89d9012cce15ae4d6cc0ca6895895114379cacb4fab128d9
 
 SHARD = 512
 """Texts that are embedded before they are put into the cache: what a broken build loses at most."""
+
+FINETUNED = "finetune.json"
+"""How a model was fine-tuned, in its folder."""
+BESIDE = frozenset({FINETUNED, MANIFEST})
+"""Files of a model's folder that tell of the model, and change no vector."""
 
 
 class SentenceEmbedder(TransformerMixin, BaseEstimator):
@@ -132,7 +137,8 @@ class SentenceEmbedder(TransformerMixin, BaseEstimator):
 
     @cached_property
     def _checksum(self) -> str:
-        files = [path for path in sorted(self._folder.rglob("*")) if path.is_file() and path.suffix != ".md"]
+        found = sorted(path for path in self._folder.rglob("*") if path.is_file())
+        files = [path for path in found if path.suffix != ".md" and path.name not in BESIDE]
         checksums = {path.relative_to(self._folder).as_posix(): sha256(path) for path in files}
         if self.model == DEFAULT and checksums.get("model.safetensors") != DEFAULT_SHA256:
             raise ModelError(

@@ -17,6 +17,7 @@ from simrec.evaluate import measures, slices, trec
 from simrec.evaluate.compare import Comparison, Interval, compare, correct, interval, interval_of_all
 from simrec.evaluate.protocol import SPLITS, Fold, Split, Truth, folds, truth
 from simrec.pipeline.build import check_k
+from simrec.pipeline.finetuned import warn_of_leak
 from simrec.pipeline.ratings import rate
 from simrec.pipeline.runs import Found, Point, Trial, importances, learning_curve
 from simrec.pipeline.site import MODELS, Site
@@ -258,6 +259,9 @@ def _protocol(
         "resamples": 1000,
         "articles_hash": content_hash(*(part for text in corpus.texts for part in text))[:16],
         "picks_hash": content_hash(*(f"{source} {targets}" for source, targets in picks))[:16],
+        "warnings": warn_of_leak(
+            settings.sentence.model, {corpus.ids[known.sources[place]] for fold in dealt for place in fold.test}
+        ),
         "settings": settings.model_dump(mode="json", include={"tfidf", "sentence", "rank", "policy"}),
         "simrec": __version__,
     }
