@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
 from functools import cached_property
 from pathlib import Path
 from typing import Any, Self
@@ -185,21 +186,30 @@ def load(folder: Path, device: str = "") -> Any:
         ModelError: it is not one, or is broken.
     """
     from sentence_transformers import SentenceTransformer
+
+    with no_bars():
+        try:
+            model = SentenceTransformer(str(folder), device=device or None, local_files_only=True)
+        except Exception as error:  # a broken model fails in many ways, in many libraries
+            raise ModelError(f"{folder} holds no usable sentence-transformers model: {error}".split("\n")[0]) from error
+    if not getattr(model.tokenizer, "is_fast", False) or not model.max_seq_length:
+        raise ModelError(f"the model in {folder} has no fast tokenizer or no length limit: choose another model")
+    return model
+
+
+@contextmanager
+def no_bars() -> Iterator[None]:
+    """Keeps transformers' progress bars off, for the files that it reads and writes."""
     from transformers.utils import logging
 
     transformers_logging: Any = logging  # its functions carry no types
     shows_progress = transformers_logging.is_progress_bar_enabled()
     transformers_logging.disable_progress_bar()
     try:
-        model = SentenceTransformer(str(folder), device=device or None, local_files_only=True)
-    except Exception as error:  # a broken model fails in many ways, in many libraries
-        raise ModelError(f"{folder} holds no usable sentence-transformers model: {error}".split("\n")[0]) from error
+        yield
     finally:
         if shows_progress:
             transformers_logging.enable_progress_bar()
-    if not getattr(model.tokenizer, "is_fast", False) or not model.max_seq_length:
-        raise ModelError(f"the model in {folder} has no fast tokenizer or no length limit: choose another model")
-    return model
 
 
 def mix(titles: Dense, bodies: Dense, title_weight: float) -> Dense:

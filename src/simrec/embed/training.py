@@ -25,6 +25,7 @@ from transformers import PrinterCallback, TrainerCallback
 
 from simrec.embed.batches import Batches, Triple
 from simrec.embed.cache import is_intact, write_folder
+from simrec.embed.sentence import no_bars
 from simrec.types import Bar, Dense, Progress
 
 SEED = 0
@@ -252,7 +253,7 @@ class Watch(TrainerCallback):
         rates = [group["lr"] for group in found["param_groups"]]
 
         def write(part: Path) -> None:
-            self.model.save_pretrained(str(part), create_model_card=False)
+            save_model(self.model, part)
             state.save_to_json(str(part / TRAINER_STATE))
             save_file(self.best, part / "best.safetensors")
             save_file({**moments, "random": torch.get_rng_state()}, part / "optimizer.safetensors")
@@ -274,6 +275,12 @@ class Watch(TrainerCallback):
             group["lr"] = rate
         optimizer.load_state_dict({"state": moments, "param_groups": found["param_groups"]})
         schedule.load_state_dict(stored["schedule"])
+
+
+def save_model(model: Any, folder: Path) -> None:
+    """Writes a model as safetensors, without a model card."""
+    with no_bars():
+        model.save_pretrained(str(folder), create_model_card=False)
 
 
 def _freeze(model: Any, layers: int) -> None:

@@ -19,7 +19,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from simrec import __version__
-from simrec.embed.cache import is_intact, write_folder
+from simrec.embed.cache import MANIFEST, is_intact, write_folder
 from simrec.embed.sentence import FINETUNED, SentenceEmbedder, find, load
 from simrec.errors import ModelError
 from simrec.evaluate.compare import compare, interval
@@ -200,7 +200,7 @@ def _train(
     course = training.train(model, texts, triples, mined.related, check, plan, work, progress)
 
     def write(part: Path) -> None:
-        model.save_pretrained(str(part), create_model_card=False)
+        training.save_model(model, part)
         course.write(part / FINETUNED)
 
     write_folder(folder, write)
@@ -261,7 +261,7 @@ def _judge(
 
 
 def _copy(tuned: Path, part: Path, described: dict[str, Any]) -> None:
-    shutil.copytree(tuned, part, dirs_exist_ok=True)
+    shutil.copytree(tuned, part, dirs_exist_ok=True, ignore=shutil.ignore_patterns(MANIFEST))
     (part / FINETUNED).write_text(json.dumps(described, indent=1, ensure_ascii=False) + "\n", encoding="utf-8")
 
 

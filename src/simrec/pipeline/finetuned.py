@@ -37,6 +37,7 @@ def read_described(model: str) -> dict[str, Any]:
 
 
 def with_model(settings: Settings, model: str) -> Settings:
+    """Settings with another sentence model."""
     return settings.model_copy(update={"sentence": settings.sentence.model_copy(update={"model": model})})
 
 
@@ -54,6 +55,6 @@ def warn_of_leak(model: str, tested: Collection[str]) -> list[str]:
     if not seen:
         return []
     return [
-        f"the sentence model was fine-tuned on the picks of {len(seen)} of the {len(tested)} tested sources: all figures "
-        f"but tfidf's are too high; {Path(model) / FINETUNED} has those of pages that it never saw"
+        f"the sentence model was fine-tuned on the picks of {len(seen)} of the {len(tested)} tested sources, all "
+        f"figures but tfidf's are too high: {Path(model) / FINETUNED} has those of pages that it never saw"
     ]
