@@ -119,6 +119,10 @@ def test_a_model_that_helps_is_kept_and_used_from_then_on(
     once_more = finetune(again, TUNING)
     assert once_more.described["base"] == described["base"], "it starts from the model that saw no pick"
     assert once_more.described["figures"] == figures
+    with (folder / "config.json").open("a", encoding="utf-8") as file:
+        file.write(" ")
+    with pytest.raises(ModelError, match="does not match its checksums"):
+        SentenceEmbedder(**settings).fit([])
 
 
 def test_picks_without_reason_change_nothing(topics: Callable[..., Workspace]) -> None:

@@ -11,7 +11,7 @@ from typing import Any, Self
 import numpy as np
 from sklearn.base import BaseEstimator, TransformerMixin
 
-from simrec.embed.cache import MANIFEST, Passages, VectorCache, sha256
+from simrec.embed.cache import MANIFEST, Passages, VectorCache, is_intact, sha256
 from simrec.errors import ModelError
 from simrec.text import content_hash, passages
 from simrec.types import Bar, Dense, Progress, Text, no_progress
@@ -140,6 +140,11 @@ class SentenceEmbedder(TransformerMixin, BaseEstimator):
     def _checksum(self) -> str:
         found = sorted(path for path in self._folder.rglob("*") if path.is_file())
         files = [path for path in found if path.suffix != ".md" and path.name not in BESIDE]
+        if (self._folder / MANIFEST).exists() and not is_intact(self._folder):
+            raise ModelError(
+                f"the model in {self._folder} does not match its checksums: run `simrec train --finetune` again, "
+                "or set sentence.model to another one"
+            )
         checksums = {path.relative_to(self._folder).as_posix(): sha256(path) for path in files}
         if self.model == DEFAULT and checksums.get("model.safetensors") != DEFAULT_SHA256:
             raise ModelError(
