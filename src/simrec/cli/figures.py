@@ -12,7 +12,7 @@ WIDTH = 24
 
 def table(values: Mapping[str, Any]) -> str:
     """The main figures, and after them what else there is: a block of lines each."""
-    blocks = (_models, _comparisons, _candidates, _learned, _curve, _ratings)
+    blocks = (_warnings, _models, _comparisons, _candidates, _learned, _curve, _ratings)
     return "\n".join([_head(values["protocol"]), *(line for block in blocks for line in block(values))])
 
 
@@ -22,6 +22,11 @@ def _head(protocol: Mapping[str, Any]) -> str:
         f"{protocol['sources']} sources, {protocol['picks']} picks, {protocol['articles']} articles; split "
         f"{protocol['split']}{published}{rules}; 95% intervals"
     )
+
+
+def _warnings(values: Mapping[str, Any]) -> Iterator[str]:
+    for warning in values["protocol"].get("warnings", ()):
+        yield f"take care: {warning}"
 
 
 def _models(values: Mapping[str, Any]) -> Iterator[str]:

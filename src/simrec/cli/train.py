@@ -25,12 +25,23 @@ def add(commands: Any) -> None:
     command.add_argument(
         "--out", metavar="DIR", type=Path, help="where to write it (default: the workspace's models/learned)"
     )
+    command.add_argument("--finetune", action="store_true", help="adapt the sentence model to the site's picks instead")
+    command.add_argument("--epochs", type=int, help="with --finetune: passes over the picks, at most (default: 3)")
+    command.add_argument("--minutes", type=float, help="with --finetune: minutes of training, at most (default: 15)")
     add_split(command, "how inner validation holds pages out: as the pages to come will be")
 
 
 def run(options: Namespace) -> dict[str, Any]:
     """Trains, and says what was decided on which evidence, and how to use it."""
-    return ranker(options)
+    if not options.finetune:
+        if options.epochs is not None or options.minutes is not None:
+            raise UsageError("--epochs and --minutes go with --finetune")
+        return ranker(options)
+    if uses_files(options):
+        raise UsageError("--finetune works on a workspace: `simrec ingest` the files first")
+    from simrec.cli.finetune import run as finetune
+
+    return finetune(options)
 
 
 def ranker(options: Namespace) -> dict[str, Any]:

@@ -140,7 +140,8 @@ def write_folder(folder: Path, write: Callable[[Path], None]) -> None:
     part = Path(tempfile.mkdtemp(dir=folder.parent, suffix=".part"))
     try:
         write(part)
-        _write_manifest(part, {path.name: sha256(path) for path in sorted(part.iterdir())})
+        files = sorted(path for path in part.rglob("*") if path.is_file())
+        _write_manifest(part, {path.relative_to(part).as_posix(): sha256(path) for path in files})
         shutil.rmtree(folder, ignore_errors=True)
         part.rename(folder)
     except BaseException:

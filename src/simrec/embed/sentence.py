@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
 from functools import cached_property
 from pathlib import Path
 from typing import Any, Self
@@ -10,7 +11,7 @@ from typing import Any, Self
 import numpy as np
 from sklearn.base import BaseEstimator, TransformerMixin
 
-from simrec.embed.cache import Passages, VectorCache, sha256
+from simrec.embed.cache import MANIFEST, Passages, VectorCache, is_intact, sha256
 from simrec.embed.inputs import Texts, as_texts
 from simrec.errors import ModelError
 from simrec.text import content_hash, passages
@@ -25,6 +26,11 @@ DEFAULT_SHA256 = "53aa51172d142c89d9012cce15ae4d6cc0ca6895895114379cacb4fab128d9
 
 SHARD = 512
 """Texts that are embedded before they are put into the cache: what a broken build loses at most."""
+
+FINETUNED = "finetune.json"
+"""How a model was fine-tuned, in its folder."""
+BESIDE = frozenset({FINETUNED, MANIFEST})
+"""Files of a model's folder that tell of the model, and change no vector."""
 
 
 class SentenceEmbedder(TransformerMixin, BaseEstimator):
@@ -139,7 +145,13 @@ class SentenceEmbedder(TransformerMixin, BaseEstimator):
 
     @cached_property
     def _checksum(self) -> str:
-        files = [path for path in sorted(self._folder.rglob("*")) if path.is_file() and path.suffix != ".md"]
+        found = sorted(path for path in self._folder.rglob("*") if path.is_file())
+        files = [path for path in found if path.suffix != ".md" and path.name not in BESIDE]
+        if (self._folder / MANIFEST).exists() and not is_intact(self._folder):
+            raise ModelError(
+                f"the model in {self._folder} does not match its checksums: run `simrec train --finetune` again, "
+                "or set sentence.model to another one"
+            )
         checksums = {path.relative_to(self._folder).as_posix(): sha256(path) for path in files}
         if self.model == DEFAULT and checksums.get("model.safetensors") != DEFAULT_SHA256:
             raise ModelError(
@@ -186,21 +198,30 @@ def load(folder: Path, device: str = "") -> Any:
         ModelError: it is not one, or is broken.
     """
     from sentence_transformers import SentenceTransformer
+
+    with no_bars():
+        try:
+            model = SentenceTransformer(str(folder), device=device or None, local_files_only=True)
+        except Exception as error:  # a broken model fails in many ways, in many libraries
+            raise ModelError(f"{folder} holds no usable sentence-transformers model: {error}".split("\n")[0]) from error
+    if not getattr(model.tokenizer, "is_fast", False) or not model.max_seq_length:
+        raise ModelError(f"the model in {folder} has no fast tokenizer or no length limit: choose another model")
+    return model
+
+
+@contextmanager
+def no_bars() -> Iterator[None]:
+    """Keeps transformers' progress bars off, for the files that it reads and writes."""
     from transformers.utils import logging
 
     transformers_logging: Any = logging  # its functions carry no types
     shows_progress = transformers_logging.is_progress_bar_enabled()
     transformers_logging.disable_progress_bar()
     try:
-        model = SentenceTransformer(str(folder), device=device or None, local_files_only=True)
-    except Exception as error:  # a broken model fails in many ways, in many libraries
-        raise ModelError(f"{folder} holds no usable sentence-transformers model: {error}".split("\n")[0]) from error
+        yield
     finally:
         if shows_progress:
             transformers_logging.enable_progress_bar()
-    if not getattr(model.tokenizer, "is_fast", False) or not model.max_seq_length:
-        raise ModelError(f"the model in {folder} has no fast tokenizer or no length limit: choose another model")
-    return model
 
 
 def mix(titles: Dense, bodies: Dense, title_weight: float) -> Dense:

@@ -16,6 +16,7 @@ from simrec.evaluate.compare import Comparison, Interval, compare, correct, inte
 from simrec.evaluate.protocol import SPLITS, Fold, Split, Truth, folds, truth
 from simrec.pipeline.build import check_k
 from simrec.pipeline.files import cache_folder, read_files
+from simrec.pipeline.finetuned import warn_of_leak
 from simrec.pipeline.ratings import rate, read_ratings
 from simrec.pipeline.runs import Found, Point, Trial, importances, learning_curve
 from simrec.pipeline.site import MODELS, Site
@@ -265,6 +266,9 @@ def _protocol(
         "resamples": 1000,
         "articles_hash": articles_hash(corpus),
         "picks_hash": content_hash(*(f"{source} {targets}" for source, targets in picks))[:16],
+        "warnings": warn_of_leak(
+            settings.sentence.model, {corpus.ids[known.sources[place]] for fold in dealt for place in fold.test}
+        ),
         "settings": settings.model_dump(mode="json", include={"tfidf", "sentence", "rank", "policy"}),
         "simrec": __version__,
     }

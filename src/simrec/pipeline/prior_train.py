@@ -33,7 +33,7 @@ DROPPED = ("tags", "section", "authors", "path", "age", "order", "titles", "pass
 """Groups of features that are hidden from some training pages, so that no score rests on one of them alone."""
 DROP_SHARES = (0.1, 0.3)
 """Each training page is seen once for each share of groups that are hidden from it."""
-MOST_SOURCES = 1200
+MOST_SOURCES = 800
 """Training pages of a site; drawn at random where there are more."""
 WEIGHTS = (0.3, 0.5, 0.7, 1.0)
 CUTOFF = 10
@@ -65,9 +65,7 @@ class PublicSite:
 
 def public_site(name: str, origin: str, site: Site, known: Truth, progress: Progress = no_progress) -> PublicSite:
     """Candidates and features of a site's pages with picks; the site's settings must say `rank.prior = 0`."""
-    drawn = np.random.default_rng(SEED).choice(
-        len(known.sources), min(MOST_SOURCES, len(known.sources)), replace=False
-    )
+    drawn = np.random.default_rng(SEED).choice(len(known.sources), min(MOST_SOURCES, len(known.sources)), replace=False)
     places = np.sort(drawn)
     rows = known.sources[places]
     depth = site.settings.rank.candidates
@@ -114,9 +112,9 @@ def fit_prior(sites: Sequence[PublicSite], **parameters: Any) -> LambdaRanker:
 def _hide(table: Table, share: float, rng: np.random.Generator) -> Table:
     hidden = table.copy()
     for group in DROPPED:
-        columns = [place for place, feature in enumerate(OF_PAIRS) if feature.group == group]
-        pages = np.flatnonzero(rng.random(len(table)) < share)
-        hidden[np.ix_(pages, np.arange(table.shape[1]), columns)] = np.nan
+        columns = np.array([feature.group == group for feature in OF_PAIRS])
+        pages = rng.random(len(table)) < share
+        hidden[pages[:, None, None] & columns] = np.nan
     return hidden
 
 
@@ -174,7 +172,9 @@ def save_prior(sites: Sequence[PublicSite], folder: Path, weight: float | None =
         "weight": choose_weight(figures) if weight is None else weight,
         "figures": figures,
         "gains": {name: round(gain, 4) for name, gain in sorted(gains, key=lambda pair: -pair[1])},
-        "sites": {site.name: {"origin": site.origin, "pages": len(site.counts), "sketch": site.sketch} for site in sites},
+        "sites": {
+            site.name: {"origin": site.origin, "pages": len(site.counts), "sketch": site.sketch} for site in sites
+        },
         "rankers": {"all": [], **{f"without-{origin}": [origin] for origin in rankers}},
     }
     (folder / FILE).write_text(json.dumps(described, indent=1) + "\n", encoding="utf-8")

@@ -82,7 +82,7 @@ def make_signals(site: Site) -> Signals:
         folders=_folders(corpus.articles),
         published=corpus.published,
         dates_are_of_publication=are_of_publication(corpus, fused.rows[:, :NAMED], title_words, body_words, weights),
-        titles_are_headlines=np.mean([_is_cut_off(text) for text in texts]) < HEADLINES if texts else True,
+        titles_are_headlines=sum(map(_is_cut_off, texts)) <= HEADLINES * len(texts),
         title_sequences=title_words,
         body_sequences=body_words,
         word_weights=weights,

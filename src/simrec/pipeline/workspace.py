@@ -33,7 +33,7 @@ class Workspace:
                 raise StoreError(f"{path} cannot be made: {error.strerror}") from error
         elif not (path / "simrec.db").exists():
             raise NotFoundError(f"{path} is no workspace: run `simrec ingest SOURCE -w {path}` first")
-        return cls(path, settings or load_settings(path))
+        return cls(path, _from(path, settings or load_settings(path)))
 
     @property
     def vectors(self) -> Path:
@@ -48,3 +48,12 @@ class Workspace:
     def store(self) -> Store:
         """Opens the store; close it, or use it as a context manager."""
         return Store(self.path / "simrec.db")
+
+
+def _from(path: Path, settings: Settings) -> Settings:
+    """Settings whose sentence model is found from any folder, where it is one of the workspace's own."""
+    model = settings.sentence.model
+    if Path(model).is_absolute() or not (path / model).is_dir():
+        return settings
+    sentence = settings.sentence.model_copy(update={"model": str((path / model).resolve())})
+    return settings.model_copy(update={"sentence": sentence})

@@ -83,7 +83,7 @@ class LambdaRanker(BaseEstimator):
 
         if X.shape[1] != len(self.features):
             raise ValueError(f"X must have {len(self.features)} columns, got {X.shape[1]}")
-        parameters = {
+        parameters: dict[str, Any] = {
             "lambdarank_truncation_level": 20,
             "max_bin": 63,
             "seed": 0,
