@@ -13,7 +13,7 @@ GATED := --articles data/newsroom/articles.jsonl --picks data/newsroom/picks.csv
 	--gate tests/quality/floors.toml
 GATED_MODELS := tfidf sentence hybrid learned
 
-.PHONY: demo test check gate floors bench docs serve clean
+.PHONY: demo test check gate floors bench prior docs serve clean
 .DELETE_ON_ERROR:
 
 $(READY): pyproject.toml constraints.txt
@@ -42,6 +42,9 @@ floors: $(READY)  ## raises tests/quality/floors.toml to today's figures; LOWER=
 
 bench: $(READY)  ## speed and quality on SIMREC_CORPORA, or on the sample newsroom
 	$(BIN)/python benchmarks/run.py
+
+prior: $(READY)  ## trains models/prior again, on SIMREC_CORPORA
+	$(BIN)/python benchmarks/make_prior.py
 
 docs: $(READY)  ## writes the generated pages of docs/reference
 	$(BIN)/python docs/generate.py

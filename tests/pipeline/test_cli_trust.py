@@ -29,7 +29,7 @@ def quick(monkeypatch: pytest.MonkeyPatch) -> None:
     """Small rankers."""
 
     def small(**parameters: Any) -> LambdaRanker:
-        return LambdaRanker(features=train.ALL_NAMES, **(parameters | {"trees": 5, "seeds": 1}))
+        return LambdaRanker(features=train.ALL_NAMES, **(parameters | {"trees": 5}))
 
     monkeypatch.setattr(train, "make_ranker", small)
 

@@ -47,7 +47,7 @@ def _quick(monkeypatch: pytest.MonkeyPatch) -> None:
         return train.Decision("hybrid", 1.0, "always", choose(values).evidence)
 
     def small(**parameters: Any) -> LambdaRanker:
-        return LambdaRanker(features=train.ALL_NAMES, **(parameters | {"trees": 4, "seeds": 1}))
+        return LambdaRanker(features=train.ALL_NAMES, **(parameters | {"trees": 4}))
 
     monkeypatch.setattr(train, "choose", always)
     monkeypatch.setattr(train, "make_ranker", small)

@@ -19,12 +19,25 @@ BUSIEST_DAY = 0.1
 LEAST_NAMED = 20
 """Mentions of an article's whole title in another one's text, from which they can tell."""
 OLDER = 0.55
-"""Share of the mentioned articles that must be older than the text that mentions them, by two standard errors."""
+"""Share of the mentioned articles that must be older than the text that mentions them."""
+ERRORS = 2
+"""Standard errors that the share must lie off, to speak for the dates or against them."""
 IN_ADDRESS = 0.5
 """Share of the dated articles whose address has the month of the date in it."""
 UPDATED = 0.2
 """Share of the dated articles with a later date of update, from which the two are kept apart."""
 SAMPLE = 2000
+MANY = 5
+"""Articles that any day may have, on however small a site."""
+DAY = 86_400
+"""Seconds."""
+
+
+def are_spread(corpus: Corpus) -> bool:
+    """Whether no single day has so many of the articles that it must be one of a migration."""
+    dated = corpus.published[~np.isnan(corpus.published)]
+    days = Counter((dated // DAY).astype(np.int64).tolist())
+    return max(days.values(), default=0) <= max(BUSIEST_DAY * len(dated), MANY)
 
 
 def are_of_publication(corpus: Corpus, near: Rows, titles: Sequences, bodies: Sequences, weights: Scores) -> bool:
@@ -44,20 +57,16 @@ def are_of_publication(corpus: Corpus, near: Rows, titles: Sequences, bodies: Se
     dated = np.flatnonzero(~np.isnan(published))
     if len(dated) < max(LEAST_DATED * len(corpus), 2):
         return False
-    days = Counter((published[dated] // 86_400).astype(np.int64).tolist())
-    if max(days.values()) > max(BUSIEST_DAY * len(dated), 1):
+    if not are_spread(corpus):
         return False
     older = _older_where_named(corpus, near, titles, bodies, weights)
-    error = 2 * float(older.std()) / np.sqrt(max(len(older), 1))
-    heard = len(older) >= LEAST_NAMED
-    if heard and older.mean() + error < OLDER:
+    named = 0.0
+    if len(older) >= LEAST_NAMED:
+        named = float((older.mean() - OLDER) / max(older.std() / np.sqrt(len(older)), 1e-9))
+    if named < -ERRORS:
         return False
     articles = [corpus.articles[row] for row in dated.tolist()]
-    return (
-        (heard and bool(older.mean() - error > OLDER))
-        or _share(articles, _in_address) >= IN_ADDRESS
-        or _share(articles, _is_updated) >= UPDATED
-    )
+    return named > ERRORS or _share(articles, _in_address) >= IN_ADDRESS or _share(articles, _is_updated) >= UPDATED
 
 
 def _older_where_named(corpus: Corpus, near: Rows, titles: Sequences, bodies: Sequences, weights: Scores) -> Mask:

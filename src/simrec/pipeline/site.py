@@ -18,6 +18,7 @@ from simrec.errors import UsageError
 from simrec.index.dense import DenseIndex, no_neighbors
 from simrec.index.masked import masked_top_k
 from simrec.index.sparse import SparseIndex
+from simrec.pipeline.dates import are_spread
 from simrec.pipeline.prior import find_prior, prior_weight
 from simrec.pipeline.scorers import FusionScorer, PriorScorer, Scorer
 from simrec.pipeline.signals import make_signals
@@ -288,12 +289,13 @@ class Site:
         if model == "sentence":
             return Fusion([Weighted(DensePart("sentence", self.sentence), 1)])
         weights, articles = self.settings.rank, self.corpus.articles
+        published = self.corpus.published if are_spread(self.corpus) else np.full(len(self.corpus), np.nan)
         parts = [
             Weighted(SparsePart("tfidf", self.tfidf[1]), weights.tfidf),
             Weighted(DensePart("sentence", self.sentence), weights.sentence),
             Weighted(SparsePart("tags", self.tags), weights.tags),
             Weighted(SectionPart([article.section for article in articles]), weights.section),
-            Weighted(AgePart(self.corpus.published), weights.age),
+            Weighted(AgePart(published), weights.age),
         ]
         return Fusion(parts, weights.back)
 
