@@ -1,4 +1,4 @@
-"""Writes the generated pages of docs/reference: the command line and the settings, from the code itself."""
+"""Writes the generated pages of docs/reference: commands, settings and features, from the code itself."""
 
 from __future__ import annotations
 
@@ -6,6 +6,7 @@ import argparse
 from pathlib import Path
 
 from simrec.cli.main import make_parser
+from simrec.rank.catalogue import OF_PAIRS, OF_PICKS, PRIOR
 from simrec.settings import Settings
 
 REFERENCE = Path(__file__).parent / "reference"
@@ -14,7 +15,11 @@ NOTE = "<!-- Written by `make docs`; change the code, not this page. -->\n\n"
 
 def pages() -> dict[Path, str]:
     """The text of each generated page."""
-    return {REFERENCE / "cli.md": cli_page(), REFERENCE / "settings.md": settings_page()}
+    return {
+        REFERENCE / "cli.md": cli_page(),
+        REFERENCE / "settings.md": settings_page(),
+        REFERENCE / "features.md": features_page(),
+    }
 
 
 def cli_page() -> str:
@@ -59,6 +64,31 @@ def settings_page() -> str:
         for setting, inner in section.model_fields.items():
             default = inner.get_default(call_default_factory=True)
             parts.append(f"| `{setting}` | `{_toml(default)}` | {inner.description} |\n")
+    return "".join(parts)
+
+
+def features_page() -> str:
+    """Every feature of the learned rankers."""
+    parts = [NOTE, "# Features\n\n"]
+    parts.append(
+        "What a ranker knows of a page and a candidate: one float32 column each, NaN where it cannot be known.\n"
+        "`prior` says whether the ranker that ships with simrec looks at it, `sign` whether more of it may only raise\n"
+        "(+) or lower (-) the prior's score. `words` is what `similar --explain` says.\n"
+    )
+    titles = {
+        "Of the pair": (OF_PAIRS, "Computed from the articles alone."),
+        "Of picks": (OF_PICKS, "Computed from the picks that the page may know of: never its own, nor picks of it."),
+        "Of other sites": ((PRIOR,), "What the shipped ranker makes of the pair, as a feature of the site's own."),
+    }
+    for title, (features, about) in titles.items():
+        parts.append(f"\n## {title}\n\n{about}\n\n")
+        parts.append("| feature | group | meaning | prior | sign | words |\n|---|---|---|---|---|---|\n")
+        for feature in features:
+            prior = "yes" if feature.carries_over and feature in OF_PAIRS else ""
+            sign = {1: "+", -1: "-", 0: ""}[feature.sign]
+            parts.append(
+                f"| `{feature.name}` | {feature.group} | {feature.meaning} | {prior} | {sign} | {feature.words} |\n"
+            )
     return "".join(parts)
 
 
