@@ -283,6 +283,14 @@ def test_a_prior_learns_what_holds_on_sites_left_out(tmp_path: Path, monkeypatch
         find_prior(corpus, folder)
 
 
+def test_the_weight_of_the_prior_loses_on_no_site() -> None:
+    """A larger mean gain does not make up for a loss."""
+    safe = {"fusion": 0.5, "0.3": 0.51, "0.5": 0.52, "0.7": 0.505, "1.0": 0.49}
+    steep = {"fusion": 0.4, "0.3": 0.42, "0.5": 0.44, "0.7": 0.47, "1.0": 0.6}
+    assert choose_weight({"safe": safe, "steep": steep}) == 0.7
+    assert choose_weight({"steep": steep}) == 1.0
+
+
 def test_the_catalogue_names_each_feature_once() -> None:
     """Names are keys of models and of the documentation; words are there for all."""
     names = [feature.name for feature in LEARNED]

@@ -144,9 +144,12 @@ def left_out(sites: Sequence[PublicSite]) -> tuple[dict[str, LambdaRanker], dict
 
 
 def choose_weight(figures: Mapping[str, Mapping[str, float]]) -> float:
-    """The weight with the largest mean gain over the fusion, in per cent, on the sites left out."""
-    gains = {w: np.mean([found[str(w)] / found["fusion"] - 1 for found in figures.values()]) for w in WEIGHTS}
-    return max(gains, key=lambda weight: gains[weight])
+    """The weight with the largest mean gain over the fusion on the sites left out, of those that lose on none.
+
+    Where each loses on some site, the one that loses least.
+    """
+    gains = {w: [found[str(w)] / found["fusion"] - 1 for found in figures.values()] for w in WEIGHTS}
+    return max(WEIGHTS, key=lambda weight: (min(0.0, min(gains[weight])), float(np.mean(gains[weight]))))
 
 
 def save_prior(sites: Sequence[PublicSite], folder: Path, weight: float | None = None) -> dict[str, Any]:
