@@ -263,7 +263,8 @@ def test_a_prior_learns_what_holds_on_sites_left_out(tmp_path: Path, monkeypatch
     folder = tmp_path / "prior"
     described = save_prior([public(name, seed) for seed, name in enumerate("xyz")], folder)
     assert all(found["1.0"] > found["fusion"] + 0.2 for found in described["figures"].values())
-    assert prior_weight(folder) == described["weight"] == choose_weight(described["figures"])
+    assert prior_weight(5000, folder) == described["weight"] == choose_weight(described["figures"])
+    assert prior_weight(250, folder) == pytest.approx(described["weight"] / 2)
     seen = {"x": ["x00", "x01", "x02"], "xy": ["x00", "x01", "y00", "y01"], "new": ["n00"]}
     corpus = Corpus([Article("a", "Title", "Text.")])
     monkeypatch.setattr(prior, "text_hashes", lambda texts: seen["x"])

@@ -16,6 +16,8 @@ from simrec.types import Corpus, Text
 
 FILE = "prior.json"
 FORMAT = 1
+FULL_SHARE = 1000
+"""Articles of a site from which the prior has its full share."""
 SKETCH = 256
 """Texts of a training site by which it is known again: those with the smallest hashes."""
 SAME_SITE = 0.05
@@ -58,10 +60,17 @@ def find_prior(corpus: Corpus, folder: Path | None = None) -> LambdaRanker | Non
     return _load(folder / names[0]) if names else None
 
 
-def prior_weight(folder: Path | None = None) -> float:
-    """The prior's share of hybrid's score, as it was chosen when the prior was trained; 0 without a prior."""
+def prior_weight(n: int, folder: Path | None = None) -> float:
+    """The prior's share of hybrid's score on a site of n articles; 0 without a prior.
+
+    What was chosen when the prior was trained holds from `FULL_SHARE` articles on. On a smaller site every article is a
+    candidate of every other, which is not what the prior has learned from, and its share falls with the square root of n.
+    """
     folder = folder or prior_folder()
-    return float(json.loads((folder / FILE).read_text(encoding="utf-8"))["weight"]) if folder else 0.0
+    if folder is None:
+        return 0.0
+    weight = float(json.loads((folder / FILE).read_text(encoding="utf-8"))["weight"])
+    return weight * min(1.0, (n / FULL_SHARE) ** 0.5)
 
 
 def sketch(texts: Sequence[Text]) -> list[str]:

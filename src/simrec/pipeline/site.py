@@ -275,7 +275,7 @@ class Site:
             raise UsageError(f"there is no model {model!r}: choose from {', '.join(MODELS)}")
         share = self.settings.rank.prior
         if model == "hybrid" and share != 0 and self.prior:
-            return PriorScorer(self.features, self.prior, prior_weight() if share is None else share)
+            return PriorScorer(self.features, self.prior, prior_weight(len(self.corpus)) if share is None else share)
         return FusionScorer(self.fusion(model))
 
     @cached_property
