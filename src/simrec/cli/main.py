@@ -29,6 +29,8 @@ def main(arguments: Sequence[str] | None = None) -> int:
     logging.getLogger("trafilatura").setLevel(logging.CRITICAL)  # what it cannot read becomes a reject
     try:
         found: dict[str, Any] = options.run(options)
+        if options.json and not isinstance(options.json, str):
+            print(as_text(found), flush=True)
     except KeyboardInterrupt:
         print("simrec: stopped; nothing that was stored is lost", file=sys.stderr)
         return 130
@@ -50,8 +52,6 @@ def main(arguments: Sequence[str] | None = None) -> int:
         print(f"simrec: a fault of simrec itself, {kind}: {' '.join(str(error).split())}", file=sys.stderr)
         print(f"simrec: run it again with {DEBUG}=1, and report what it prints", file=sys.stderr)
         return 1
-    if options.json and not isinstance(options.json, str):
-        print(as_text(found))
     return 1 if getattr(options, "failed", False) else 0
 
 

@@ -187,7 +187,9 @@ class Chooser:
         names = [part.name for part, _ in self.site.fusion(self.model).parts]
         items = []
         for number, at in enumerate(selection.places.tolist()):
-            parts = dict(zip(names, np.round(ranking.parts[place, at], 3).tolist(), strict=True))
+            parts = {
+                name: round(value, 3) for name, value in zip(names, ranking.parts[place, at].tolist(), strict=True)
+            }
             reasons: dict[str, Any] = {"terms": terms[number], "parts": parts}
             if int(rows[at]) in self.pins.get(row, ()):
                 reasons["pinned"] = True

@@ -63,8 +63,8 @@ def find_prior(corpus: Corpus, folder: Path | None = None) -> LambdaRanker | Non
 def prior_weight(n: int, folder: Path | None = None) -> float:
     """The prior's share of hybrid's score on a site of n articles; 0 without a prior.
 
-    What was chosen when the prior was trained holds from `FULL_SHARE` articles on. On a smaller site every article is a
-    candidate of every other, which is not what the prior has learned from, and its share falls with the square root of n.
+    What was chosen when the prior was trained holds from `FULL_SHARE` articles on. On a smaller site almost every
+    article is a candidate, which the prior has not learned from, and its share falls with the square root of n.
     """
     folder = folder or prior_folder()
     if folder is None:
