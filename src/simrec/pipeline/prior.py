@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import math
 from collections.abc import Sequence
 from functools import lru_cache
 from pathlib import Path
@@ -70,7 +71,7 @@ def prior_weight(n: int, folder: Path | None = None) -> float:
     if folder is None:
         return 0.0
     weight = float(json.loads((folder / FILE).read_text(encoding="utf-8"))["weight"])
-    return weight * min(1.0, (n / FULL_SHARE) ** 0.5)
+    return weight * min(1.0, math.sqrt(n / FULL_SHARE))
 
 
 def sketch(texts: Sequence[Text]) -> list[str]:
