@@ -15,11 +15,12 @@ from simrec.errors import ModelError
 from simrec.evaluate.protocol import Truth
 from simrec.pipeline import prior, prior_train
 from simrec.pipeline.dates import are_of_publication, are_spread
+from simrec.pipeline.decision import choose
 from simrec.pipeline.prior import find_prior, prior_weight
 from simrec.pipeline.prior_train import PublicSite, choose_weight, fit_prior, save_prior
 from simrec.pipeline.signals import sequences
 from simrec.pipeline.site import Site
-from simrec.pipeline.train import Picked, choose, train
+from simrec.pipeline.train import Picked, train
 from simrec.pipeline.workspace import Workspace
 from simrec.rank import kernels
 from simrec.rank.candidates import nearest_in_time, pool

@@ -13,8 +13,9 @@ from simrec import __version__
 from simrec.embed.cache import is_intact, write_folder
 from simrec.errors import ModelError, UsageError
 from simrec.evaluate.protocol import Truth, truth
+from simrec.pipeline.decision import Decision
 from simrec.pipeline.site import Site
-from simrec.pipeline.train import LEAST_SOURCES, Decision, Learned, Picked, train
+from simrec.pipeline.train import LEAST_SOURCES, Learned, Picked, train
 from simrec.rank.learned import LambdaRanker
 from simrec.text import content_hash
 from simrec.types import Pick, Progress, no_progress

@@ -18,7 +18,8 @@ from simrec.evaluate.measures import ndcg
 from simrec.evaluate.protocol import Truth
 from simrec.pipeline.prior import FILE, FORMAT, sketch
 from simrec.pipeline.scorers import fused
-from simrec.pipeline.site import POOL, WIDE, Site
+from simrec.pipeline.site import Site
+from simrec.pipeline.sources import POOL, WIDE
 from simrec.rank.blend import blend
 from simrec.rank.catalogue import OF_PAIRS
 from simrec.rank.features import Table

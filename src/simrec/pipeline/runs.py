@@ -15,7 +15,8 @@ from simrec.evaluate.compare import interval
 from simrec.evaluate.measures import per_source
 from simrec.evaluate.protocol import SEED, Fold, Truth, published_before
 from simrec.pipeline.build import Chooser
-from simrec.pipeline.site import POOL, WIDE, Site
+from simrec.pipeline.site import Site
+from simrec.pipeline.sources import POOL, WIDE
 from simrec.pipeline.train import Learned, Picked, train
 from simrec.types import NO_ROW, Mask, Neighbors, Progress, Rows
 

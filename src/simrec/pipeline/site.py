@@ -22,6 +22,7 @@ from simrec.pipeline.dates import are_spread
 from simrec.pipeline.prior import find_prior, prior_weight
 from simrec.pipeline.scorers import FusionScorer, PriorScorer, Scorer
 from simrec.pipeline.signals import make_signals
+from simrec.pipeline.sources import POOL, WIDE, as_neighbors, quota
 from simrec.rank.candidates import nearest_in_time, pool, union
 from simrec.rank.explain import SharedTerms
 from simrec.rank.features import PairFeatures
@@ -35,12 +36,6 @@ from simrec.types import NO_ROW, Corpus, Dense, Mask, Neighbors, Progress, Rows,
 
 MODELS = ("tfidf", "sentence", "fusion", "hybrid", "learned")
 ALONE = ("tfidf", "sentence")
-WIDE = ("tfidf", "sentence", "title_words", "titles", "tags", "time")
-"""Sources of candidates; the first two are models of their own."""
-SHARES = {"title_words": 0.5, "titles": 0.5, "tags": 0.4, "time": 0.2, "picks": 0.6}
-"""Candidates that a source of them brings for each one that an embedder brings."""
-POOL = 2
-"""Candidates that are ranked for each one that an embedder brings."""
 BATCH = 256
 KEEP_TFIDF = 2
 """TF-IDF matrices that a cache keeps: of the site as it is, and as it was."""
@@ -298,16 +293,6 @@ class Site:
             Weighted(AgePart(published), weights.age),
         ]
         return Fusion(parts, weights.back)
-
-
-def quota(name: str, depth: int) -> int:
-    """How many candidates a source of them brings, where an embedder brings `depth`."""
-    return max(int(SHARES.get(name, 1.0) * depth), 1)
-
-
-def as_neighbors(rows: Rows) -> Neighbors:
-    """Rows whose order says nothing."""
-    return Neighbors(rows, np.zeros(rows.shape, dtype=np.float32))
 
 
 def describe(settings: Settings) -> dict[str, Any]:
