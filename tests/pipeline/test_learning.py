@@ -14,6 +14,7 @@ from sklearn.base import clone
 from simrec.errors import ModelError
 from simrec.evaluate.protocol import Truth
 from simrec.pipeline import prior, prior_train
+from simrec.pipeline import train as training
 from simrec.pipeline.dates import are_of_publication, are_spread
 from simrec.pipeline.decision import choose
 from simrec.pipeline.prior import find_prior, prior_weight
@@ -237,6 +238,19 @@ def test_a_site_with_thirty_picks_gains_nothing_and_loses_nothing(newsroom_site:
     ask, candidates = rows[:4], np.tile(np.arange(40, 60, dtype=np.int32), (4, 1))
     ours = learned.scorer(newsroom_site).score(ask, candidates).scores
     np.testing.assert_array_equal(ours, newsroom_site.scorer("hybrid").score(ask, candidates).scores)
+
+
+@pytest.mark.sentence
+@pytest.mark.parametrize("split", ["kfold", "group"])
+def test_of_many_pages_some_are_learned_from(newsroom_site: Site, monkeypatch: pytest.MonkeyPatch, split: str) -> None:
+    """The decision stands on those drawn, and the history is that of all."""
+    rows = np.arange(80, dtype=np.int32)
+    picks = tuple(frozenset({(row + 1) % 80, (row + 2) % 80}) for row in range(80))
+    monkeypatch.setattr(training, "MOST_PAGES", 60)
+    monkeypatch.setattr(training, "make_ranker", lambda **_: LambdaRanker(features=training.ALL_NAMES, trees=3))
+    learned = train(Picked(newsroom_site, Truth(rows, picks, {})), np.arange(80), split=split)
+    assert "60 held-out" in learned.decision.why
+    assert len(learned.history.sources) == 80
 
 
 @pytest.mark.sentence

@@ -37,6 +37,8 @@ LEAST_SOURCES = 50
 """With picks on fewer pages nothing is learned: too little to tell a gain from chance."""
 NEAREST_PAGES = 150
 """Pages with picks that are known for each page, so that enough stay when some are hidden."""
+MOST_PAGES = 4000
+"""Pages that are learned from, drawn at random where there are more; all picks are looked at all the same."""
 INNER_FOLDS = 3
 WEIGHTS = (0.25, 0.5, 0.75, 1.0)
 """Shares of the site's ranker that inner validation chooses from, beside 0."""
@@ -147,9 +149,11 @@ def train(
     if len(places) < LEAST_SOURCES:
         why = f"{len(places)} pages with picks are too few to learn from, {LEAST_SOURCES} are needed: hybrid ranks"
         return Learned(None, Decision("hybrid", 0.0, why), history)
-    hidden = picked.hidden(places, places)
-    with progress("features", 2 * len(places)) as bar:
-        views = [make_pages(picked, history, places, mask, bar.update) for mask in hidden.values()]
+    drawn = np.random.default_rng(SEED).choice(len(places), min(len(places), MOST_PAGES), replace=False)
+    learned_from = places[np.sort(drawn)]
+    hidden = picked.hidden(learned_from, places)
+    with progress("features", 2 * len(learned_from)) as bar:
+        views = [make_pages(picked, history, learned_from, mask, bar.update) for mask in hidden.values()]
     decision = _decide(picked, history, places, views, hidden, split, progress)
     if not decision.weight:
         return Learned(None, decision, history)
@@ -206,21 +210,21 @@ def _decide(
     picked: Picked, history: History, places: NDArray[np.int64], views: Sequence[Pages],
     hidden: dict[str, Mask], split: str, progress: Progress,
 ) -> Decision:  # fmt: skip
-    """Holds training pages out in turn, and compares what ranks them best."""
-    folds = _inner_folds(picked, places, split)
+    """Holds training pages out in turn, and compares what ranks them best; `places` are those of the history."""
+    folds = _inner_folds(picked, views[0].places, split)
     if not folds:
         return Decision("hybrid", 0.0, "the picks are all copies of few lists: nothing can be held out, hybrid ranks")
     values: dict[tuple[str, float], list[NDArray[np.float64]]] = {}
     with progress("validate", len(folds)) as bar:
         for train_fold, test_fold in folds:
-            gone = np.zeros(len(places), dtype=bool)
-            gone[test_fold] = True
+            gone = np.isin(places, views[0].places[test_fold])
             parts = [
                 _with_history(picked, history, view, train_fold, mask[train_fold] | gone)
                 for view, mask in zip(views, hidden.values(), strict=True)
             ]
             ranker = make_ranker(trees=INNER_TREES).fit(*_flat(parts))
-            test = _with_history(picked, history, views[0], test_fold, hidden["own"][test_fold] | gone)
+            kin = hidden["group" if split == "group" else "own"][test_fold]
+            test = _with_history(picked, history, views[0], test_fold, kin | gone)
             for choice, found in _choices(picked, test, ranker).items():
                 values.setdefault(choice, []).append(found)
             bar.update(1)

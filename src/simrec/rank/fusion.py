@@ -119,7 +119,8 @@ class Fusion:
     def mean(self, own: NDArray[np.float32], back: NDArray[np.float32]) -> Scores:
         """(b, c) the weighted mean of `views`, still dampened."""
         weights = np.array([weight for _, weight in self.parts], dtype=np.float32)
-        return np.asarray(self.both(own, back) @ (weights / weights.sum()))
+        # not by matmul: for so short a sum BLAS is no faster, and some builds raise its invalid flag at random
+        return np.asarray(np.einsum("bcm,m->bc", self.both(own, back), weights / weights.sum()))
 
     def both(self, own: NDArray[np.float32], back: NDArray[np.float32]) -> NDArray[np.float32]:
         """(b, c, m) the two `views` of each part as one."""
