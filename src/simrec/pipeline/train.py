@@ -6,13 +6,14 @@ import logging
 from collections.abc import Callable, Sequence
 from copy import copy
 from dataclasses import dataclass
+from itertools import pairwise
 from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
 
 from simrec.evaluate.measures import ndcg
-from simrec.evaluate.protocol import FOLDS, SEED, Truth, group_sources
+from simrec.evaluate.protocol import SEED, Truth, group_sources
 from simrec.pipeline.decision import Decision, choose
 from simrec.pipeline.scorers import (
     ALL_NAMES,
@@ -40,6 +41,8 @@ NEAREST_PAGES = 150
 MOST_PAGES = 4000
 """Pages that are learned from, drawn at random where there are more; all picks are looked at all the same."""
 INNER_FOLDS = 3
+TIME_CUTS = (0.6, 0.8, 1.0)
+"""By time, what lies between two cuts is held out from what was learned before the first of them."""
 WEIGHTS = (0.25, 0.5, 0.75, 1.0)
 """Shares of the site's ranker that inner validation chooses from, beside 0."""
 CUTOFF = 10
@@ -277,8 +280,8 @@ def _inner_folds(
         return list(GroupKFold(INNER_FOLDS, shuffle=True, random_state=SEED).split(everyone, groups=groups))
     if split == "time":
         order = np.argsort(picked.site.corpus.published[picked.known.sources[places]], kind="stable")
-        cut = int(len(order) * (1 - 1 / FOLDS))
-        return [(order[:cut], order[cut:])]
+        cuts = [round(share * len(order)) for share in TIME_CUTS]
+        return [(order[:cut], order[cut:end]) for cut, end in pairwise(cuts)]
     return list(KFold(INNER_FOLDS, shuffle=True, random_state=SEED).split(everyone))
 
 
