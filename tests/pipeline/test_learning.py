@@ -227,17 +227,6 @@ def test_nothing_ranks_that_is_not_clearly_better_than_hybrid() -> None:
     assert "held-out training pages" in clear.why
 
 
-def test_of_like_mixes_the_one_with_most_of_hybrid_ranks() -> None:
-    """A share that is better by less than a standard error is not worth leaning on few pages; a clear one is."""
-    rng = np.random.default_rng(0)
-    base = rng.random(60)
-    half = base + 0.1
-    noise = rng.normal(0, 0.2, 60)
-    alike = {("hybrid", 0.0): base, ("hybrid", 0.5): half, ("hybrid", 1.0): half + noise - noise.mean() + 0.01}
-    assert choose(alike).weight == 0.5
-    assert choose({**alike, ("hybrid", 1.0): half + 0.05}).weight == 1
-
-
 @pytest.mark.sentence
 def test_a_site_with_thirty_picks_gains_nothing_and_loses_nothing(newsroom_site: Site) -> None:
     """`learned` ranks as `hybrid` does."""

@@ -34,10 +34,7 @@ class Decision:
 
 
 def choose(values: dict[tuple[str, float], NDArray[np.float64]]) -> Decision:
-    """The mix with the least of the site's ranker that is as good as the best one, and nothing but hybrid if that is.
-
-    As good is a mean that is less by one standard error of the difference at most (the rule of Breiman et al. 1984 for
-    the simplest of like models): what is learned from few pages leans on what was learned elsewhere.
+    """The best choice by the mean over pages, and nothing that is not clearly above hybrid.
 
     Args:
         values: nDCG@10 of the same held-out pages, by ("fusion" or "hybrid", the ranker's weight).
@@ -46,21 +43,12 @@ def choose(values: dict[tuple[str, float], NDArray[np.float64]]) -> Decision:
     evidence = {_name(*choice): round(mean, 4) for choice, mean in means.items()}
     safe = ("hybrid", 0.0)
     best = max(means, key=lambda choice: (means[choice], choice == safe))
-    chosen = best
-    if best[0] == "hybrid":
-        mixes = sorted(choice for choice in values if choice[0] == "hybrid")
-        chosen = next(choice for choice in mixes if not _is_clear(values[best] - values[choice]))
-    pages = len(values[safe])
-    if chosen == safe or not _is_clear(values[chosen] - values[safe]):
-        told = f"nDCG@10 {means[best]:.3f} against hybrid's {means[safe]:.3f} on {pages} held-out training pages"
+    gain = values[best] - values[safe]
+    error = float(gain.std(ddof=1) / np.sqrt(len(gain))) if len(gain) > 1 else float("inf")
+    told = f"nDCG@10 {means[best]:.3f} against hybrid's {means[safe]:.3f} on {len(gain)} held-out training pages"
+    if best == safe or gain.mean() <= LEAST_GAIN * error:
         return Decision("hybrid", 0.0, f"nothing learned is clearly better ({told}): hybrid ranks", evidence)
-    told = f"nDCG@10 {means[chosen]:.3f} against hybrid's {means[safe]:.3f} on {pages} held-out training pages"
-    return Decision(chosen[0], chosen[1], f"{_name(*chosen)} ranks: {told}", evidence)
-
-
-def _is_clear(gain: NDArray[np.float64]) -> bool:
-    error = gain.std(ddof=1) / np.sqrt(len(gain)) if len(gain) > 1 else np.inf
-    return bool(gain.mean() > LEAST_GAIN * error)
+    return Decision(best[0], best[1], f"{_name(*best)} ranks: {told}", evidence)
 
 
 def _name(below: str, weight: float) -> str:
