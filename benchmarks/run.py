@@ -17,15 +17,26 @@ from pathlib import Path
 from typing import Any
 
 from simrec.pipeline.build import build, peak_rss_mb
-from simrec.pipeline.evaluate import Task, cache_folder, evaluate_corpus
+from simrec.pipeline.evaluate import Task, evaluate_corpus
+from simrec.pipeline.files import cache_folder
 from simrec.pipeline.ingest import ingest
 from simrec.pipeline.sample import newsroom
 from simrec.pipeline.workspace import Workspace
 from simrec.types import Corpus
 
 RESULTS = Path(__file__).parent / "results"
-LIBRARIES = ("numpy", "scipy", "scikit-learn", "faiss-cpu", "sparse-dot-topn", "torch", "sentence-transformers")
+LIBRARIES = (
+    "numpy",
+    "scipy",
+    "scikit-learn",
+    "faiss-cpu",
+    "sparse-dot-topn",
+    "torch",
+    "sentence-transformers",
+    "lightgbm",
+)
 CORPORA = ("auth0-blog", "digitalgov", "lo-help-en", "lo-help-ru", "lee-news")
+MODELS = ("tfidf", "sentence", "fusion", "hybrid", "learned")
 PEERS = {
     "auth0-blog": {"more-like-this": 0.223, "BM25": 0.292, "gensim TF-IDF": 0.324, "MiniLM, 256 tokens": 0.287},
     "digitalgov": {"more-like-this": 0.206, "BM25": 0.297, "gensim TF-IDF": 0.302, "MiniLM, 256 tokens": 0.247},
@@ -38,7 +49,7 @@ def main() -> None:
     """Runs the benchmark for each corpus that is there."""
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0] if __doc__ else None)
     parser.add_argument("--corpus", action="append", help="only this one; again for more")
-    parser.add_argument("--split", default="kfold", choices=("kfold", "group"))
+    parser.add_argument("--split", default="kfold", choices=("kfold", "group", "time"))
     options = parser.parse_args()
     corpora = os.environ.get("SIMREC_CORPORA")
     folders = [Path(corpora) / name for name in options.corpus or CORPORA] if corpora else [newsroom()]
@@ -66,7 +77,8 @@ def measure(folder: Path, split: str) -> dict[str, Any]:
         with workspace.store() as store:
             corpus, picks = Corpus(store.articles()), store.picks()
         start = time.perf_counter()
-        found = evaluate_corpus(corpus, picks, workspace.settings, Task(split=split), cache=cache_folder())  # type: ignore[arg-type]
+        task = Task(models=MODELS, split=split)  # type: ignore[arg-type]
+        found = evaluate_corpus(corpus, picks, workspace.settings, task, cache=cache_folder())
         evaluated = time.perf_counter() - start
     return {
         "machine": {"system": platform.system(), "processor": platform.machine(), "cores": os.cpu_count()},
@@ -80,7 +92,7 @@ def measure(folder: Path, split: str) -> dict[str, Any]:
         },
         "peak_rss_mb": peak_rss_mb(),
         "peers_nDCG@10": PEERS.get(folder.name, {}),
-        "evaluation": found.as_json(),
+        "evaluation": {name: value for name, value in found.as_json().items() if name != "slices"},
     }
 
 
