@@ -9,7 +9,7 @@ from typing import Any
 
 import lxml.html
 import pytest
-from hypothesis import given
+from hypothesis import example, given
 from hypothesis import strategies as st
 
 from simrec.block.compose import compose
@@ -149,6 +149,8 @@ def test_links_between_saved_pages_lead_from_page_to_page(page: str | None, url:
 
 
 @given(st.text(max_size=40))
+@example("0:")
+@example("?a:b")
 def test_no_url_ever_has_another_scheme(url: str) -> None:
     """Whatever it is made of."""
     found = safe_url(url)

@@ -134,12 +134,16 @@ def passages(text: str, offsets: Sequence[tuple[int, int]], size: int, overlap: 
 def safe_url(url: str | None) -> str | None:
     """A URL that may stand in a page: http, https or relative; None for any other.
 
-    >>> safe_url("/2024/bridge.html"), safe_url("java\\nscript:alert(1)")
-    ('/2024/bridge.html', None)
+    A relative one has no colon before its first slash (RFC 3986, 4.2), so that nobody can take it for a scheme.
+
+    >>> safe_url("/2024/bridge.html"), safe_url("java\\nscript:alert(1)"), safe_url("0:")
+    ('/2024/bridge.html', None, None)
     """
     if not url or any(ord(character) <= 0x20 or character in '\\"<>`' for character in url.strip()):
         return None
     try:
-        return url.strip() if urlsplit(url.strip()).scheme.lower() in SCHEMES else None
+        scheme = urlsplit(url.strip()).scheme.lower()
     except ValueError:
         return None
+    relative = ":" not in url.strip().partition("/")[0]
+    return url.strip() if scheme in SCHEMES and (scheme or relative) else None
