@@ -47,7 +47,7 @@ def strip(notebook: Any) -> Any:
 def leaks(notebook: Any) -> list[str]:
     """Paths of the machine in the notebook's text and outputs."""
     text = nbformat.writes(notebook)
-    return re.findall(r"(?:/home/|/root|/tmp/|/usr/|/work/|[A-Z]:\\\\)\S*", re.sub(r'"image/png": "[^"]*"', "", text))
+    return re.findall(r"(?:/home/|/root|/tmp/|/usr/|[A-Z]:\\\\)\S*", re.sub(r'"image/png": "[^"]*"', "", text))
 
 
 if __name__ == "__main__":
