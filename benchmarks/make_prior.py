@@ -1,6 +1,6 @@
 """Trains models/prior on the public corpora, measures it on each of them left out, and writes its figures.
 
-Usage: make prior [SIMREC_CORPORA=FOLDER]. With vectors cached it takes some minutes, without them an hour on two cores.
+Usage: make prior [SIMREC_CORPORA=FOLDER]. With vectors cached it takes some minutes, without them far longer.
 """
 
 from __future__ import annotations

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 from collections.abc import Sequence
 from dataclasses import replace
 from datetime import UTC, datetime, timedelta
@@ -11,9 +12,10 @@ import numpy as np
 import pytest
 from sklearn.base import clone
 
+from simrec.embed.cache import write_folder
 from simrec.errors import ModelError
-from simrec.evaluate.protocol import Truth
-from simrec.pipeline import prior, prior_train
+from simrec.evaluate.protocol import Truth, truth
+from simrec.pipeline import models, prior, prior_train
 from simrec.pipeline import train as training
 from simrec.pipeline.dates import are_of_publication, are_spread
 from simrec.pipeline.decision import choose
@@ -312,3 +314,15 @@ def test_the_catalogue_names_each_feature_once() -> None:
     names = [feature.name for feature in LEARNED]
     assert len(names) == len(set(names))
     assert all(feature.words and feature.meaning for feature in LEARNED)
+
+
+@pytest.mark.sentence
+@pytest.mark.parametrize("age", [0, 1])
+def test_a_ranker_of_an_old_format_is_trained_again(newsroom_site: Site, built: Path, tmp_path: Path, age: int) -> None:
+    """`build` does not fail on what an earlier version wrote; one of this version, for these picks, is kept."""
+    with Workspace.open(built).store() as store:
+        picks = store.picks()
+    hashed = models.picks_hash(newsroom_site, truth(newsroom_site.corpus, picks))
+    described = json.dumps({"format": models.FORMAT - age, "picks_hash": hashed})
+    write_folder(tmp_path / "learned", lambda part: (part / models.FILE).write_text(described, encoding="utf-8"))
+    assert models._is_fresh(newsroom_site, picks, tmp_path / "learned") == (age == 0)

@@ -21,7 +21,8 @@ from simrec.text import content_hash
 from simrec.types import Pick, Progress, no_progress
 
 FILE = "decision.json"
-FORMAT = 1
+FORMAT = 2
+"""Raise it when rankers are written or read otherwise: `build` then trains again, and does not fail on an old one."""
 
 
 class Trained(NamedTuple):
