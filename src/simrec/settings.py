@@ -8,7 +8,7 @@ from __future__ import annotations
 import tomllib
 from collections.abc import Mapping
 from pathlib import Path
-from typing import Any
+from typing import Any, Literal
 
 from pydantic import BaseModel, ConfigDict, Field, ValidationError
 from pydantic_settings import BaseSettings, PydanticBaseSettingsSource, SettingsConfigDict
@@ -103,6 +103,9 @@ class BuildSettings(Section):
     """What a build makes."""
 
     model: str = Field("hybrid", description="tfidf, sentence, fusion, hybrid or learned")
+    speed: Literal["best", "fast"] = Field(
+        "best", description="fast: static vectors, distilled from the sentence model, in place of its own"
+    )
     spares: int = Field(5, ge=0, description="items that a snapshot keeps beyond k")
     keep_snapshots: int = Field(10, ge=1, description="older snapshots are deleted")
 
