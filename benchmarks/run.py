@@ -1,7 +1,7 @@
-"""Speed and quality of simrec on the corpora in the folder that SIMREC_CORPORA names, or on the sample newsroom.
+"""Speed of simrec against peers and limits: one table, results as JSON, plots and the tables of docs/performance.md.
 
-Writes one JSON file for each corpus into benchmarks/results: machine, versions, sizes, seconds of each step, and the
-figures of the evaluation, beside those that other systems reached on the same corpus.
+Usage: python benchmarks/run.py [--profile small] [--only dense] [--list]. What is not run keeps its figures.
+Real corpora are looked for in the folder that SIMREC_CORPORA names; without it there is less to say.
 """
 
 from __future__ import annotations
@@ -9,103 +9,109 @@ from __future__ import annotations
 import argparse
 import json
 import os
-import platform
+import sys
 import tempfile
 import time
-from importlib.metadata import version
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import replace
+from importlib import import_module
 from pathlib import Path
-from typing import Any
 
-from simrec.pipeline.build import build, peak_rss_mb
-from simrec.pipeline.evaluate import Task, evaluate_corpus
-from simrec.pipeline.files import cache_folder
-from simrec.pipeline.ingest import ingest
-from simrec.pipeline.sample import newsroom
-from simrec.pipeline.workspace import Workspace
-from simrec.types import Corpus
+from speed.context import PROFILES, Context
+from speed.machine import cores, describe
+from speed.plots import draw
+from speed.report import Outcome
+from speed.table import markdown, put_between, terminal
 
-RESULTS = Path(__file__).parent / "results"
-LIBRARIES = (
-    "numpy",
-    "scipy",
-    "scikit-learn",
-    "faiss-cpu",
-    "sparse-dot-topn",
-    "torch",
-    "sentence-transformers",
-    "lightgbm",
-)
-CORPORA = ("auth0-blog", "digitalgov", "lo-help-en", "lo-help-ru", "lee-news")
-MODELS = ("tfidf", "sentence", "fusion", "hybrid", "learned")
-PEERS = {
-    "auth0-blog": {"more-like-this": 0.223, "BM25": 0.292, "gensim TF-IDF": 0.324, "MiniLM, 256 tokens": 0.287},
-    "digitalgov": {"more-like-this": 0.206, "BM25": 0.297, "gensim TF-IDF": 0.302, "MiniLM, 256 tokens": 0.247},
-    "lo-help-en": {"more-like-this": 0.290, "BM25": 0.468, "gensim TF-IDF": 0.420, "MiniLM, 256 tokens": 0.422},
-}
-"""nDCG@10 of other systems, five folds."""
+ROOT = Path(__file__).parents[1]
+RESULTS = ROOT / "benchmarks" / "results"
+PAGE, IMAGES = ROOT / "docs" / "performance.md", ROOT / "docs" / "images"
+SCRATCH = ROOT / "out" / "benchmarks"
+"""Where the results of the profile for trying things out go."""
+BENCHMARKS = ("dense", "sparse", "peers", "embed", "features", "build", "publish", "scaling", "approximate")
 
 
-def main() -> None:
-    """Runs the benchmark for each corpus that is there."""
-    parser = argparse.ArgumentParser(description=__doc__.splitlines()[0] if __doc__ else None)
-    parser.add_argument("--corpus", action="append", help="only this one; again for more")
-    parser.add_argument("--split", default="kfold", choices=("kfold", "group", "time"))
-    options = parser.parse_args()
+def main(arguments: Sequence[str] | None = None) -> int:
+    """Runs benchmarks, each saved when it is done; 1 where one broke. A missed target breaks nothing."""
+    options = parser().parse_args(arguments)
+    if options.list:
+        print("\n".join(f"{name:12} {about(name)}" for name in BENCHMARKS))
+        return 0
+    path = (options.results or (SCRATCH if options.profile == "tiny" else RESULTS)) / f"speed-{options.profile}.json"
+    chosen = () if options.page else options.only or BENCHMARKS
     corpora = os.environ.get("SIMREC_CORPORA")
-    folders = [Path(corpora) / name for name in options.corpus or CORPORA] if corpora else [newsroom()]
-    for folder in folders:
-        if not (folder / "articles.jsonl").exists():
-            print(f"{folder.name}: not in {folder.parent}, skipped")
-            continue
-        found = measure(folder, options.split)
-        RESULTS.mkdir(exist_ok=True)
-        path = RESULTS / f"{folder.name}-{options.split}.json"
-        path.write_text(json.dumps(found, indent=1, ensure_ascii=False) + "\n", encoding="utf-8")
-        show(folder.name, found)
+    with tempfile.TemporaryDirectory(prefix="simrec-bench-") as work:
+        found_corpora = Path(corpora) if corpora and Path(corpora).is_dir() else None
+        context = Context(PROFILES[options.profile], found_corpora, Path(work), options.threads)
+        outcomes = {name: measure(name, context, path) for name in chosen}
+    if outcomes:
+        print(terminal(outcomes))
+    if path.parent == RESULTS:
+        publish(path, options.profile)
+    return 1 if any(outcome.failed for outcome in outcomes.values()) else 0
 
 
-def measure(folder: Path, split: str) -> dict[str, Any]:
-    """Ingests, builds (with whatever vectors the user's cache has) and evaluates a corpus."""
-    with tempfile.TemporaryDirectory() as temporary:
-        workspace = Workspace.open(Path(temporary), create=True)
-        start = time.perf_counter()
-        ingest(workspace, [folder / "articles.jsonl"], picks=[folder / "picks.csv"])
-        ingested = time.perf_counter() - start
-        cache_folder().mkdir(parents=True, exist_ok=True)
-        (Path(temporary) / "vectors").symlink_to(cache_folder())
-        built = build(workspace)
-        with workspace.store() as store:
-            corpus, picks = Corpus(store.articles()), store.picks()
-        start = time.perf_counter()
-        task = Task(models=MODELS, split=split)  # type: ignore[arg-type]
-        found = evaluate_corpus(corpus, picks, workspace.settings, task, cache=cache_folder())
-        evaluated = time.perf_counter() - start
-    return {
-        "machine": {"system": platform.system(), "processor": platform.machine(), "cores": os.cpu_count()},
-        "versions": {"python": platform.python_version(), **{name: version(name) for name in LIBRARIES}},
-        "articles": len(corpus),
-        "picks": len(picks),
-        "seconds": {
-            "ingest": round(ingested, 2),
-            **{f"build: {name}": stage["seconds"] for name, stage in built.stages.items()},
-            "evaluate": round(evaluated, 2),
-        },
-        "peak_rss_mb": peak_rss_mb(),
-        "peers_nDCG@10": PEERS.get(folder.name, {}),
-        "evaluation": {name: value for name, value in found.as_json().items() if name != "slices"},
-    }
+def parser() -> argparse.ArgumentParser:
+    """The command line."""
+    made = argparse.ArgumentParser(description=(__doc__ or "").partition("\n")[0])
+    made.add_argument(
+        "--profile", choices=sorted(PROFILES), default="small", help="sizes; small takes under 20 minutes"
+    )
+    made.add_argument("--only", action="append", choices=BENCHMARKS, help="only this one; again for more")
+    made.add_argument("--threads", type=int, default=cores(), help="that every library may use; all cores by default")
+    made.add_argument("--results", type=Path, help="folder of the JSON file, in place of benchmarks/results")
+    made.add_argument("--page", action="store_true", help="run nothing; write tables and plots from the results")
+    made.add_argument("--list", action="store_true", help="name the benchmarks")
+    return made
 
 
-def show(name: str, found: dict[str, Any]) -> None:
-    """Prints the main figures."""
-    print(f"{name}: {found['articles']} articles, {found['picks']} picks, {found['peak_rss_mb']:.0f} MB")
-    print("  " + ", ".join(f"{step} {seconds:.1f} s" for step, seconds in found["seconds"].items()))
-    for peer, value in found["peers_nDCG@10"].items():
-        print(f"  nDCG@10 {value:.3f}                 {peer}")
-    for model, measures in found["evaluation"]["models"].items():
-        value = measures["nDCG@10"]
-        print(f"  nDCG@10 {value['mean']:.3f} [{value['low']:.3f}, {value['high']:.3f}]  {model}")
+def about(name: str) -> str:
+    """What a benchmark measures, in a sentence."""
+    return (import_module(f"speed.{name}").__doc__ or "").partition("\n")[0]
+
+
+def measure(name: str, context: Context, path: Path) -> Outcome:
+    """Runs a benchmark and saves what it found beside the others'."""
+    bench: Callable[[Context], Outcome] = import_module(f"speed.{name}").bench
+    print(f"{name} …", end=" ", flush=True, file=sys.stderr)
+    start = time.perf_counter()
+    outcome = bench(context)
+    taken = time.perf_counter() - start
+    print(f"{taken:.0f} s", file=sys.stderr)
+    outcome = replace(outcome, about={**describe(context.threads), "seconds": round(taken, 1)})
+    save(path, {**load(path), name: outcome})
+    return outcome
+
+
+def load(path: Path) -> dict[str, Outcome]:
+    """The results that are there, in the order of the benchmarks."""
+    if not path.exists():
+        return {}
+    found = json.loads(path.read_text(encoding="utf-8"))
+    return {name: Outcome.from_json(found[name]) for name in BENCHMARKS if name in found}
+
+
+def save(path: Path, outcomes: Mapping[str, Outcome]) -> None:
+    """Writes results whole, or not at all."""
+    path.parent.mkdir(parents=True, exist_ok=True)
+    values = {name: outcomes[name].as_json() for name in BENCHMARKS if name in outcomes}
+    part = path.with_suffix(".part")
+    part.write_text(json.dumps(values, indent=1, ensure_ascii=False) + "\n", encoding="utf-8")
+    part.replace(path)
+
+
+def publish(path: Path, profile: str) -> None:
+    """Writes the plots, and the table of this profile into docs/performance.md."""
+    outcomes = load(path)
+    draw(outcomes, IMAGES, profile)
+    PAGE.write_text(page(PAGE.read_text(encoding="utf-8"), profile, outcomes), encoding="utf-8")
+
+
+def page(text: str, profile: str, outcomes: Mapping[str, Outcome]) -> str:
+    """docs/performance.md with a profile's table."""
+    table = markdown(outcomes) if outcomes else f"Not measured yet: `make bench PROFILE={profile}`.\n"
+    return put_between(text, f"speed-{profile}", table)
 
 
 if __name__ == "__main__":
-    main()
+    sys.exit(main())

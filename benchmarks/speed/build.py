@@ -1,0 +1,155 @@
+"""A whole build, a build when nothing changed, and one when a hundredth changed, each in a process of its own."""
+
+from __future__ import annotations
+
+import json
+import shutil
+from pathlib import Path
+from typing import Any
+
+from speed.child import Work
+from speed.context import Context, Job
+from speed.report import Measured, Outcome, Row, ratio
+from speed.texts import articles_file, read, source_of
+
+SECONDS, MEMORY = 240.0, 3000.0
+"""Of the whole corpus, on two cores."""
+UNCHANGED, CHANGED = 3.0, 10.0
+"""Percent of a full build's seconds."""
+EVERY = 100
+"""One in so many articles changes."""
+
+
+def bench(context: Context) -> Outcome:
+    """Runs it."""
+    blank, folder, scratch = workspace(context, context.profile.build), context.work / "site", context.work / "scratch"
+    if isinstance(blank, Measured):
+        return Outcome({}, {"ingest": blank}, [Row("whole build", None, unit="s", reason=blank.missing)])
+    shutil.copytree(blank, folder)
+    changed = change(articles_file(context, context.profile.build), context.work / "changed.jsonl")
+    found = {"whole": context.run(Job("speed.build:whole", {"folder": folder}, 1))}
+    found["again"] = context.run(Job("speed.build:whole", {"folder": folder}, 1))
+    put = context.run(Job("speed.build:put", {"folder": folder, "source": changed}, 1))
+    found["changed"] = context.run(Job("speed.build:whole", {"folder": folder}, 1)) if not put.missing else put
+    shutil.copytree(blank, scratch)
+    context.run(Job("speed.build:put", {"folder": scratch, "source": changed}, 1))
+    found["scratch"] = context.run(Job("speed.build:whole", {"folder": scratch}, 1))
+    found["compare"] = context.run(Job("speed.build:compare", {"one": folder, "two": scratch}, 1))
+    sizes = {"source": source_of(context), "articles": found["whole"].figures.get("articles"), "model": "hybrid, fast"}
+    return Outcome(sizes, found, rows_of(context.profile.whole, found))
+
+
+def rows_of(whole: bool, found: dict[str, Measured]) -> list[Row]:
+    """The table's lines; seconds and memory have their targets on the whole corpus only."""
+    first = found["whole"]
+    n = first.figures.get("articles")
+    rows = [
+        Row(
+            f"whole build of {n:,} articles" if n else "whole build", first.seconds, "s",
+            at_most=SECONDS if whole else None, note=stages(first), reason=first.missing,
+        ),
+        Row(
+            "its peak memory", None if first.missing else first.figures["peak_rss_mb"], "MB",
+            at_most=MEMORY if whole else None, reason=first.missing,
+        ),
+        share("build with nothing changed", found["again"], first, UNCHANGED),
+        share("build with 1% of the articles changed", found["changed"], first, CHANGED),
+    ]  # fmt: skip
+    compared = found["compare"]
+    differ = None if compared.missing else compared.figures["differ"]
+    rows.append(Row("its blocks that differ from a build from scratch", differ, "", at_most=0, reason=compared.missing))
+    return rows
+
+
+def share(what: str, found: Measured, whole: Measured, at_most: float) -> Row:
+    """Seconds in percent of a whole build's."""
+    row = ratio(what, found, whole)
+    value = None if row.value is None else 100 * row.value
+    return Row(what, value, "%", at_most=at_most, note=row.note, reason=row.reason)
+
+
+def stages(found: Measured) -> str:
+    """Seconds of each stage."""
+    return ", ".join(f"{name} {values['seconds']:.1f} s" for name, values in found.figures.get("stages", {}).items())
+
+
+def workspace(context: Context, n: int) -> Path | Measured:
+    """A workspace with n articles that is set to the fast hybrid and was not built yet; or why there is none."""
+    folder = context.work / f"workspace-{n}"
+    if not folder.exists():
+        articles = articles_file(context, n)
+        made = context.run(Job("speed.build:create", {"folder": folder, "source": articles}, 1))
+        if made.missing:
+            shutil.rmtree(folder, ignore_errors=True)
+            return made
+    return folder
+
+
+def change(source: Path, out: Path) -> Path:
+    """Every hundredth article of a file, with a sentence more and its first words taken from its neighbor."""
+    records = read(source)
+    with out.open("w", encoding="utf-8") as file:
+        for place in range(0, len(records), EVERY):
+            record, other = records[place], records[place - 1]
+            body = f"{record['body']}\n\nUpdated: {' '.join(other['body'].split()[:30])}."
+            file.write(json.dumps({**record, "body": body}, ensure_ascii=False) + "\n")
+    return out
+
+
+# Contenders
+
+
+def create(folder: str, source: str) -> Work:
+    """Ingests a file of articles into a new workspace."""
+    from simrec.pipeline.ingest import ingest
+    from simrec.pipeline.workspace import Workspace
+    from simrec.settings import write_settings
+
+    def work() -> dict[str, Any]:
+        made = Workspace.open(Path(folder), create=True)
+        write_settings(Path(folder), {"build": {"model": "hybrid", "speed": "fast"}})
+        return {"articles": ingest(made, [source]).new}
+
+    return work
+
+
+def put(folder: str, source: str) -> Work:
+    """Ingests changed articles."""
+    from simrec.pipeline.ingest import ingest
+    from simrec.pipeline.workspace import Workspace
+
+    return lambda: {"changed": ingest(Workspace.open(Path(folder)), [source]).changed}
+
+
+def whole(folder: str) -> Work:
+    """Builds a workspace, with what it has from builds before."""
+    from simrec.pipeline.build import build
+    from simrec.pipeline.workspace import Workspace
+
+    opened = Workspace.open(Path(folder))
+
+    def work() -> dict[str, Any]:
+        report = build(opened)
+        values = {"articles": report.articles, "blocks": report.blocks, "stages": report.stages}
+        return {**values, "peak_rss_mb": report.peak_rss_mb}
+
+    return work
+
+
+def compare(one: str, two: str) -> Work:
+    """Counts the blocks of two workspaces' active snapshots that are not the same bytes, items and reasons."""
+    from dataclasses import asdict
+
+    from simrec.pipeline.workspace import Workspace
+
+    def blocks(folder: str) -> dict[str, str]:
+        with Workspace.open(Path(folder)).store() as store:
+            found = store.blocks(store.snapshot().id)
+            return {block.source_id: json.dumps(asdict(block), sort_keys=True) for block in found}
+
+    def work() -> dict[str, Any]:
+        first, second = blocks(one), blocks(two)
+        differ = sum(first.get(name) != second.get(name) for name in first.keys() | second.keys())
+        return {"blocks": len(first), "differ": differ}
+
+    return work

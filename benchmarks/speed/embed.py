@@ -1,0 +1,194 @@
+"""Articles to vectors: each of simrec's embedders against sentence-transformers' own encode, and what that costs."""
+
+from __future__ import annotations
+
+import inspect
+import json
+import tempfile
+from pathlib import Path
+from typing import Any
+
+from speed.child import RUNS, NotThere, Work
+from speed.context import EVERYTHING, Context, Job
+from speed.report import Measured, Outcome, Row
+from speed.texts import LARGE, articles_file, bodies, made_up
+
+WORDS = 130
+"""Of each text: some 180 tokens, which the model reads in one piece."""
+FASTER = {"openvino": 4.0, "static": 50.0}
+KEPT = {"openvino": 0.99, "static": 0.95}
+"""Share of nDCG@10 that is left, at least."""
+QUALITY = ("auth0-blog", "lo-help-en")
+MANY = 16
+"""How many times the texts a static embedder is timed on."""
+
+
+def bench(context: Context) -> Outcome:
+    """Runs it."""
+    n = context.profile.embedded
+    texts = context.work / "texts.json"
+    texts.write_text(json.dumps(_texts(context, (1 + RUNS) * n)), encoding="utf-8")
+    jobs = {name: Job(f"speed.embed:{name}", {"texts": texts, "n": n}) for name in ("encode", "torch", "openvino")}
+    jobs["static"] = Job("speed.embed:static", {"texts": texts, "n": n})
+    found = {name: context.run(job) for name, job in jobs.items()}
+    encode = found["encode"]
+    rows = [
+        Row("sentence-transformers encode, float32", _rate(encode), "articles/s", reason=encode.missing),
+        faster("SentenceEmbedder on torch / encode", found["torch"], encode),
+        faster("SentenceEmbedder on openvino / encode", found["openvino"], encode, FASTER["openvino"]),
+        faster("StaticEmbedder / encode", found["static"], encode, FASTER["static"]),
+    ]
+    quality, more = _quality(context)
+    return Outcome({"texts": n, "words": WORDS}, {**found, **quality}, [*rows, *more])
+
+
+def faster(what: str, found: Measured, encode: Measured, at_least: float | None = None) -> Row:
+    """Articles a second over the peer's."""
+    if found.missing or encode.missing:
+        return Row(what, None, at_least=at_least, reason=found.missing or encode.missing)
+    mine, peer = _rate(found), _rate(encode)
+    assert mine
+    assert peer
+    note = f"{mine:,.0f}/s / {peer:,.0f}/s"
+    return Row(what, mine / peer, at_least=at_least, peer="sentence-transformers encode", note=note)
+
+
+def _rate(found: Measured) -> float | None:
+    return found.figures["texts"] / found.seconds if found.seconds else None
+
+
+def _texts(context: Context, n: int) -> list[str]:
+    """Texts of equal length, real ones where there are enough."""
+    if context.corpora and (context.corpora / LARGE).is_dir():
+        found = bodies(articles_file(context, min(EVERYTHING, 4 * n)), n, WORDS)
+        if len(found) == n:
+            return found
+    return [" ".join(record["body"].split()[:WORDS]) for record in made_up(n, length=2 * WORDS)]
+
+
+def _quality(context: Context) -> tuple[dict[str, Measured], list[Row]]:
+    """nDCG@10 of the models with each embedder's vectors, over that with the sentence model's own."""
+    measured: dict[str, Measured] = {}
+    rows: list[Row] = []
+    for name in QUALITY if context.profile.name != "tiny" else ():
+        folder = context.corpora / name if context.corpora else None
+        if folder is None or not folder.is_dir():
+            rows.append(Row(f"{name}: nDCG@10", None, reason="SIMREC_CORPORA has no such corpus"))
+            continue
+        ways = ("torch", "openvino", "static")
+        jobs = {way: Job("speed.embed:quality", {"folder": folder, "way": way}, 1) for way in ways}
+        found = {way: context.run(job) for way, job in jobs.items()}
+        measured |= {f"{name}: quality of {way}": value for way, value in found.items()}
+        rows += [kept(f"{name}: nDCG@10 of {model}, openvino / torch", model, "openvino", found) for model in MODELS]
+        rows.append(kept(f"{name}: nDCG@10 of hybrid, static / torch", "hybrid", "static", found))
+    return measured, rows
+
+
+MODELS = ("sentence", "hybrid")
+
+
+def kept(what: str, model: str, way: str, found: dict[str, Measured]) -> Row:
+    """The share of a model's quality that is left with another embedder's vectors."""
+    reason = found[way].missing or found["torch"].missing
+    if reason:
+        return Row(what, None, at_least=KEPT[way], reason=reason)
+    one, two = found[way].figures[model], found["torch"].figures[model]
+    return Row(what, one / two, at_least=KEPT[way], note=f"{one:.4f} / {two:.4f}")
+
+
+# Contenders
+
+
+def encode(texts: str, n: int) -> Work:
+    """The peer: the model as it comes, in its default batches."""
+    from sentence_transformers import SentenceTransformer
+
+    from simrec.embed.sentence import DEFAULT, find
+
+    model = SentenceTransformer(str(find(DEFAULT)), device="cpu")
+    parts = _parts(texts, n)
+    model.encode(parts(), show_progress_bar=False)
+
+    def work() -> dict[str, Any]:
+        model.encode(parts(), show_progress_bar=False)
+        return {"texts": n}
+
+    return work
+
+
+def torch(texts: str, n: int) -> Work:
+    """Our embedder on torch."""
+    from simrec.embed.sentence import SentenceEmbedder
+
+    known = "backend" in inspect.signature(SentenceEmbedder).parameters
+    options: dict[str, Any] = {"backend": "torch"} if known else {}
+    return _transform(SentenceEmbedder(**options), texts, n, 1)
+
+
+def openvino(texts: str, n: int) -> Work:
+    """Our embedder on OpenVINO, converted and calibrated before."""
+    import openvino as _  # noqa: F401  a reason to skip, where it is missing
+
+    from simrec.embed.sentence import SentenceEmbedder
+
+    if "backend" not in inspect.signature(SentenceEmbedder).parameters:
+        raise NotThere("this simrec's SentenceEmbedder has no backends")
+    options: dict[str, Any] = {"backend": "openvino", "cache": Path(tempfile.mkdtemp())}
+    return _transform(SentenceEmbedder(**options), texts, n, 1)
+
+
+def static(texts: str, n: int) -> Work:
+    """Our static embedder, distilled on the first part of the texts before."""
+    from simrec.embed.static import StaticEmbedder
+
+    return _transform(StaticEmbedder(), texts, n, MANY)
+
+
+def quality(folder: str, way: str) -> Work:
+    """nDCG@10 of the models that use sentence vectors, with those of one embedder; vectors are cached as usual."""
+    from simrec.pipeline.evaluate import Task, evaluate_corpus
+    from simrec.pipeline.files import read_files
+
+    files = read_files(Path(folder) / "articles.jsonl", Path(folder) / "picks.csv")
+    settings = _settings(files.settings, way)
+
+    def work() -> dict[str, Any]:
+        found = evaluate_corpus(files.corpus, files.picks, settings, Task(models=MODELS), cache=files.cache)
+        return {model: round(found.models[model]["nDCG@10"].mean, 5) for model in MODELS}
+
+    return work
+
+
+def _settings(settings: Any, way: str) -> Any:
+    """Settings by which a site takes one embedder's vectors."""
+    if way == "static":
+        import simrec.embed.static  # noqa: F401  without it, "fast" would be "best"
+
+        return settings.model_copy(update={"build": settings.build.model_copy(update={"speed": "fast"})})
+    if "backend" in type(settings.sentence).model_fields:
+        return settings.model_copy(update={"sentence": settings.sentence.model_copy(update={"backend": way})})
+    if way != "torch":
+        raise NotThere("this simrec's sentence embedder has no backends")
+    return settings
+
+
+def _transform(embedder: Any, texts: str, n: int, times: int) -> Work:
+    """Times `transform` of texts that it has not seen; more of them where it is quick."""
+    from simrec.types import Text
+
+    parts = _parts(texts, n)
+    first = [Text("", body, "en") for body in parts()]
+    embedder.fit(first).transform(first)
+
+    def work() -> dict[str, Any]:
+        embedder.transform([Text("", body, "en") for body in parts()] * times)
+        return {"texts": n * times}
+
+    return work
+
+
+def _parts(texts: str, n: int) -> Any:
+    """A function that gives n other texts at each call, as long as there are some."""
+    everything = json.loads(Path(texts).read_text(encoding="utf-8"))
+    starts = iter(range(0, len(everything), n))
+    return lambda: everything[(start := next(starts)) : start + n]
