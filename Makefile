@@ -3,6 +3,10 @@ PYTHON ?= python3.11
 VENV := .venv
 BIN := $(VENV)/bin
 READY := $(VENV)/.ready
+PEERS := $(VENV)/.peers
+# Of `bench`: small or full; ONLY names one benchmark, or several.
+PROFILE ?= small
+ONLY ?=
 # Real corpora for benchmarks and optional tests, where there are any.
 SIMREC_CORPORA ?= $(wildcard $(CURDIR)/../shared/data)
 export SIMREC_CORPORA
@@ -13,13 +17,17 @@ GATED := --articles data/newsroom/articles.jsonl --picks data/newsroom/picks.csv
 	--gate tests/quality/floors.toml
 GATED_MODELS := tfidf sentence hybrid learned
 
-.PHONY: demo test check gate floors bench prior docs serve clean
+.PHONY: demo test check gate floors bench quality prior docs serve clean
 .DELETE_ON_ERROR:
 
 $(READY): pyproject.toml constraints.txt
 	$(PYTHON) -c 'import sys; sys.exit("simrec needs Python 3.11 or newer" if sys.version_info < (3, 11) else 0)'
 	test -x $(BIN)/python || $(PYTHON) -m venv $(VENV)
 	$(BIN)/python -m pip install --quiet --constraint constraints.txt --editable ".[dev]"
+	touch $@
+
+$(PEERS): $(READY)
+	$(BIN)/python -m pip install --quiet --constraint constraints.txt --editable ".[dev,bench]"
 	touch $@
 
 demo: $(READY)  ## the whole job on the sample newsroom, in out/demo
@@ -40,8 +48,11 @@ gate: $(READY)  ## quality on the sample newsroom must not fall below tests/qual
 floors: $(READY)  ## raises tests/quality/floors.toml to today's figures; LOWER=--lower-floors lets them fall, too
 	$(BIN)/simrec evaluate $(GATED) $(GATED_MODELS:%=--model %) --raise-floors newsroom $(LOWER)
 
-bench: $(READY)  ## speed and quality on SIMREC_CORPORA, or on the sample newsroom
-	$(BIN)/python benchmarks/run.py
+bench: $(PEERS)  ## speed and quality beside peers and limits; on SIMREC_CORPORA, where it is there
+	$(BIN)/python benchmarks/run.py --profile $(PROFILE) $(ONLY:%=--only %)
+
+quality: $(READY)  ## all models' quality on SIMREC_CORPORA, or on the sample newsroom
+	$(BIN)/python benchmarks/quality.py
 
 prior: $(READY)  ## trains models/prior again, on SIMREC_CORPORA
 	$(BIN)/python benchmarks/make_prior.py

@@ -39,16 +39,20 @@ def main(arguments: Sequence[str] | None = None) -> int:
         return 0
     path = (options.results or (SCRATCH if options.profile == "tiny" else RESULTS)) / f"speed-{options.profile}.json"
     chosen = () if options.page else options.only or BENCHMARKS
-    corpora = os.environ.get("SIMREC_CORPORA")
     with tempfile.TemporaryDirectory(prefix="simrec-bench-") as work:
-        found_corpora = Path(corpora) if corpora and Path(corpora).is_dir() else None
-        context = Context(PROFILES[options.profile], found_corpora, Path(work), options.threads)
+        context = Context(PROFILES[options.profile], corpora_folder(), Path(work), options.threads)
         outcomes = {name: measure(name, context, path) for name in chosen}
     if outcomes:
         print(terminal(outcomes))
     if path.parent == RESULTS:
         publish(path, options.profile)
     return 1 if any(outcome.failed for outcome in outcomes.values()) else 0
+
+
+def corpora_folder() -> Path | None:
+    """The folder of the real corpora, where there is one."""
+    named = os.environ.get("SIMREC_CORPORA")
+    return Path(named) if named and Path(named).is_dir() else None
 
 
 def parser() -> argparse.ArgumentParser:

@@ -81,9 +81,12 @@ def missing(module: str) -> str:
 
 def peak_mb() -> float:
     """The most memory that this process has held, in megabytes; 0 where the system does not tell."""
-    from simrec.pipeline.build import peak_rss_mb
-
-    return peak_rss_mb()
+    try:
+        import resource
+    except ImportError:
+        return 0.0
+    peak = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss
+    return round(peak / (1024 * 1024 if sys.platform == "darwin" else 1024), 1)
 
 
 @contextmanager
@@ -103,7 +106,3 @@ def memory() -> Iterator[dict[str, float | None]]:
 def _status(name: str) -> float:
     lines = STATUS.read_text(encoding="ascii").splitlines()
     return next(float(line.split()[1]) / 1024 for line in lines if line.startswith(f"{name}:"))
-
-
-if __name__ == "__main__":
-    main()

@@ -92,10 +92,10 @@ class Context:
         with tempfile.NamedTemporaryFile(dir=self.work, suffix=".json", delete=False) as file:
             out = Path(file.name)
         task = {"target": job.target, "arguments": dict(job.arguments), "runs": job.runs, "out": str(out)}
-        command = [sys.executable, "-m", "speed.child", json.dumps(task, default=str)]
+        command = [sys.executable, "-m", "speed", json.dumps(task, default=str)]
         try:
             done = subprocess.run(  # noqa: S603  our own module
-                command, env=self._environment(), capture_output=True, text=True, timeout=self.profile.limit
+                command, env=self.environment(), capture_output=True, text=True, timeout=self.profile.limit
             )
         except subprocess.TimeoutExpired:
             return Measured(skipped=f"took more than {self.profile.limit:.0f} s")
@@ -113,7 +113,8 @@ class Context:
                     found[name] = _better(found[name], self.run(job))
         return found
 
-    def _environment(self) -> dict[str, str]:
+    def environment(self) -> dict[str, str]:
+        """Of a contender's process: the threads that it may use, and where our modules are."""
         paths = [str(HOME), os.environ.get("PYTHONPATH", "")]
         return {
             **os.environ,

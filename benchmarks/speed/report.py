@@ -6,6 +6,8 @@ from collections.abc import Mapping, Sequence
 from dataclasses import asdict, dataclass, field
 from typing import Any, Self
 
+EMPTY = ("", None, [], (), {})
+
 
 @dataclass(frozen=True)
 class Measured:
@@ -36,7 +38,7 @@ class Measured:
 
     def as_json(self) -> dict[str, Any]:
         """What is kept of it: all but the arrays, and nothing that is empty."""
-        return {name: value for name, value in asdict(self).items() if name != "arrays" and value not in ("", None)}
+        return {name: value for name, value in _filled(asdict(self)).items() if name != "arrays"}
 
 
 @dataclass(frozen=True)
@@ -159,4 +161,4 @@ def _row(values: Mapping[str, Any]) -> Row:
 
 
 def _filled(values: Mapping[str, Any]) -> dict[str, Any]:
-    return {name: value for name, value in values.items() if value not in ("", None)}
+    return {name: value for name, value in values.items() if name == "unit" or value not in EMPTY}

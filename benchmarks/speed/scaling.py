@@ -7,7 +7,7 @@ from collections.abc import Mapping, Sequence
 
 import numpy as np
 
-from speed.build import workspace
+from speed.build import warm, workspace
 from speed.context import Context, Job
 from speed.report import Measured, Outcome, Row, number
 from speed.texts import source_of
@@ -19,6 +19,7 @@ SHORT = 0.05
 
 def bench(context: Context) -> Outcome:
     """Runs it."""
+    warm(context)
     measured: dict[str, Measured] = {}
     for n in context.profile.growth:
         blank = workspace(context, n)
