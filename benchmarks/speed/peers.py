@@ -95,16 +95,15 @@ def _point(corpus_name: str, name: str, found: Measured) -> dict[str, Any]:
 
 
 def bm25(texts: str) -> Work:
-    """The whole article as a query, stemmed, without English stop words: the library's quick start."""
+    """The whole article as a query, without English stop words: the library's quick start."""
     import os
 
     import bm25s
-    import Stemmer
 
     whole = _read(texts)
 
     def work() -> dict[str, Any]:
-        tokens = bm25s.tokenize(whole, stopwords="en", stemmer=Stemmer.Stemmer("english"), show_progress=False)
+        tokens = bm25s.tokenize(whole, stopwords="en", show_progress=False)
         retriever = bm25s.BM25()
         retriever.index(tokens, show_progress=False)
         threads = int(os.environ["OMP_NUM_THREADS"])
@@ -134,22 +133,22 @@ def gensim_tfidf(texts: str) -> Work:
 
 def more_like_this_25(texts: str) -> Work:
     """A search engine's more-like-this, as it is by default."""
-    return _more_like_this(texts, 25)
+    return _more_like_this(texts, {})
 
 
 def more_like_this_100(texts: str) -> Work:
-    """The same with four times the terms."""
-    return _more_like_this(texts, 100)
+    """The same with four times the terms, terms that the article has once, and all but unique ones."""
+    return _more_like_this(texts, {"max_query_terms": 100, "min_term_frequency": 1, "min_doc_frequency": 2})
 
 
-def _more_like_this(texts: str, terms: int) -> Work:
+def _more_like_this(texts: str, options: dict[str, int]) -> Work:
     import tantivy
 
     pairs = json.loads(Path(texts).read_text(encoding="utf-8"))
 
     def work() -> dict[str, Any]:
         builder = tantivy.SchemaBuilder()
-        builder.add_unsigned_field("row", stored=True, indexed=True)
+        builder.add_integer_field("row", stored=True)
         builder.add_text_field("text", stored=True, tokenizer_name="en_stem")
         index = tantivy.Index(builder.build())
         writer = index.writer(num_threads=1)  # one segment, in order
@@ -163,7 +162,7 @@ def _more_like_this(texts: str, terms: int) -> Work:
         address = {searcher.doc(place)["row"][0]: place for _, place in everyone}
         found = []
         for row in range(len(pairs)):
-            query = tantivy.Query.more_like_this_query(address[row], max_query_terms=terms)
+            query = tantivy.Query.more_like_this_query(address[row], **options)
             hits = searcher.search(query, limit=K + 1).hits
             found.append([searcher.doc(place)["row"][0] for _, place in hits])
         return {"rows": _without_self(found)}
