@@ -13,6 +13,7 @@ from sklearn.base import BaseEstimator, TransformerMixin
 
 from simrec.embed.cache import MANIFEST, Passages, VectorCache, is_intact, sha256
 from simrec.embed.inputs import Texts, as_texts
+from simrec.embed.views import Views
 from simrec.errors import ModelError
 from simrec.text import content_hash, passages
 from simrec.types import Bar, Dense, Progress, no_progress
@@ -102,6 +103,15 @@ class SentenceEmbedder(TransformerMixin, BaseEstimator):
             ModelError: the model cannot be loaded.
         """
         return self._look_up([text.body.strip() or text.title for text in as_texts(X)], progress)
+
+    def views(self, X: Texts, progress: Progress = no_progress) -> Views:
+        """The vectors of titles, bodies and passages, from one look at the texts."""
+        texts = as_texts(X)
+        n, main = len(texts), [text.body.strip() or text.title for text in texts]
+        found = self._look_up([*(text.title for text in texts), *(text.body for text in texts), *main], progress)
+        vectors = unit(found.sums())
+        passages = Passages(found.vectors[int(found.lengths[: 2 * n].sum()) :], found.lengths[2 * n :])
+        return Views(vectors[:n], vectors[n : 2 * n], passages)
 
     def _look_up(self, texts: Sequence[str], progress: Progress) -> Passages:
         cache = VectorCache(self.cache, self.fingerprint)

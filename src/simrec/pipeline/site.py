@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import json
 from collections.abc import Callable, Iterator, Mapping, Sequence
-from copy import copy
 from functools import cached_property
 from pathlib import Path
 from typing import Any
@@ -13,8 +12,9 @@ import numpy as np
 from numpy.typing import NDArray
 
 from simrec.embed.cache import Passages, is_intact, keep_newest, write_folder
-from simrec.embed.sentence import SentenceEmbedder, mix
+from simrec.embed.sentence import SentenceEmbedder
 from simrec.embed.tfidf import TfidfEmbedder
+from simrec.embed.views import Views
 from simrec.errors import UsageError
 from simrec.index.dense import no_neighbors
 from simrec.index.masked import masked_top_k
@@ -97,27 +97,26 @@ class Site:
     @cached_property
     def sentence(self) -> Dense:
         """(n, d) vectors of meaning: title and body."""
-        return mix(self.titles, self.bodies, self.settings.sentence.title_weight)
+        return self._views.mixed(self.settings.sentence.title_weight)
 
     @cached_property
+    def _views(self) -> Views:
+        return self.embedder.views(self.corpus.texts, self.progress)
+
+    @property
     def titles(self) -> Dense:
         """(n, d) the same, of the titles alone."""
-        return self._with_title_weight(1.0)
+        return self._views.titles
 
-    @cached_property
+    @property
     def bodies(self) -> Dense:
         """(n, d) the same, of the bodies alone."""
-        return self._with_title_weight(0.0)
+        return self._views.bodies
 
-    def _with_title_weight(self, weight: float) -> Dense:
-        embedder = copy(self.embedder).set_params(title_weight=weight)
-        found: Dense = embedder.transform(self.corpus.texts, self.progress)
-        return found
-
-    @cached_property
+    @property
     def passages(self) -> Passages:
         """The vectors of the bodies' passages."""
-        return self.embedder.passages(self.corpus.texts, self.progress)
+        return self._views.passages
 
     @cached_property
     def tags_embedder(self) -> TfidfEmbedder:

@@ -57,7 +57,7 @@ class Fusion:
         back: weight of the candidate's view of the source, 0 to 1.
 
     Attributes:
-        mean_, sd_: (m, n) float32, by part: of each row's similarities to the sample.
+        mean_, sd_: m arrays (n,) float32, by part: of each row's similarities to the sample.
         sample_: (s,) the rows of the sample.
     """
 
@@ -74,8 +74,8 @@ class Fusion:
         self.sample_ = sample = np.sort(np.random.default_rng(0).choice(n, min(n, SAMPLE), replace=False)).astype(
             np.int32
         )
-        self.mean_ = np.zeros((len(self.parts), n), dtype=np.float32)
-        self.sd_ = np.ones((len(self.parts), n), dtype=np.float32)
+        self.mean_ = [np.zeros(n, dtype=np.float32) for _ in self.parts]
+        self.sd_ = [np.ones(n, dtype=np.float32) for _ in self.parts]
         for column, (part, _) in enumerate(self.parts):
             for start in range(0, n, BATCH):
                 rows = np.arange(start, min(start + BATCH, n), dtype=np.int32)
@@ -84,8 +84,8 @@ class Fusion:
                 count = np.maximum(other.sum(axis=1, keepdims=True), 1)
                 mean = np.where(other, scores, 0).sum(axis=1, keepdims=True) / count
                 variance = np.where(other, (scores - mean) ** 2, 0).sum(axis=1, keepdims=True) / count
-                self.mean_[column, rows] = mean[:, 0]
-                self.sd_[column, rows] = np.sqrt(variance[:, 0])
+                self.mean_[column][rows] = mean[:, 0]
+                self.sd_[column][rows] = np.sqrt(variance[:, 0])
                 bar.update(len(rows))
         return self
 

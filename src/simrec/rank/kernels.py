@@ -289,10 +289,24 @@ def places_in_lists(lists: Any, scores: Any, rows: Any, others: Any) -> Any:
     return out
 
 
+@compiled
+def places_among(lists: Any, scores: Any, rows: Any, others: Any) -> Any:
+    """(b, c) float32: how many values of each page's own list (n, k), descending, are above a score (b, c)."""
+    out = np.full(others.shape, np.nan, dtype=np.float32)
+    for place in numba.prange(len(rows)):
+        for column in range(others.shape[1]):
+            if others[place, column] >= 0:
+                out[place, column] = _above(lists[rows[place]], scores[place, column])
+    return out
+
+
 @inlined
 def _place(values: Any, score: Any) -> Any:
-    if score == 0:
-        return len(values)
+    return len(values) if score == 0 else _above(values, score)
+
+
+@inlined
+def _above(values: Any, score: Any) -> Any:
     low, high = 0, len(values)
     while low < high:
         middle = (low + high) // 2
