@@ -15,21 +15,26 @@ class DenseIndex:
     Args:
         vectors: (n, d) float32, each row of norm 1, or 0 for an empty text.
         eligible: (n,) bool; a row that is False is nobody's neighbor. None: all are eligible.
+
+    Raises:
+        ValueError: the mask has another length.
     """
 
     def __init__(self, vectors: Dense, eligible: Mask | None = None) -> None:
         import faiss
 
+        self._n, self._width = vectors.shape
+        check_eligible(eligible, self._n)
         has_text = vectors.any(axis=1)
         self._rows = np.flatnonzero(has_text if eligible is None else has_text & eligible).astype(np.int32)
-        self._index = faiss.IndexFlatIP(vectors.shape[1])
+        self._index = faiss.IndexFlatIP(self._width)
         self._index.add(np.ascontiguousarray(vectors[self._rows], dtype=np.float32))
 
     def query(self, vectors: Dense, k: int, exclude: Rows | None = None) -> Neighbors:
         """The k nearest neighbors of each vector.
 
         Args:
-            vectors: (b, d) float32 unit rows.
+            vectors: (b, d) float32 unit rows; a whole `BATCH` or more at a time is fastest.
             k: neighbors a row, at least 1.
             exclude: (b,) the row, of the index's vectors, that each query must not find: its own; -1 for none.
 
@@ -37,9 +42,12 @@ class DenseIndex:
             rows (b, k) and scores (b, k), best first; where fewer are eligible, -1 and -inf.
 
         Raises:
-            ValueError: k is less than 1.
+            ValueError: k is less than 1, the vectors have another width, or `exclude` does not fit.
         """
         check_k(k)
+        if vectors.shape[1] != self._width:
+            raise ValueError(f"the queries must have the index's {self._width} dimensions, got {vectors.shape[1]}")
+        check_exclude(exclude, len(vectors), self._n)
         found = min(k + 1, len(self._rows))
         if found == 0:
             return no_neighbors(len(vectors), k)
@@ -52,6 +60,22 @@ def check_k(k: int) -> None:
     """Raises ValueError where k is less than 1."""
     if k < 1:
         raise ValueError(f"k must be at least 1, got {k}")
+
+
+def check_eligible(eligible: Mask | None, n: int) -> None:
+    """Raises ValueError where a mask is not (n,) bool."""
+    if eligible is not None and (eligible.shape != (n,) or eligible.dtype != np.bool_):
+        raise ValueError(f"eligible must be ({n},) bool, got {eligible.shape} {eligible.dtype}")
+
+
+def check_exclude(exclude: Rows | None, b: int, n: int) -> None:
+    """Raises ValueError where what b queries of n rows may not find is not (b,) rows, or -1."""
+    if exclude is None:
+        return
+    if exclude.shape != (b,):
+        raise ValueError(f"exclude must have one row for each of {b} queries, got shape {exclude.shape}")
+    if b and not (exclude.min() >= NO_ROW and exclude.max() < n):
+        raise ValueError(f"exclude must name rows from 0 to {n - 1}, or -1 for none")
 
 
 def no_neighbors(b: int, k: int) -> Neighbors:
