@@ -1,22 +1,22 @@
 """Exact nearest neighbors of sparse unit rows, most of the products left out.
 
 A cosine is the sum over the terms that two articles share. Rare terms carry most of it and are in few articles; common
-terms carry little and cause nearly all the work. So a query first adds up its rare terms, article by article, from their
-inverted lists. What the common terms can add is at most the product of the norms of both sides' common parts (Cauchy and
-Schwarz), and that is little. The k articles that look best are completed; the worst of them is a floor that the k-th
-neighbor reaches. Only articles whose sum and bound reach it are completed in turn, and few do.
+terms carry little and cause nearly all the work. So a query first adds up its rare terms, article by article, from
+their inverted lists. What the common terms can add is at most the product of the norms of both sides' common parts
+(Cauchy and Schwarz), and that is little. The k articles that look best are completed; the worst of them is a floor
+that the k-th neighbor reaches. Only articles whose sum and bound reach it are completed in turn, and few do.
 
-Where too many do, for a large k or a query of common words, the next band of common terms is added up from its lists, until
-completing is the lesser work. In the end the best are scored again over whole rows, in ascending order of terms: a score
-depends on its two rows alone, and is the same in every index and on every run.
+Where too many do, for a large k or a query of common words, the next band of common terms is added up from its lists,
+until completing is the lesser work. In the end the best are scored again over whole rows, in ascending order of terms:
+a score depends on its two rows alone, and is the same in every index and on every run.
 
-The bounds are those of L2AP (Anastasiu and Karypis 2014), an algorithm for all pairs over a threshold; here the threshold
-is each query's own, as in MaxScore (Turtle and Flood 1995).
+The bounds are those of L2AP (Anastasiu and Karypis 2014), an algorithm for all pairs over a threshold; here the
+threshold is each query's own, as in MaxScore (Turtle and Flood 1995).
 """
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Any, NamedTuple
+from typing import TYPE_CHECKING, NamedTuple
 
 import numpy as np
 from numpy.typing import NDArray
@@ -50,7 +50,7 @@ class Inverted(NamedTuple):
         terms, weights: the common terms of all rows, counted from `common`.
         groups: (common terms,) int32, each one's group.
         norms: (n, groups) float32, of each row's part in a group.
-        rests: (bands + 1, padded n) float32, of each row's part in a band and those after it.
+        rests: (bands + 1, n) float32, of each row's part in a band and those after it.
         mean_rest: (bands + 1,) float64, the mean number of terms in it.
         row_starts, row_terms, row_weights: whole rows, terms ascending.
     """
@@ -79,17 +79,19 @@ class Scratch(NamedTuple):
     """What one thread writes to while it searches.
 
     Attributes:
-        sums: (padded n,) the products added up so far; -inf in the padding.
+        sums: (n,) the products added up so far.
+        tops: (blocks,) the highest sum of each block, with what is hoped for.
         whole: (terms,) the query's weights.
         common: (common terms,) the same of its common terms.
         norms: (groups,) and
         rests: (bands + 1,) as in `Inverted`, of the query.
         costs: (bands,) how many products adding up a band takes.
         scores, rows: (k,) the best.
-        found_scores, found_rows: (at least n,) those that may be.
+        found_scores, found_rows: (n,) those that may be.
     """
 
     sums: Floats
+    tops: Floats
     whole: Floats
     common: Floats
     norms: Floats
@@ -131,8 +133,8 @@ def invert(vectors: csr_matrix) -> Inverted:
         rests.data,
         groups,
         norms,
-        np.stack([_padded(norm, 0) for norm in from_band]),
-        (starts[-1] - starts).mean(axis=1),
+        np.stack(from_band),
+        (starts[-1] - starts).sum(axis=1) / max(n, 1),
         *arrays(vectors),
     )
 
@@ -144,11 +146,11 @@ def arrays(vectors: csr_matrix) -> tuple[NDArray[np.int64], Unsigned, Floats]:
 
 def scratch(lists: Inverted, k: int) -> Scratch:
     """Fresh memory for one thread."""
-    from simrec.index.kernels import BLOCK
+    from simrec.index.compiled import BLOCK
 
-    room = max(lists.n, 4 * k + BLOCK)
     return Scratch(
-        _padded(np.zeros(lists.n, dtype=np.float32), -np.inf),
+        np.zeros(lists.n, dtype=np.float32),
+        np.zeros(-(-lists.n // BLOCK), dtype=np.float32),
         np.zeros(len(lists.numbers), dtype=np.float32),
         np.zeros(max(len(lists.groups), 1), dtype=np.float32),
         np.zeros(lists.norms.shape[1], dtype=np.float32),
@@ -156,17 +158,9 @@ def scratch(lists: Inverted, k: int) -> Scratch:
         np.zeros(lists.bands, dtype=np.int64),
         np.zeros(k, dtype=np.float32),
         np.zeros(k, dtype=np.int32),
-        np.zeros(room, dtype=np.float32),
-        np.zeros(room, dtype=np.int32),
+        np.zeros(lists.n, dtype=np.float32),
+        np.zeros(lists.n, dtype=np.int32),
     )
-
-
-def _padded(values: Any, fill: float) -> Floats:
-    from simrec.index.kernels import BLOCK
-
-    padded = np.full(-(-len(values) // BLOCK) * BLOCK, fill, dtype=np.float32)
-    padded[: len(values)] = values
-    return padded
 
 
 def _groups(rests: csr_matrix, bands: NDArray[np.int64]) -> Rows:

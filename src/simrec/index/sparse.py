@@ -2,15 +2,15 @@
 
 from __future__ import annotations
 
-from concurrent.futures import ThreadPoolExecutor
-from itertools import count
+from collections.abc import Callable
 from typing import TYPE_CHECKING, Literal
 
 import numpy as np
 from joblib import cpu_count
 
-from simrec.index.bounds import arrays, invert, scratch
-from simrec.index.dense import check_eligible, check_exclude, check_k, no_neighbors, trim
+from simrec.index.bounds import Inverted, arrays, invert, scratch
+from simrec.index.dense import check_eligible, check_exclude, check_k, no_neighbors, places_of, trim
+from simrec.index.threads import in_chunks
 from simrec.types import NO_ROW, Mask, Neighbors, Rows
 
 if TYPE_CHECKING:
@@ -26,9 +26,9 @@ class SparseIndex:
     Args:
         vectors: (n, terms) float32 unit rows, or rows of zeros.
         eligible: (n,) bool; a row that is False is nobody's neighbor. None: all are eligible.
-        method: "bounds" leaves out products that cannot matter (see `simrec.index.bounds`); equal scores are in order of
-            rows. "product" is sparse_dot_topn's whole matrix product, which keeps each row's best; the order of equal
-            scores is its own. Both are exact (ADR 0008).
+        method: "bounds" leaves out products that cannot matter (see `simrec.index.bounds`); equal scores are in order
+            of rows. "product" is sparse_dot_topn's whole matrix product, which keeps each row's best; the order of
+            equal scores is its own. Both are exact (ADR 0008).
 
     Raises:
         ValueError: the method is neither, or the mask has another length.
@@ -52,8 +52,7 @@ class SparseIndex:
         check_eligible(eligible, n)
         has_text = np.diff(vectors.indptr) > 0
         self._rows = np.flatnonzero(has_text if eligible is None else has_text & eligible).astype(np.int32)
-        self._place = np.full(n + 1, NO_ROW, dtype=np.int32)
-        self._place[self._rows] = np.arange(len(self._rows), dtype=np.int32)
+        self._places = places_of(self._rows, n)
         kept = vectors if len(self._rows) == n else vectors[self._rows]
         self._product = kept.T.tocsr() if method == "product" else None
         self._lists = invert(kept) if method == "bounds" else None
@@ -67,12 +66,13 @@ class SparseIndex:
         check_k(k)
         if vectors.shape[1] != self._width:
             raise ValueError(f"the queries must have the index's {self._width} terms, got {vectors.shape[1]}")
-        check_exclude(exclude, vectors.shape[0], len(self._place) - 1)
+        check_exclude(exclude, vectors.shape[0], len(self._places) - 1)
         if not len(self._rows) or not vectors.nnz:
             return no_neighbors(vectors.shape[0], k)
-        if self._product is not None:
+        if self._lists is None:
             return self._by_product(vectors, k, exclude)
-        return self._by_bounds(vectors, k, exclude)
+        own = np.full(vectors.shape[0], NO_ROW, dtype=np.int32) if exclude is None else self._places[exclude]
+        return self._by_bounds(self._lists, vectors, k, own)
 
     def _by_product(self, vectors: csr_matrix, k: int, exclude: Rows | None) -> Neighbors:
         from sparse_dot_topn import sp_matmul_topn
@@ -87,33 +87,27 @@ class SparseIndex:
         scores[filled] = found.data
         return trim(rows, scores, k, exclude)
 
-    def _by_bounds(self, vectors: csr_matrix, k: int, exclude: Rows | None) -> Neighbors:
-        from simrec.index.kernels import search
+    def _by_bounds(self, lists: Inverted, vectors: csr_matrix, k: int, own: Rows) -> Neighbors:
+        from simrec.index.sparse_kernels import search
 
-        assert self._lists is not None
-        lists, (starts, terms, weights) = self._lists, arrays(_canonical(vectors))
-        b = len(starts) - 1
-        own = np.full(b, NO_ROW, dtype=np.int32) if exclude is None else self._place[exclude]
-        result = no_neighbors(b, k)
-        chunks = count(0, CHUNK)
+        starts, terms, weights = arrays(_canonical(vectors))
+        rows, scores = no_neighbors(len(own), k)
 
-        def work(_: int) -> None:
+        def worker() -> Callable[[slice], None]:
             at = scratch(lists, k)
-            while (first := next(chunks)) < b:
-                last = min(first + CHUNK, b)
-                queries = starts[first : last + 1], terms, weights
-                search(lists, at, queries, own[first:last], result.rows[first:last], result.scores[first:last])
 
-        workers = min(cpu_count(), -(-b // CHUNK))
-        with ThreadPoolExecutor(workers) as pool:
-            list(pool.map(work, range(workers)))
-        found = result.rows != NO_ROW
-        result.rows[found] = self._rows[result.rows[found]]
-        return result
+            def work(part: slice) -> None:
+                queries = starts[part.start : part.stop + 1], terms, weights
+                search(lists, at, queries, own[part], rows[part], scores[part])
+
+            return work
+
+        in_chunks(worker, len(own), CHUNK)
+        return Neighbors(np.where(rows == NO_ROW, NO_ROW, self._rows[rows]).astype(np.int32), scores)
 
 
 def _canonical(vectors: csr_matrix) -> csr_matrix:
-    """The same matrix with each row's terms ascending, each once, none of weight 0; a copy where that takes a change."""
+    """The same matrix: each row's terms ascending, each once, none of weight 0; a copy where that takes a change."""
     matrix = vectors.tocsr()
     if matrix.has_canonical_format and matrix.data.all() and matrix.dtype == np.float32:
         return matrix

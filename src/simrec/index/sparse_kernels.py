@@ -1,20 +1,16 @@
 """Compiled loops of the sparse search by bounds; `simrec.index.bounds` says how it works.
 
-They hold no lock, so that threads run them side by side. numba compiles each at its first call and keeps the result on
-disk. `lists` is a `bounds.Inverted`, `at` a `bounds.Scratch`, `query` the numbers of its terms in `lists` and their
-weights, `level` the number of bands that have been added up.
+`lists` is a `bounds.Inverted`, `at` a `bounds.Scratch`, `terms` and `weights` those of a query, `level` the number of
+bands that have been added up.
 """
 
 from __future__ import annotations
 
-from collections.abc import Callable
-from typing import Any, TypeVar
+from typing import Any
 
-import numba
 import numpy as np
 
-BLOCK = 64
-"""Articles whose bounds are looked at together; arrays by article are padded to a multiple of it."""
+from simrec.index.compiled import compiled, highest, push, reordered, select, unload
 
 HOPED = np.float32(0.3)
 """Share of the bound's second part that pairs are guessed to reach; a bad guess costs time, never an article."""
@@ -22,70 +18,8 @@ HOPED = np.float32(0.3)
 SLACK = np.float32(3e-5)
 """Distance between sums of the same products in another order; ten times what has been seen."""
 
-Function = TypeVar("Function", bound=Callable[..., Any])
 
-
-def _compiled(function: Function) -> Function:
-    compiled: Function = numba.njit(nogil=True, cache=True)(function)
-    return compiled
-
-
-def _reordered(function: Function) -> Function:
-    """As `_compiled`, where the order of additions may be any: for what decides where to look, never for a score."""
-    compiled: Function = numba.njit(nogil=True, cache=True, fastmath={"reassoc", "contract", "nsz"})(function)
-    return compiled
-
-
-@_compiled
-def better(score: Any, row: Any, than_score: Any, than_row: Any) -> Any:
-    """Whether a score comes first: higher, or equal and of an earlier row."""
-    return score > than_score or (score == than_score and row < than_row)
-
-
-@_compiled
-def push(scores: Any, rows: Any, size: Any, score: Any, row: Any) -> Any:
-    """Puts a row among the best, a heap with the worst on top; returns how many there are now."""
-    k = len(scores)
-    if size < k:
-        place = size
-        while place > 0:
-            parent = (place - 1) >> 1
-            if not better(scores[parent], rows[parent], score, row):
-                break
-            scores[place], rows[place] = scores[parent], rows[parent]
-            place = parent
-        scores[place], rows[place] = score, row
-        return size + 1
-    if better(scores[0], rows[0], score, row):
-        return size
-    _sink(scores, rows, k, score, row)
-    return size
-
-
-@_compiled
-def _sink(scores: Any, rows: Any, size: Any, score: Any, row: Any) -> None:
-    """Replaces the top of a heap of `size`."""
-    place = 0
-    while 2 * place + 1 < size:
-        child = 2 * place + 1
-        if child + 1 < size and better(scores[child], rows[child], scores[child + 1], rows[child + 1]):
-            child += 1
-        if not better(score, row, scores[child], rows[child]):
-            break
-        scores[place], rows[place] = scores[child], rows[child]
-        place = child
-    scores[place], rows[place] = score, row
-
-
-@_compiled
-def _unload(scores: Any, rows: Any, size: Any, out_rows: Any, out_scores: Any) -> None:
-    """Writes a heap out, best first."""
-    for place in range(size - 1, -1, -1):
-        out_rows[place], out_scores[place] = rows[0], scores[0]
-        _sink(scores, rows, place, scores[place], rows[place])
-
-
-@_reordered
+@reordered
 def _rest(lists: Any, at: Any, level: Any, row: Any) -> Any:
     """The part of a cosine that the bands from `level` on add."""
     total = np.float32(0)
@@ -94,7 +28,7 @@ def _rest(lists: Any, at: Any, level: Any, row: Any) -> Any:
     return total
 
 
-@_reordered
+@reordered
 def _rest_at_most(lists: Any, at: Any, level: Any, row: Any) -> Any:
     """The most that `_rest` can be: by Cauchy and Schwarz, group by group."""
     total = np.float32(0)
@@ -103,16 +37,7 @@ def _rest_at_most(lists: Any, at: Any, level: Any, row: Any) -> Any:
     return total
 
 
-@_reordered
-def _highest(sums: Any, rests: Any, weight: Any, first: Any) -> Any:
-    """The highest bound in a block."""
-    best = np.float32(-1)
-    for row in range(first, first + BLOCK):
-        best = max(best, sums[row] + weight * rests[row])
-    return best
-
-
-@_reordered
+@reordered
 def _over(sums: Any, rests: Any, weight: Any, floor: Any) -> Any:
     """How many bounds are over a floor."""
     count = 0
@@ -121,7 +46,7 @@ def _over(sums: Any, rests: Any, weight: Any, floor: Any) -> Any:
     return count
 
 
-@_compiled
+@compiled
 def _whole(lists: Any, at: Any, row: Any) -> Any:
     """The cosine with a row: products in ascending order of terms, plainly added; the same whatever else is indexed."""
     total = np.float32(0)
@@ -130,7 +55,7 @@ def _whole(lists: Any, at: Any, row: Any) -> Any:
     return total
 
 
-@_compiled
+@compiled
 def _add_up(lists: Any, at: Any, number: Any, weight: Any) -> None:
     """Adds one term's products to the sums of all articles that have it."""
     sums = at.sums
@@ -138,7 +63,7 @@ def _add_up(lists: Any, at: Any, number: Any, weight: Any) -> None:
         sums[lists.list_rows[entry]] += weight * lists.list_weights[entry]
 
 
-@_compiled
+@compiled
 def _begin(lists: Any, at: Any, terms: Any, weights: Any, own: Any) -> None:
     """Adds up the rare terms, and notes the common ones."""
     at.sums[: lists.n] = 0
@@ -165,7 +90,7 @@ def _begin(lists: Any, at: Any, terms: Any, weights: Any, own: Any) -> None:
         at.rests[band] = np.sqrt(total)
 
 
-@_compiled
+@compiled
 def _add_band(lists: Any, at: Any, terms: Any, weights: Any, band: Any) -> None:
     """Adds up the terms of a band of common ones."""
     for place in range(len(terms)):
@@ -174,7 +99,7 @@ def _add_band(lists: Any, at: Any, terms: Any, weights: Any, band: Any) -> None:
             _add_up(lists, at, number, weights[place])
 
 
-@_compiled
+@compiled
 def _end(lists: Any, at: Any, terms: Any) -> None:
     """Forgets a query's weights."""
     for place in range(len(terms)):
@@ -184,52 +109,32 @@ def _end(lists: Any, at: Any, terms: Any) -> None:
             at.common[number - lists.common] = 0
 
 
-@_compiled
-def select(scores: Any, rows: Any, size: Any, k: Any) -> None:
-    """Moves the k highest of the first `size` to the front, in any order (Hoare 1961)."""
-    low, high = 0, size - 1
-    while low < high:
-        pivot = scores[(low + high) >> 1]
-        left, right = low, high
-        while left <= right:
-            while scores[left] > pivot:
-                left += 1
-            while scores[right] < pivot:
-                right -= 1
-            if left <= right:
-                scores[left], scores[right] = scores[right], scores[left]
-                rows[left], rows[right] = rows[right], rows[left]
-                left, right = left + 1, right - 1
-        if k - 1 <= right:
-            high = right
-        elif k - 1 >= left:
-            low = left
-        else:
-            return
-
-
-@_compiled
+@compiled
 def _promising(lists: Any, at: Any, level: Any) -> Any:
-    """Moves the k articles that look best to the front of those found; returns how many there are."""
+    """Moves the k articles that look best to the front of those found; returns how many there are.
+
+    The k-th highest of the blocks' highest is reached by k articles at least: lesser ones need no look.
+    """
     rests, weight, k, size = lists.rests[level], HOPED * at.rests[level], len(at.scores), 0
-    scores, rows = at.found_scores, at.found_rows
-    room, floor = 4 * k + BLOCK, np.float32(-1)
-    for first in range(0, len(at.sums), BLOCK):
-        if _highest(at.sums, rests, weight, first) > floor:
-            for row in range(first, first + BLOCK):
+    scores, rows, blocks = at.found_scores, at.found_rows, len(at.tops)
+    highest(at.sums, rests, weight, at.tops)
+    floor = np.float32(-1)
+    if blocks > k:
+        scores[:blocks] = at.tops
+        select(scores, rows, blocks, k)
+        floor = max(scores[:k].min(), floor)
+    for block in range(blocks):
+        if at.tops[block] >= floor:
+            for row in range(block, lists.n, blocks):
                 score = at.sums[row] + weight * rests[row]
-                if score > floor:
+                if score >= floor:
                     scores[size], rows[size] = score, row
                     size += 1
-            if size > room - BLOCK:
-                select(scores, rows, size, k)
-                size, floor = k, scores[:k].min()
-    if size > k:
-        select(scores, rows, size, k)
+    select(scores, rows, size, k)
     return min(size, k)
 
 
-@_compiled
+@compiled
 def _floor(lists: Any, at: Any, level: Any) -> Any:
     """A cosine that the k-th neighbor has at least: the k-th of those k articles that look best now."""
     if _promising(lists, at, level) < len(at.scores):
@@ -241,13 +146,14 @@ def _floor(lists: Any, at: Any, level: Any) -> Any:
     return max(floor - SLACK, np.float32(0))
 
 
-@_compiled
+@compiled
 def _survivors(lists: Any, at: Any, level: Any, floor: Any) -> Any:
     """Finds the articles whose sum and bound reach the floor, completes their sums; returns how many there are."""
     rests, weight, count = lists.rests[level], at.rests[level], 0
-    for first in range(0, len(at.sums), BLOCK):
-        if _highest(at.sums, rests, weight, first) > floor:
-            for row in range(first, min(first + BLOCK, lists.n)):
+    highest(at.sums, rests, weight, at.tops)
+    for block in range(len(at.tops)):
+        if at.tops[block] > floor:
+            for row in range(block, lists.n, len(at.tops)):
                 if (
                     at.sums[row] + weight * rests[row] > floor
                     and at.sums[row] + _rest_at_most(lists, at, level, row) > floor
@@ -259,7 +165,7 @@ def _survivors(lists: Any, at: Any, level: Any, floor: Any) -> Any:
     return count
 
 
-@_compiled
+@compiled
 def _best(lists: Any, at: Any, count: Any) -> Any:
     """Puts the best of the found articles into the heap, by their whole cosines; returns how many there are."""
     size = 0
@@ -275,7 +181,7 @@ def _best(lists: Any, at: Any, count: Any) -> Any:
     return size
 
 
-@_compiled
+@compiled
 def search(lists: Any, at: Any, queries: Any, own: Any, out_rows: Any, out_scores: Any) -> None:
     """Finds the neighbors of some queries.
 
@@ -302,5 +208,5 @@ def search(lists: Any, at: Any, queries: Any, own: Any, out_rows: Any, out_score
             floor = max(floor, _floor(lists, at, level))
         count = _survivors(lists, at, level, floor)
         size = _best(lists, at, count)
-        _unload(at.scores, at.rows, size, out_rows[number], out_scores[number])
+        unload(at.scores, at.rows, size, out_rows[number], out_scores[number])
         _end(lists, at, terms)
