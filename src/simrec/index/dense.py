@@ -32,6 +32,9 @@ class DenseIndex:
         vectors: (n, d) float32, each row of norm 1, or 0 for an empty text.
         eligible: (n,) bool; a row that is False is nobody's neighbor. None: all are eligible.
 
+    Attributes:
+        rows: int32, ascending, those that can be found.
+
     Raises:
         ValueError: the mask has another length, or a row is neither unit nor zero.
     """
@@ -42,9 +45,9 @@ class DenseIndex:
         norms = np.sqrt(np.einsum("ij,ij->i", vectors, vectors))
         if not (np.abs(norms - (norms > 0)) < UNIT).all():
             raise ValueError("each row must be of norm 1, or zeros: normalize the vectors first")
-        self._rows = np.flatnonzero(norms > 0 if eligible is None else (norms > 0) & eligible).astype(np.int32)
-        self._places = places_of(self._rows, n)
-        self._vectors = np.ascontiguousarray(vectors if len(self._rows) == n else vectors[self._rows], dtype=np.float32)
+        self.rows = np.flatnonzero(norms > 0 if eligible is None else (norms > 0) & eligible).astype(np.int32)
+        self._places = places_of(self.rows, n)
+        self._vectors = np.ascontiguousarray(vectors if len(self.rows) == n else vectors[self.rows], dtype=np.float32)
 
     def query(self, vectors: Dense, k: int, exclude: Rows | None = None) -> Neighbors:
         """The k nearest neighbors of each vector.
@@ -66,15 +69,15 @@ class DenseIndex:
         check_exclude(exclude, len(vectors), len(self._places) - 1)
         result = no_neighbors(len(vectors), k)
         asked = np.flatnonzero(vectors.any(axis=1))
-        if not len(self._rows):
+        if not len(self.rows):
             return result
         own = np.full(len(vectors), NO_ROW, dtype=np.int32) if exclude is None else self._places[exclude]
-        buffer = np.empty(min(BATCH, len(asked)) * min(COLUMNS, len(self._rows)), dtype=np.float32)
+        buffer = np.empty(min(BATCH, len(asked)) * min(COLUMNS, len(self.rows)), dtype=np.float32)
         for first in range(0, len(asked), BATCH):
             batch = asked[first : first + BATCH]
             queries = np.ascontiguousarray(vectors[batch], dtype=np.float32)
             rows, result.scores[batch] = self._batch(queries, k, own[batch], buffer)
-            result.rows[batch] = np.where(rows == NO_ROW, NO_ROW, self._rows[rows])
+            result.rows[batch] = np.where(rows == NO_ROW, NO_ROW, self.rows[rows])
         return result
 
     def _batch(self, queries: Dense, k: int, own: Rows, buffer: Dense) -> Neighbors:

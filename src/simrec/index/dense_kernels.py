@@ -79,3 +79,24 @@ def sort(best: Any) -> None:
     heaps, rows, sizes = best
     for query in range(len(sizes)):
         unload(heaps[query], rows[query], sizes[query], rows[query], heaps[query])
+
+
+@compiled
+def rescore(places: Any, queries: Any, vectors: Any, own: Any, scores: Any, rows: Any) -> None:
+    """Writes the best of some places for each query, by their cosines.
+
+    Args:
+        places: (b, c) int64, -1 for none.
+        queries: (b, d) float32.
+        vectors: (n, d) float32.
+        own: (b,) int32, the place that each may not find, -1 for none.
+        scores: (b, k) float32, filled with -inf, to write to.
+        rows: (b, k) int32, filled with -1, to write to.
+    """
+    for query in range(len(own)):
+        size = 0
+        for place in places[query]:
+            if place >= 0 and place != own[query]:
+                score = _dot(queries[query], vectors[place])
+                size = push(scores[query], rows[query], size, score, place)
+        unload(scores[query], rows[query], size, rows[query], scores[query])
