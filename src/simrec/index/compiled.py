@@ -12,8 +12,10 @@ from typing import Any, TypeVar, cast
 import numba
 import numpy as np
 
-BLOCK = 32
+BLOCK = 16
 """Scores whose highest is looked at before any of them: those a fixed stride apart, which compiles to vector code."""
+HALVINGS = 24
+"""Steps in the search for a floor."""
 
 Function = TypeVar("Function", bound=Callable[..., Any])
 
@@ -52,6 +54,52 @@ def highest_of(scores: Any, tops: Any) -> None:
         some = scores[first : first + stride]
         for place in range(len(some)):
             tops[place] = some[place] if some[place] > tops[place] else tops[place]
+
+
+@reordered
+def _reached(scores: Any, floor: Any) -> Any:
+    """How many scores reach a floor."""
+    count = 0
+    for place in range(len(scores)):
+        count += scores[place] >= floor
+    return count
+
+
+@reordered
+def _least(scores: Any) -> Any:
+    least = scores[0]
+    for place in range(len(scores)):
+        least = min(least, scores[place])
+    return least
+
+
+@reordered
+def _most(scores: Any) -> Any:
+    most = scores[0]
+    for place in range(len(scores)):
+        most = max(most, scores[place])
+    return most
+
+
+@compiled
+def floor_of(scores: Any, k: Any) -> Any:
+    """A score that at least k reach, and few more; -inf where one of them is -inf or there are fewer.
+
+    Halving the range takes a dozen runs over the scores, which are vector code and no branch.
+    """
+    low, high = _least(scores), _most(scores)
+    if low == -np.inf or len(scores) < k:
+        return np.float32(-np.inf)
+    for _ in range(HALVINGS):
+        middle = np.float32(0.5) * (low + high)
+        count = _reached(scores, middle)
+        if count >= k:
+            low = middle
+            if count <= k + k // 16:
+                break
+        else:
+            high = middle
+    return low
 
 
 @compiled

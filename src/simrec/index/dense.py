@@ -12,8 +12,8 @@ from simrec.types import NO_ROW, Dense, Mask, Neighbors, Rows, Scores
 BATCH = 1024
 """Queries at a time that keep all cores at work; fewer are slower, more are cut into as many."""
 
-COLUMNS = 16384
-"""Vectors that a batch is multiplied with at a time: a tile of scores takes 64 MB at most."""
+COLUMNS = 24576
+"""Vectors that a batch is multiplied with at a time: a tile of scores takes 100 MB at most."""
 
 CHUNK = 64
 """Queries that a thread takes at a time."""

@@ -6,7 +6,7 @@ from typing import Any
 
 import numpy as np
 
-from simrec.index.compiled import BLOCK, compiled, highest_of, push, reordered, select, unload
+from simrec.index.compiled import BLOCK, compiled, floor_of, highest_of, push, reordered, select, unload
 
 SLACK = np.float32(1e-5)
 """Over twice the distance between a matrix product's sums and plain ones."""
@@ -29,9 +29,7 @@ def _found(tile: Any, k: Any, floor: Any, scores: Any, places: Any, tops: Any) -
     """
     highest_of(tile, tops)
     if len(tops) > k:
-        scores[: len(tops)] = tops
-        select(scores, places, len(tops), k)
-        floor = max(floor, scores[:k].min() - SLACK)
+        floor = max(floor, floor_of(tops, k) - SLACK)
     size = 0
     for block in range(len(tops)):
         if tops[block] > floor:

@@ -10,7 +10,7 @@ from typing import Any
 
 import numpy as np
 
-from simrec.index.compiled import compiled, highest, push, reordered, select, unload
+from simrec.index.compiled import compiled, floor_of, highest, push, reordered, select, unload
 
 HOPED = np.float32(0.3)
 """Share of the bound's second part that pairs are guessed to reach; a bad guess costs time, never an article."""
@@ -120,9 +120,7 @@ def _promising(lists: Any, at: Any, level: Any) -> Any:
     highest(at.sums, rests, weight, at.tops)
     floor = np.float32(-1)
     if blocks > k:
-        scores[:blocks] = at.tops
-        select(scores, rows, blocks, k)
-        floor = max(scores[:k].min(), floor)
+        floor = max(floor_of(at.tops, k), floor)
     for block in range(blocks):
         if at.tops[block] >= floor:
             for row in range(block, lists.n, blocks):
