@@ -15,7 +15,7 @@ from simrec.rank.candidates import union
 from simrec.rank.explain import SharedTerms
 from simrec.rank.fusion import Fusion, Weighted, dampen, undampen
 from simrec.rank.parts import AgePart, DensePart, SectionPart, SparsePart
-from simrec.types import Article, Corpus, Neighbors, Text
+from simrec.types import NO_ROW, Article, Corpus, Neighbors, Text
 
 
 def neighbors(*rows: list[int]) -> Neighbors:
@@ -115,7 +115,7 @@ def test_a_part_that_does_not_vary_counts_nothing() -> None:
     text = Weighted(DensePart("sentence", rows), 1)
     idle = [
         Weighted(SparsePart("tags", csr_matrix((20, 0), dtype=np.float32)), 1),
-        Weighted(SectionPart([None] * 20), 1),
+        Weighted(SectionPart(np.full(20, NO_ROW, dtype=np.int32)), 1),
         Weighted(AgePart(np.full(20, np.nan)), 1),
     ]
     orders = []

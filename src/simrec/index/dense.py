@@ -2,34 +2,58 @@
 
 from __future__ import annotations
 
+from typing import Any
+
 import numpy as np
 
+from simrec.index.threads import in_chunks
 from simrec.types import NO_ROW, Dense, Mask, Neighbors, Rows, Scores
+
+BATCH = 1024
+"""Queries at a time that keep all cores at work; fewer are slower, more are cut into as many."""
+
+COLUMNS = 24576
+"""Vectors that a batch is multiplied with at a time: a tile of scores takes 100 MB at most."""
+
+CHUNK = 64
+"""Queries that a thread takes at a time."""
+
+UNIT = 0.01
+"""How far the norm of a unit row may be off."""
 
 
 class DenseIndex:
-    """Exact cosine neighbors by faiss's flat index over the eligible rows (Johnson et al. 2019).
+    """Exact cosine neighbors: the matrix product in tiles, and of each tile the best.
 
-    Ineligible rows are left out of the index: a filter in the search would leave faiss's fast path.
+    What may be among the best by the product is scored again, one pair at a time, so that a score depends on its two
+    rows alone, whatever else is indexed or asked; equal scores are in order of rows.
 
     Args:
         vectors: (n, d) float32, each row of norm 1, or 0 for an empty text.
         eligible: (n,) bool; a row that is False is nobody's neighbor. None: all are eligible.
+
+    Attributes:
+        rows: int32, ascending, those that can be found.
+
+    Raises:
+        ValueError: the mask has another length, or a row is neither unit nor zero.
     """
 
     def __init__(self, vectors: Dense, eligible: Mask | None = None) -> None:
-        import faiss
-
-        has_text = vectors.any(axis=1)
-        self._rows = np.flatnonzero(has_text if eligible is None else has_text & eligible).astype(np.int32)
-        self._index = faiss.IndexFlatIP(vectors.shape[1])
-        self._index.add(np.ascontiguousarray(vectors[self._rows], dtype=np.float32))
+        n, self._width = vectors.shape
+        check_eligible(eligible, n)
+        norms = np.sqrt(np.einsum("ij,ij->i", vectors, vectors))
+        if not (np.abs(norms - (norms > 0)) < UNIT).all():
+            raise ValueError("each row must be of norm 1, or zeros: normalize the vectors first")
+        self.rows = np.flatnonzero(norms > 0 if eligible is None else (norms > 0) & eligible).astype(np.int32)
+        self._places = places_of(self.rows, n)
+        self._vectors = np.ascontiguousarray(vectors if len(self.rows) == n else vectors[self.rows], dtype=np.float32)
 
     def query(self, vectors: Dense, k: int, exclude: Rows | None = None) -> Neighbors:
         """The k nearest neighbors of each vector.
 
         Args:
-            vectors: (b, d) float32 unit rows.
+            vectors: (b, d) float32 unit rows, or zeros, which find nobody; a `BATCH` or more at a time is fastest.
             k: neighbors a row, at least 1.
             exclude: (b,) the row, of the index's vectors, that each query must not find: its own; -1 for none.
 
@@ -37,21 +61,81 @@ class DenseIndex:
             rows (b, k) and scores (b, k), best first; where fewer are eligible, -1 and -inf.
 
         Raises:
-            ValueError: k is less than 1.
+            ValueError: k is less than 1, the vectors have another width, or `exclude` does not fit.
         """
         check_k(k)
-        found = min(k + 1, len(self._rows))
-        if found == 0:
-            return no_neighbors(len(vectors), k)
-        scores, places = self._index.search(np.ascontiguousarray(vectors, dtype=np.float32), found)
-        rows = np.where(places >= 0, self._rows[places], NO_ROW).astype(np.int32)
-        return trim(rows, scores, k, exclude)
+        if vectors.shape[1] != self._width:
+            raise ValueError(f"the queries must have the index's {self._width} dimensions, got {vectors.shape[1]}")
+        check_exclude(exclude, len(vectors), len(self._places) - 1)
+        result = no_neighbors(len(vectors), k)
+        asked = np.flatnonzero(vectors.any(axis=1))
+        if not len(self.rows):
+            return result
+        own = np.full(len(vectors), NO_ROW, dtype=np.int32) if exclude is None else self._places[exclude]
+        buffer = np.empty(min(BATCH, len(asked)) * min(COLUMNS, len(self.rows)), dtype=np.float32)
+        for first in range(0, len(asked), BATCH):
+            batch = asked[first : first + BATCH]
+            queries = np.ascontiguousarray(vectors[batch], dtype=np.float32)
+            rows, result.scores[batch] = self._batch(queries, k, own[batch], buffer)
+            result.rows[batch] = np.where(rows == NO_ROW, NO_ROW, self.rows[rows])
+        return result
+
+    def _batch(self, queries: Dense, k: int, own: Rows, buffer: Dense) -> Neighbors:
+        from simrec.index.dense_kernels import sort
+
+        n, b = len(self._vectors), len(queries)
+        rows, scores = no_neighbors(b, k)
+        sizes = np.zeros(b, dtype=np.int64)
+        tiles = -(-n // COLUMNS)
+        for number in range(tiles):
+            start, end = number * n // tiles, (number + 1) * n // tiles
+            tile = buffer[: b * (end - start)].reshape(b, end - start)
+            np.matmul(queries, self._vectors[start:end].T, out=tile)
+            self._take(tile, start, queries, own, (scores, rows, sizes))
+        sort((scores, rows, sizes))
+        return Neighbors(rows, scores)
+
+    def _take(self, tile: Dense, start: int, queries: Dense, own: Rows, best: tuple[Scores, Rows, Any]) -> None:
+        from simrec.index.dense_kernels import take
+
+        def work(part: slice) -> None:
+            scores, rows, sizes = (of_all[part] for of_all in best)
+            take(tile[part], start, queries[part], self._vectors, own[part], (scores, rows, sizes))
+
+        in_chunks(lambda: work, len(own), CHUNK)
+
+
+def places_of(rows: Rows, n: int) -> Rows:
+    """(n + 1,) the place of each of n rows among some of them; -1 for the others, and for no row.
+
+    >>> places_of(np.array([1, 2]), 3)
+    array([-1,  0,  1, -1], dtype=int32)
+    """
+    places = np.full(n + 1, NO_ROW, dtype=np.int32)
+    places[rows] = np.arange(len(rows), dtype=np.int32)
+    return places
 
 
 def check_k(k: int) -> None:
     """Raises ValueError where k is less than 1."""
     if k < 1:
         raise ValueError(f"k must be at least 1, got {k}")
+
+
+def check_eligible(eligible: Mask | None, n: int) -> None:
+    """Raises ValueError where a mask is not (n,) bool."""
+    if eligible is not None and (eligible.shape != (n,) or eligible.dtype != np.bool_):
+        raise ValueError(f"eligible must be ({n},) bool, got {eligible.shape} {eligible.dtype}")
+
+
+def check_exclude(exclude: Rows | None, b: int, n: int) -> None:
+    """Raises ValueError where what b queries of n rows may not find is not (b,) rows, or -1."""
+    if exclude is None:
+        return
+    if exclude.shape != (b,):
+        raise ValueError(f"exclude must have one row for each of {b} queries, got shape {exclude.shape}")
+    if b and not (exclude.min() >= NO_ROW and exclude.max() < n):
+        raise ValueError(f"exclude must name rows from 0 to {n - 1}, or -1 for none")
 
 
 def no_neighbors(b: int, k: int) -> Neighbors:

@@ -2,40 +2,83 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
+from collections.abc import Callable
+from typing import TYPE_CHECKING, Literal
 
 import numpy as np
 from joblib import cpu_count
 
-from simrec.index.dense import check_k, no_neighbors, trim
+from simrec.index.bounds import Inverted, arrays, invert, scratch
+from simrec.index.dense import check_eligible, check_exclude, check_k, no_neighbors, places_of, trim
+from simrec.index.threads import in_chunks
 from simrec.types import NO_ROW, Mask, Neighbors, Rows
 
 if TYPE_CHECKING:
     from scipy.sparse import csr_matrix
 
+CHUNK = 32
+"""Queries that a thread takes at a time."""
+
 
 class SparseIndex:
-    """Exact cosine neighbors by sparse_dot_topn, a matrix product that keeps each row's best.
+    """Exact cosine neighbors; an article that shares no term is no neighbor.
 
     Args:
         vectors: (n, terms) float32 unit rows, or rows of zeros.
         eligible: (n,) bool; a row that is False is nobody's neighbor. None: all are eligible.
+        method: "bounds" leaves out products that cannot matter (see `simrec.index.bounds`); equal scores are in order
+            of rows. "product" is sparse_dot_topn's whole matrix product, which keeps each row's best; the order of
+            equal scores is its own. Both are exact (ADR 0008).
+
+    Raises:
+        ValueError: the method is neither, or the mask has another length.
+
+    >>> from scipy.sparse import csr_matrix
+    >>> rows = csr_matrix(np.array([[1, 0], [0.6, 0.8], [0, 1]], dtype=np.float32))
+    >>> SparseIndex(rows).query(rows, 1, exclude=np.arange(3)).rows.ravel().tolist()
+    [1, 2, 1]
     """
 
-    def __init__(self, vectors: csr_matrix, eligible: Mask | None = None) -> None:
-        mask = np.ones(vectors.shape[0], dtype=bool) if eligible is None else eligible
-        self._rows = np.flatnonzero(mask).astype(np.int32)
-        self._transposed = vectors[self._rows].T.tocsr()
+    def __init__(
+        self,
+        vectors: csr_matrix,
+        eligible: Mask | None = None,
+        method: Literal["bounds", "product"] = "bounds",
+    ) -> None:
+        if method not in ("bounds", "product"):
+            raise ValueError(f"the method must be 'bounds' or 'product', got {method!r}")
+        vectors = _canonical(vectors)
+        n, self._width = vectors.shape
+        check_eligible(eligible, n)
+        has_text = np.diff(vectors.indptr) > 0
+        self._rows = np.flatnonzero(has_text if eligible is None else has_text & eligible).astype(np.int32)
+        self._places = places_of(self._rows, n)
+        kept = vectors if len(self._rows) == n else vectors[self._rows]
+        self._product = kept.T.tocsr() if method == "product" else None
+        self._lists = invert(kept) if method == "bounds" else None
 
     def query(self, vectors: csr_matrix, k: int, exclude: Rows | None = None) -> Neighbors:
-        """As `DenseIndex.query`; an article that shares no term is no neighbor."""
-        from sparse_dot_topn import sp_matmul_topn
+        """As `DenseIndex.query`, of sparse rows over the same terms.
 
+        Raises:
+            ValueError: k is less than 1, the queries have other terms, or `exclude` does not fit.
+        """
         check_k(k)
+        if vectors.shape[1] != self._width:
+            raise ValueError(f"the queries must have the index's {self._width} terms, got {vectors.shape[1]}")
+        check_exclude(exclude, vectors.shape[0], len(self._places) - 1)
         if not len(self._rows) or not vectors.nnz:
             return no_neighbors(vectors.shape[0], k)
+        if self._lists is None:
+            return self._by_product(vectors, k, exclude)
+        own = np.full(vectors.shape[0], NO_ROW, dtype=np.int32) if exclude is None else self._places[exclude]
+        return self._by_bounds(self._lists, vectors, k, own)
+
+    def _by_product(self, vectors: csr_matrix, k: int, exclude: Rows | None) -> Neighbors:
+        from sparse_dot_topn import sp_matmul_topn
+
         best = min(k + 1, len(self._rows))
-        found = sp_matmul_topn(vectors, self._transposed, top_n=best, sort=True, n_threads=cpu_count())
+        found = sp_matmul_topn(vectors, self._product, top_n=best, sort=True, n_threads=cpu_count())
         counts = np.diff(found.indptr)
         filled = np.arange(max(int(counts.max(initial=0)), 1)) < counts[:, None]
         rows = np.full(filled.shape, NO_ROW, dtype=np.int32)
@@ -43,3 +86,32 @@ class SparseIndex:
         rows[filled] = self._rows[found.indices]
         scores[filled] = found.data
         return trim(rows, scores, k, exclude)
+
+    def _by_bounds(self, lists: Inverted, vectors: csr_matrix, k: int, own: Rows) -> Neighbors:
+        from simrec.index.sparse_kernels import search
+
+        starts, terms, weights = arrays(_canonical(vectors))
+        rows, scores = no_neighbors(len(own), k)
+
+        def worker() -> Callable[[slice], None]:
+            at = scratch(lists, k)
+
+            def work(part: slice) -> None:
+                queries = starts[part.start : part.stop + 1], terms, weights
+                search(lists, at, queries, own[part], rows[part], scores[part])
+
+            return work
+
+        in_chunks(worker, len(own), CHUNK)
+        return Neighbors(np.where(rows == NO_ROW, NO_ROW, self._rows[rows]).astype(np.int32), scores)
+
+
+def _canonical(vectors: csr_matrix) -> csr_matrix:
+    """The same matrix: each row's terms ascending, each once, none of weight 0; a copy where that takes a change."""
+    matrix = vectors.tocsr()
+    if matrix.has_canonical_format and matrix.data.all() and matrix.dtype == np.float32:
+        return matrix
+    matrix = matrix.astype(np.float32, copy=True)
+    matrix.sum_duplicates()
+    matrix.eliminate_zeros()
+    return matrix

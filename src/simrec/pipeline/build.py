@@ -14,18 +14,14 @@ import numpy as np
 from numpy.typing import NDArray
 
 from simrec.errors import UsageError
-from simrec.index.sparse import SparseIndex
+from simrec.pipeline.copies import find_copies
 from simrec.pipeline.models import use_learned
 from simrec.pipeline.site import Site, describe
+from simrec.pipeline.sources import DEEPER
 from simrec.pipeline.workspace import Workspace
-from simrec.policy import duplicates, eligibility, rules
+from simrec.policy import eligibility, rules
 from simrec.store import Snapshot, StoredBlock, StoredItem
 from simrec.types import NO_ROW, Corpus, Mask, Pick, Progress, Rows, Similar, no_progress
-
-COPIES_LOOKED_AT = 30
-"""TF-IDF neighbors of each article that are compared with it, to find copies."""
-DEEPER = 8
-"""How much deeper to look for the articles whose block is not full yet."""
 
 
 @dataclass
@@ -124,7 +120,7 @@ class Chooser:
         corpus, policy = site.corpus, site.settings.policy
         shown, self.languages = may_show(site, now or datetime.now(UTC))
         self.eligible = shown if eligible is None else eligible
-        self.copies = copies(site)
+        self.copies = find_copies(site).numbers
         self.pins = _pins(corpus, picks)
         self.rules = [("copy", rules.no_copies(self.copies))]
         if policy.min_score is not None:
@@ -215,14 +211,6 @@ def may_show(site: Site, now: datetime) -> tuple[Mask, NDArray[np.int32]]:
     return eligibility.eligible(corpus, now), corpus.lang_codes if same else np.zeros(len(corpus), dtype=np.int32)
 
 
-def copies(site: Site) -> NDArray[np.int32]:
-    """(n,) int32: equal numbers for copies of one story."""
-    _, vectors = site.tfidf
-    rows = np.arange(len(site.corpus), dtype=np.int32)
-    found = SparseIndex(vectors).query(vectors, min(COPIES_LOOKED_AT, max(len(rows) - 1, 1)), exclude=rows)
-    return duplicates.groups(site.corpus, found, site.settings.policy.near_duplicate)
-
-
 def check_k(k: int) -> None:
     """Raises UsageError where k is not from 1 to 100."""
     if not 1 <= k <= 100:
@@ -247,4 +235,4 @@ def _pins(corpus: Corpus, picks: Sequence[Pick]) -> dict[int, tuple[int, ...]]:
     return {row: tuple(targets) for row, targets in pins.items()}
 
 
-__all__ = ["Chooser", "Report", "Snapshot", "build", "check_k", "copies", "may_show", "peak_rss_mb"]
+__all__ = ["Chooser", "Report", "Snapshot", "build", "check_k", "may_show", "peak_rss_mb"]

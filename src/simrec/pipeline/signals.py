@@ -2,39 +2,36 @@
 
 from __future__ import annotations
 
-import re
 from collections.abc import Sequence
 from itertools import pairwise
-from typing import TYPE_CHECKING, Any
-from urllib.parse import urlsplit
+from typing import TYPE_CHECKING, NamedTuple
 
 import numpy as np
-from numpy.typing import NDArray
 
-from simrec.embed.sentence import SentenceEmbedder
 from simrec.embed.terms import Analyzer
-from simrec.index.dense import DenseIndex
-from simrec.index.sparse import SparseIndex
+from simrec.index.dense import no_neighbors
 from simrec.pipeline.dates import are_of_publication
-from simrec.rank.features import Sequences, Signals
-from simrec.types import NO_ROW, Article, Neighbors, Rows, Text
+from simrec.pipeline.nearby import LISTED
+from simrec.pipeline.vectorizers import folders_of, names_of, path_strings
+from simrec.rank.candidates import union
+from simrec.rank.features import Sequences, Signals, in_degree, share_below
+from simrec.rank.fusion import undampen
+from simrec.types import NO_ROW, Mask, Neighbors, Scores, Text
 
 if TYPE_CHECKING:
     from scipy.sparse import csr_matrix
 
     from simrec.pipeline.site import Site
 
-LISTED = 100
-"""Nearest articles whose places features look at."""
+SPACES = {"tfidf": "tfidf", "sentence": "sentence", "title": "titles"}
+"""The space whose lists give the places of a feature."""
+BATCH = 1024
 RARE = 0.01
 """Share of the articles up to which a term is rare."""
 HEADLINES = 0.5
 """Share of titles that are the start of a longer first line, from which titles are no headlines."""
 NAMED = 30
 """Nearest articles whose titles are looked for in the text, to learn what dates are worth."""
-FOLDERS = 6
-"""Folders of a path that are looked at."""
-_PARTS = re.compile(r"[^\W_]+")
 
 
 def make_signals(site: Site) -> Signals:
@@ -42,56 +39,91 @@ def make_signals(site: Site) -> Signals:
     from sklearn.preprocessing import normalize
 
     corpus, texts = site.corpus, site.corpus.texts
-    tfidf_embedder, tfidf = site.tfidf
-    titles = [Text(text.title, "", text.lang) for text in texts]
-    sentence: Any = SentenceEmbedder(**site.settings.sentence.model_dump(), cache=site.cache)
-    passages = sentence.passages(texts, site.progress)
-    everyone = np.arange(len(corpus), dtype=np.int32)
-    fused = site.nearest(everyone, LISTED)
-    terms = tfidf.copy()
-    terms.data = np.ones_like(terms.data)
-    title_sentence = site.titles
-    title_words, body_words, weights = sequences(texts)
+    tfidf = site.tfidf[1]
+    fused = fused_lists(site)
+    fitted, words = site.vectorizers, site.words
+    rare = rare_terms(tfidf)
+    near = {name: site.nearby.lists(space) for name, space in SPACES.items()}
+    lengths = np.log1p(np.array([len(text.body.split()) for text in texts], dtype=np.float32))
     return Signals(
         fusion=site.fusion("fusion"),
-        near={
-            "tfidf": _nearest(SparseIndex(tfidf), tfidf),
-            "sentence": _nearest(DenseIndex(site.sentence), site.sentence),
-            "title": _nearest(DenseIndex(title_sentence), title_sentence),
-            "fused": fused.rows,
-        },
-        near_fused=fused.scores,
+        near={**{name: clipped(lists.scores) for name, lists in near.items()}, "fused": fused.scores},
+        nearest=Neighbors(fused.rows, undampen(fused.scores)),
+        hubs={"tfidf": in_degree(near["tfidf"].rows, len(texts)), "fused": in_degree(fused.rows, len(texts))},
+        older=share_below(np.sort(corpus.published[~np.isnan(corpus.published)]), corpus.published),
         tfidf=tfidf,
-        rare=normalize(_rare(tfidf)),
+        rare=rare,
+        rare_lengths=rare_lengths(tfidf, rare),
         title_words=site.title_words,
-        title_characters=_characters([text.title for text in texts]),
-        title_shares=normalize(tfidf_embedder.transform(titles), norm="l1"),
-        terms=terms,
+        title_characters=fitted.characters.fit_transform([text.title for text in texts]),
+        title_shares=normalize(site.tfidf[0].transform(titles_of(texts)), norm="l1"),
         tags=site.tags,
-        authors=_names([article.authors for article in corpus.articles]),
-        path=normalize(_paths(corpus.articles)),
+        authors=names_of(corpus.articles, fitted.authors),
+        path=fitted.paths.fit_transform(path_strings(corpus.articles)),
         sentence=site.sentence,
-        title_sentence=title_sentence,
-        body_sentence=SentenceEmbedder(
-            **{**site.settings.sentence.model_dump(), "title_weight": 0.0}, cache=site.cache
-        ).transform(texts),
-        passages=passages.vectors,
-        passage_starts=np.concatenate([[0], np.cumsum(passages.lengths)]),
-        sections=codes([article.section for article in corpus.articles]),
+        title_sentence=site.titles,
+        body_sentence=site.bodies,
+        passages=site.passages.vectors,
+        passage_starts=np.concatenate([[0], np.cumsum(site.passages.lengths)]),
+        sections=site.sections,
         languages=corpus.lang_codes,
-        folders=_folders(corpus.articles),
+        folders=folders_of(corpus.articles, fitted.folders),
         published=corpus.published,
-        dates_are_of_publication=are_of_publication(corpus, fused.rows[:, :NAMED], title_words, body_words, weights),
+        dates_are_of_publication=are_of_publication(
+            corpus, fused.rows[:, :NAMED], words.titles, words.bodies, words.weights
+        ),
         titles_are_headlines=sum(map(_is_cut_off, texts)) <= HEADLINES * len(texts),
-        title_sequences=title_words,
-        body_sequences=body_words,
-        word_weights=weights,
-        words=np.array([len(text.body.split()) for text in texts], dtype=np.float32),
+        title_sequences=words.titles,
+        body_sequences=words.bodies,
+        word_weights=words.weights,
+        words=lengths,
         title_length=np.array([len(text.title.split()) for text in texts], dtype=np.float32),
     )
 
 
-def sequences(texts: Sequence[Text]) -> tuple[Sequences, Sequences, NDArray[np.float32]]:
+def titles_of(texts: Sequence[Text]) -> list[Text]:
+    """The titles, as texts without a body."""
+    return [Text(text.title, "", text.lang) for text in texts]
+
+
+def clipped(scores: Scores) -> Scores:
+    """(n, LISTED) the best of each list."""
+    return np.ascontiguousarray(scores[:, :LISTED])
+
+
+def fused_lists(site: Site) -> Neighbors:
+    """(n, LISTED) the nearest of each article by the fusion, among those nearest by words and by meaning; dampened."""
+    n = len(site.corpus)
+    found, fusion = no_neighbors(n, LISTED), site.fusion("fusion")
+    lists = [site.nearby.lists(name) for name in ("tfidf", "sentence")]
+    for start in range(0, n, BATCH):
+        rows = np.arange(start, min(start + BATCH, n), dtype=np.int32)
+        candidates = union([Neighbors(near.rows[rows, :LISTED], near.scores[rows, :LISTED]) for near in lists])
+        scores = fusion.score(rows, candidates).scores
+        order = np.argsort(-scores, axis=1, kind="stable")[:, :LISTED]
+        width = order.shape[1]
+        best = np.take_along_axis(scores, order, 1)
+        found.scores[rows, :width] = best
+        found.rows[rows, :width] = np.where(np.isfinite(best), np.take_along_axis(candidates, order, 1), NO_ROW)
+    return found
+
+
+class Words(NamedTuple):
+    """The words of a site's texts in their order, cut to their stems.
+
+    Attributes:
+        titles, bodies: numbers of words.
+        weights: (words,) the IDF of each.
+        numbers: the number of each word.
+    """
+
+    titles: Sequences
+    bodies: Sequences
+    weights: Scores
+    numbers: dict[str, int]
+
+
+def sequences(texts: Sequence[Text]) -> Words:
     """The words of the titles and of the bodies in order, cut to their stems, and each word's IDF."""
     analyzer = Analyzer(ngrams=1)
     numbers: dict[str, int] = {}
@@ -105,7 +137,7 @@ def sequences(texts: Sequence[Text]) -> tuple[Sequences, Sequences, NDArray[np.f
     df = np.ones(len(numbers), dtype=np.float32)
     for start, end in pairwise(bodies.starts.tolist()):
         df[np.unique(bodies.words[start:end])] += 1
-    return titles, bodies, np.log((len(texts) + 2) / df).astype(np.float32)
+    return Words(titles, bodies, np.log((len(texts) + 2) / df).astype(np.float32), numbers)
 
 
 def _is_cut_off(text: Text) -> bool:
@@ -114,70 +146,14 @@ def _is_cut_off(text: Text) -> bool:
     return bool(title) and first.startswith(title) and len(first) > len(text.title)
 
 
-def codes(names: Sequence[str | None]) -> NDArray[np.int32]:
-    """(n,) equal numbers for equal names; -1 for none."""
-    number = {name: i for i, name in enumerate(sorted({name for name in names if name}))}
-    return np.array([number.get(name or "", NO_ROW) for name in names], dtype=np.int32)
-
-
-def _nearest(index: Any, vectors: Any) -> Rows:
-    found: Neighbors = index.query(vectors, LISTED, exclude=np.arange(vectors.shape[0], dtype=np.int32))
-    return np.ascontiguousarray(found.rows)
-
-
-def _rare(vectors: csr_matrix) -> csr_matrix:
+def rare_terms(vectors: csr_matrix) -> Mask:
+    """(terms,) bool: in few of the articles."""
     df = np.bincount(vectors.indices, minlength=vectors.shape[1])
-    rare = vectors.copy()
-    rare.data = np.where(df[rare.indices] <= max(RARE * vectors.shape[0], 2), rare.data, 0).astype(np.float32)
-    rare.eliminate_zeros()
-    return rare
+    return np.asarray(df <= max(RARE * vectors.shape[0], 2))
 
 
-def _characters(titles: Sequence[str]) -> csr_matrix:
-    from sklearn.feature_extraction.text import TfidfVectorizer
-
-    vectorizer = TfidfVectorizer(analyzer="char_wb", ngram_range=(3, 5), sublinear_tf=True, dtype=np.float32)
-    try:
-        return vectorizer.fit_transform(titles).tocsr()
-    except ValueError:  # no title has three characters
-        return _empty(len(titles))
-
-
-def _names(of_articles: Sequence[Sequence[str]]) -> csr_matrix:
-    """(n, names) unit rows, a column a name."""
-    from sklearn.preprocessing import MultiLabelBinarizer, normalize
-
-    if not any(of_articles):
-        return _empty(len(of_articles))
-    return normalize(MultiLabelBinarizer(sparse_output=True).fit_transform(of_articles).astype(np.float32)).tocsr()
-
-
-def _paths(articles: Sequence[Article]) -> csr_matrix:
-    from sklearn.feature_extraction.text import TfidfVectorizer
-
-    paths = [" ".join(_PARTS.findall(f"{article.id} {_path(article)}".lower())) for article in articles]
-    try:
-        return TfidfVectorizer(analyzer=str.split, dtype=np.float32).fit_transform(paths).tocsr()
-    except ValueError:  # ids of signs alone
-        return _empty(len(articles))
-
-
-def _folders(articles: Sequence[Article]) -> NDArray[np.int32]:
-    """(n, FOLDERS) numbers of each article's folders, from the top; -1 below the last."""
-    paths = [[part for part in (_path(a) if "/" not in a.id else a.id).split("/") if part][:-1] for a in articles]
-    prefixes = [["/".join(path[: i + 1]) if i < len(path) else None for i in range(FOLDERS)] for path in paths]
-    flat = codes([prefix for row in prefixes for prefix in row])
-    return flat.reshape(len(articles), FOLDERS)
-
-
-def _path(article: Article) -> str:
-    try:
-        return urlsplit(article.url or "").path
-    except ValueError:
-        return ""
-
-
-def _empty(n: int) -> csr_matrix:
-    from scipy.sparse import csr_matrix
-
-    return csr_matrix((n, 1), dtype=np.float32)
+def rare_lengths(vectors: csr_matrix, rare: Mask) -> Scores:
+    """(n,) float32: the norm of each row's rare terms."""
+    squares = np.where(rare[vectors.indices], vectors.data, 0).astype(np.float64) ** 2
+    sums = np.add.reduceat(np.append(squares, 0), vectors.indptr[:-1])
+    return np.sqrt(np.where(np.diff(vectors.indptr) > 0, sums, 0)).astype(np.float32)

@@ -11,18 +11,20 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from simrec.embed.cache import is_intact, keep_newest, write_folder
+from simrec.embed.cache import Passages, is_intact, keep_newest, write_folder
 from simrec.embed.sentence import SentenceEmbedder
 from simrec.embed.tfidf import TfidfEmbedder
+from simrec.embed.views import Views
 from simrec.errors import UsageError
-from simrec.index.dense import DenseIndex, no_neighbors
+from simrec.index.dense import no_neighbors
 from simrec.index.masked import masked_top_k
-from simrec.index.sparse import SparseIndex
 from simrec.pipeline.dates import are_spread
+from simrec.pipeline.nearby import Nearby
 from simrec.pipeline.prior import find_prior, prior_weight
 from simrec.pipeline.scorers import FusionScorer, PriorScorer, Scorer
-from simrec.pipeline.signals import make_signals
+from simrec.pipeline.signals import Words, make_signals, sequences
 from simrec.pipeline.sources import POOL, WIDE, as_neighbors, quota
+from simrec.pipeline.vectorizers import Vectorizers, tag_texts, title_texts
 from simrec.rank.candidates import nearest_in_time, pool, union
 from simrec.rank.explain import SharedTerms
 from simrec.rank.features import PairFeatures
@@ -32,7 +34,7 @@ from simrec.rank.learned import LambdaRanker
 from simrec.rank.parts import AgePart, DensePart, SectionPart, SparsePart
 from simrec.settings import Settings
 from simrec.text import content_hash
-from simrec.types import NO_ROW, Corpus, Dense, Mask, Neighbors, Progress, Rows, Similar, Text, no_progress
+from simrec.types import NO_ROW, Corpus, Dense, Mask, Neighbors, Progress, Rows, Similar, no_progress
 
 MODELS = ("tfidf", "sentence", "fusion", "hybrid", "learned")
 ALONE = ("tfidf", "sentence")
@@ -88,28 +90,73 @@ class Site:
         return embedder, vectors
 
     @cached_property
+    def embedder(self) -> SentenceEmbedder:
+        """What gives texts their meaning: the sentence model, or, where speed is asked for, static vectors."""
+        return SentenceEmbedder(**self.settings.sentence.model_dump(), cache=self.cache)
+
+    @cached_property
     def sentence(self) -> Dense:
-        """(n, d) sentence vectors."""
-        embedder = SentenceEmbedder(**self.settings.sentence.model_dump(), cache=self.cache)
-        return embedder.transform(self.corpus.texts, self.progress)
+        """(n, d) vectors of meaning: title and body."""
+        return self._views.mixed(self.settings.sentence.title_weight)
+
+    @cached_property
+    def _views(self) -> Views:
+        return self.embedder.views(self.corpus.texts, self.progress)
+
+    @property
+    def titles(self) -> Dense:
+        """(n, d) the same, of the titles alone."""
+        return self._views.titles
+
+    @property
+    def bodies(self) -> Dense:
+        """(n, d) the same, of the bodies alone."""
+        return self._views.bodies
+
+    @property
+    def passages(self) -> Passages:
+        """The vectors of the bodies' passages."""
+        return self._views.passages
+
+    @cached_property
+    def tags_embedder(self) -> TfidfEmbedder:
+        """Counts the words of the tags; fitted by `tags`."""
+        return TfidfEmbedder(ngrams=1)
 
     @cached_property
     def tags(self) -> Any:
         """(n, terms) TF-IDF of the words of the tags."""
-        articles, texts = self.corpus.articles, self.corpus.texts
-        words = [Text("", "\n".join(a.tags), text.lang) for a, text in zip(articles, texts, strict=True)]
-        return TfidfEmbedder(ngrams=1).fit_transform(words)
+        return self.tags_embedder.fit_transform(tag_texts(self.corpus.articles, self.corpus.texts))
 
     @cached_property
-    def titles(self) -> Dense:
-        """(n, d) sentence vectors of the titles."""
-        settings = self.settings.sentence.model_dump() | {"title_weight": 1.0}
-        return SentenceEmbedder(**settings, cache=self.cache).transform(self.corpus.texts, self.progress)
+    def title_embedder(self) -> TfidfEmbedder:
+        """Counts the words of the titles; fitted by `title_words`."""
+        return TfidfEmbedder()
 
     @cached_property
     def title_words(self) -> Any:
         """(n, terms) TF-IDF of the titles alone."""
-        return TfidfEmbedder().fit_transform([Text("", text.title, text.lang) for text in self.corpus.texts])
+        return self.title_embedder.fit_transform(title_texts(self.corpus.texts))
+
+    @cached_property
+    def words(self) -> Words:
+        """The words of the texts in their order."""
+        return sequences(self.corpus.texts)
+
+    @cached_property
+    def vectorizers(self) -> Vectorizers:
+        """What turns the rest of an article into features; fitted by `features`."""
+        return Vectorizers()
+
+    @cached_property
+    def sections(self) -> NDArray[np.int32]:
+        """(n,) equal numbers for equal sections, -1 for none."""
+        return self.vectorizers.sections.of([article.section for article in self.corpus.articles])
+
+    @cached_property
+    def nearby(self) -> Nearby:
+        """Finds the nearest articles in each space of vectors."""
+        return Nearby(self)
 
     def vectors_of(self, name: str) -> Any:
         """The vectors that a source of candidates is searched by."""
@@ -240,16 +287,11 @@ class Site:
     def _search(
         self, names: Sequence[str], members: Mask, allowed: Callable[[Rows], Mask] | None
     ) -> Callable[[Rows, int], dict[str, Neighbors]]:
-        vectors: dict[str, Any] = {name: self.vectors_of(name) for name in names}
         if allowed is None:
-            indexes: dict[str, Any] = {
-                name: (DenseIndex if isinstance(of_all, np.ndarray) else SparseIndex)(of_all, members)
-                for name, of_all in vectors.items()
-            }
             return lambda batch, depth: {
-                name: index.query(vectors[name][batch], quota(name, depth), exclude=batch)
-                for name, index in indexes.items()
+                name: self.nearby.query(name, batch, quota(name, depth), members) for name in names
             }
+        vectors: dict[str, Any] = {name: self.vectors_of(name) for name in names}
 
         def search(batch: Rows, depth: int) -> dict[str, Neighbors]:
             mask = allowed(batch) & members
@@ -283,13 +325,13 @@ class Site:
             return Fusion([Weighted(SparsePart("tfidf", self.tfidf[1]), 1)])
         if model == "sentence":
             return Fusion([Weighted(DensePart("sentence", self.sentence), 1)])
-        weights, articles = self.settings.rank, self.corpus.articles
+        weights = self.settings.rank
         published = self.corpus.published if are_spread(self.corpus) else np.full(len(self.corpus), np.nan)
         parts = [
             Weighted(SparsePart("tfidf", self.tfidf[1]), weights.tfidf),
             Weighted(DensePart("sentence", self.sentence), weights.sentence),
             Weighted(SparsePart("tags", self.tags), weights.tags),
-            Weighted(SectionPart([article.section for article in articles]), weights.section),
+            Weighted(SectionPart(self.sections), weights.section),
             Weighted(AgePart(published), weights.age),
         ]
         return Fusion(parts, weights.back)

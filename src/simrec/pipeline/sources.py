@@ -22,3 +22,7 @@ def quota(name: str, depth: int) -> int:
 def as_neighbors(rows: Rows) -> Neighbors:
     """Rows whose order says nothing."""
     return Neighbors(rows, np.zeros(rows.shape, dtype=np.float32))
+
+
+DEEPER = 8
+"""How much deeper to look, each time, for an article whose block is not full yet."""

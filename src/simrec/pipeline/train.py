@@ -113,7 +113,7 @@ class Picked:
             self.known.sources[places],
             [self.known.picks[place] for place in places.tolist()],
             Neighbors(nearest, self._scores),
-            Neighbors(signals.near["fused"], signals.near_fused),
+            signals.nearest,
         )
 
     def hidden(self, places: NDArray[np.int64], train: NDArray[np.int64]) -> dict[str, Mask]:

@@ -2,99 +2,138 @@
 
 from __future__ import annotations
 
-import re
-from collections.abc import Iterator
+import hashlib
+from collections import defaultdict
+from collections.abc import Hashable, Iterable, Iterator, Mapping, Sequence
+from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
 
-from simrec.text import content_hash, is_unspaced
-from simrec.types import NO_ROW, Corpus, Neighbors
+from simrec.policy.shingles import jaccard_pairs
+from simrec.types import NO_ROW, Article, Mask, Rows, Scores
 
-SHINGLE = 3
-"""Words, or characters where a script has no spaces, in a shingle."""
 LOOK_AT_COSINE = 0.4
 """TF-IDF neighbors below this share too little to be copies; they are not compared."""
+LOOKED_AT = 30
+"""An article's nearest ones that are compared with it."""
 
-_WORD = re.compile(r"\w+")
+
+class Copies:
+    """Who is a copy of whom, row by row: copies of one story have equal numbers.
+
+    Two articles are copies where their words are equal, cut to stems, where one names the other as `canonical_id` or
+    both name the same, or where enough of their shingles are the same (Broder 1997); and where both are copies of a
+    third.
+
+    Attributes:
+        numbers: (n,) int32, that of the lowest row among an article's copies.
+    """
+
+    def __init__(self) -> None:
+        self.numbers: NDArray[np.int32] = np.zeros(0, dtype=np.int32)
+        self._links: defaultdict[Hashable, set[Hashable]] = defaultdict(set)
+        self._texts: dict[bytes, set[int]] = {}
+        self._text_of: dict[int, bytes] = {}
+
+    def add(
+        self, rows: Sequence[int], articles: Sequence[Article], row_of: Mapping[str, int], titles: Any, bodies: Any
+    ) -> set[int]:
+        """Adds articles as rows; returns the rows whose number is another now.
+
+        Args:
+            rows: numbers of the new rows.
+            articles: of the same.
+            row_of: the row of each article that is there, by id, the new ones too.
+            titles, bodies: (starts, words) of all rows: numbers of words, in the order of the texts.
+        """
+        touched: set[Hashable] = set(rows)
+        for row, article in zip(rows, articles, strict=True):
+            self._add_text(row, titles, bodies)
+            original = ("original", article.id)
+            if original in self._links:
+                self._link(row, original)
+            if article.canonical_id:
+                original = ("original", article.canonical_id)
+                self._link(row, original)
+                if article.canonical_id in row_of:
+                    self._link(row_of[article.canonical_id], original)
+        return self._number(touched)
+
+    def link(self, pairs: Iterable[tuple[int, int]]) -> set[int]:
+        """Makes pairs of rows copies of each other; returns the rows whose number is another now."""
+        touched: set[Hashable] = set()
+        for one, other in pairs:
+            self._link(one, other)
+            touched.add(one)
+        return self._number(touched)
+
+    def _add_text(self, row: int, titles: Any, bodies: Any) -> None:
+        digest = hashlib.blake2b(digest_size=16)
+        for starts, words in (titles, bodies):
+            digest.update(words[starts[row] : starts[row + 1]].tobytes())
+        key = self._text_of[row] = digest.digest()
+        same = self._texts.setdefault(key, set())
+        same.add(row)
+        if len(same) > 1:
+            for other in same if len(same) == 2 else (row,):
+                self._link(other, ("text", key))
+
+    def remove(self, row: int) -> set[int]:
+        """Takes a row out; returns the rows whose number is another now."""
+        self._texts[self._text_of.pop(row)].discard(row)
+        near = self._links.pop(row, set())
+        for other in near:
+            self._links[other].discard(row)
+            if not self._links[other]:
+                del self._links[other]
+        self.numbers[row] = row
+        return self._number(near)
+
+    def _link(self, one: Hashable, other: Hashable) -> None:
+        self._links[one].add(other)
+        self._links[other].add(one)
+
+    def _number(self, touched: Iterable[Hashable]) -> set[int]:
+        most = max((row for row in touched if isinstance(row, int)), default=NO_ROW) + 1
+        known = len(self.numbers)
+        if most > known:
+            self.numbers = np.concatenate([self.numbers, np.arange(known, most, dtype=np.int32)])
+        seen: set[Hashable] = set()
+        changed: set[int] = set()
+        for start in touched:
+            if start in seen:
+                continue
+            group = self._group(start)
+            seen |= group
+            rows = [row for row in group if isinstance(row, int)]
+            lowest = min(rows, default=NO_ROW)
+            changed.update(row for row in rows if self.numbers[row] != lowest)
+            self.numbers[rows] = lowest
+        return changed
+
+    def _group(self, start: Hashable) -> set[Hashable]:
+        group, waiting = {start}, [start]
+        while waiting:
+            new = self._links.get(waiting.pop(), set()) - group
+            group |= new
+            waiting += new
+        return group
 
 
-def groups(corpus: Corpus, neighbors: Neighbors, threshold: float) -> NDArray[np.int32]:
-    """Numbers the articles so that copies of one story have the same number.
-
-    Two articles are copies where their words are equal, where one names the other as `canonical_id` or both name the
-    same, or where the Jaccard similarity of their shingles reaches the threshold (Broder 1997). Only pairs that
-    `neighbors` lists are compared for the last.
+def near_pairs(
+    titles: Any, bodies: Any, ones: Rows, others: Rows, cosines: Scores, reach: Scores, threshold: float
+) -> Iterator[tuple[int, int]]:
+    """Those of some pairs of rows that are copies by their shingles.
 
     Args:
-        corpus: n articles.
-        neighbors: TF-IDF neighbors of all n articles, scores are cosines.
-        threshold: 0 to 1.
-
-    Returns:
-        (n,) int32: the lowest row of each article's group.
+        titles, bodies: (starts, words) of all rows: numbers of words, in the order of the texts.
+        ones, others: (p,) the pairs.
+        cosines: (p,) by TF-IDF.
+        reach: (n,) the cosine of each row's last neighbor that is compared with it; one of a pair must reach the other.
+        threshold: share of common shingles, 0 to 1.
     """
-    parent = np.arange(len(corpus), dtype=np.int32)
-    for a, b in [*_same_text(corpus), *_same_canonical(corpus), *_near(corpus, neighbors, threshold)]:
-        _join(parent, a, b)
-    return np.array([_root(parent, row) for row in range(len(corpus))], dtype=np.int32)
-
-
-def shingles(text: str) -> set[str]:
-    """The text's runs of three words; of three characters where words are not spaced.
-
-    >>> sorted(shingles("The bridge is closed."))
-    ['bridge is closed', 'the bridge is']
-    """
-    words = _WORD.findall(text.casefold())
-    if sum(map(is_unspaced, words)) > len(words) / 2:
-        words = list("".join(words))
-    if len(words) < SHINGLE:
-        return {" ".join(words)} if words else set()
-    return {" ".join(gram) for gram in zip(*(words[i:] for i in range(SHINGLE)), strict=False)}
-
-
-def jaccard(one: set[str], other: set[str]) -> float:
-    """Shared over all; 0 for two empty sets."""
-    return len(one & other) / len(one | other) if one or other else 0.0
-
-
-def _same_text(corpus: Corpus) -> Iterator[tuple[int, int]]:
-    first: dict[str, int] = {}
-    for row, article in enumerate(corpus.articles):
-        key = content_hash(" ".join(_WORD.findall(f"{article.title} {article.body}".casefold())))
-        yield row, first.setdefault(key, row)
-
-
-def _same_canonical(corpus: Corpus) -> Iterator[tuple[int, int]]:
-    first: dict[str, int] = {}
-    for row, article in enumerate(corpus.articles):
-        if article.canonical_id:
-            original = corpus.row_of.get(article.canonical_id, row)
-            yield row, first.setdefault(article.canonical_id, original)
-
-
-def _near(corpus: Corpus, neighbors: Neighbors, threshold: float) -> Iterator[tuple[int, int]]:
-    sources, places = np.nonzero((neighbors.rows != NO_ROW) & (neighbors.scores >= LOOK_AT_COSINE))
-    pairs = np.sort(np.stack([sources, neighbors.rows[sources, places]], axis=1), axis=1)
-    known: dict[int, set[str]] = {}
-    for a, b in np.unique(pairs, axis=0).tolist():
-        for row in (a, b):
-            if row not in known:
-                article = corpus.articles[row]
-                known[row] = shingles(f"{article.title} {article.body}")
-        small, large = sorted((len(known[a]), len(known[b])))
-        if small >= threshold * large and jaccard(known[a], known[b]) >= threshold:
-            yield a, b
-
-
-def _root(parent: NDArray[np.int32], row: int) -> int:
-    while parent[row] != row:
-        parent[row] = parent[parent[row]]
-        row = int(parent[row])
-    return row
-
-
-def _join(parent: NDArray[np.int32], a: int, b: int) -> None:
-    low, high = sorted((_root(parent, a), _root(parent, b)))
-    parent[high] = low
+    near: Mask = (cosines >= LOOK_AT_COSINE) & (cosines >= np.minimum(reach[ones], reach[others]))
+    ones, others = ones[near], others[near]
+    alike = jaccard_pairs(tuple(titles), tuple(bodies), ones, others, threshold) >= threshold
+    return zip(ones[alike].tolist(), others[alike].tolist(), strict=True)

@@ -2,9 +2,19 @@
 
 from __future__ import annotations
 
+from typing import NamedTuple
+
 import numpy as np
+from numpy.typing import NDArray
 
 from simrec.types import Mask, Scores
+
+
+class Moments(NamedTuple):
+    """Mean and standard deviation of a page's scores: (b, 1) float64 each."""
+
+    mean: NDArray[np.float64]
+    sd: NDArray[np.float64]
 
 
 def blend(fused: Scores, learned: Scores, weight: float, there: Mask) -> Scores:
@@ -20,18 +30,21 @@ def blend(fused: Scores, learned: Scores, weight: float, there: Mask) -> Scores:
     """
     if weight == 0:
         return np.where(there, fused, -np.inf).astype(np.float32)
-    (mean, sd), (own_mean, own_sd) = _moments(fused, there), _moments(learned, there)
-    with np.errstate(invalid="ignore"):
-        matched = mean + (np.where(there, learned, 0) - own_mean) * np.where(
-            own_sd > 0, sd / np.maximum(own_sd, 1e-9), 0
-        )
+    return mix(fused, learned, weight, there, moments(fused, there), moments(learned, there))
+
+
+def mix(fused: Scores, learned: Scores, weight: float, there: Mask, of_fused: Moments, of_learned: Moments) -> Scores:
+    """`blend`, with the moments of other candidates than these: the score of a pair then depends on the pair alone."""
+    scale = np.where(of_learned.sd > 0, of_fused.sd / np.maximum(of_learned.sd, 1e-9), 0)
+    matched = of_fused.mean + (np.where(there, learned, 0) - of_learned.mean) * scale
     mixed = (1 - weight) * np.where(there, fused, 0) + weight * matched
     return np.where(there, mixed, -np.inf).astype(np.float32)
 
 
-def _moments(values: Scores, there: Mask) -> tuple[Scores, Scores]:
+def moments(values: Scores, there: Mask) -> Moments:
+    """Of each page's candidates that are there; 0 and 0 without any."""
     count = np.maximum(there.sum(axis=1, keepdims=True), 1)
     known = np.where(there, values, 0).astype(np.float64)
     mean = known.sum(axis=1, keepdims=True) / count
     variance = np.where(there, (known - mean) ** 2, 0).sum(axis=1, keepdims=True) / count
-    return mean, np.sqrt(variance)
+    return Moments(mean, np.sqrt(variance))

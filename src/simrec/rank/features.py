@@ -16,7 +16,7 @@ from numpy.typing import NDArray
 from simrec.rank import kernels
 from simrec.rank.catalogue import FUSED, NEAR, OF_PAIRS
 from simrec.rank.fusion import Fusion
-from simrec.types import NO_ROW, Dense, Rows, Scores
+from simrec.types import NO_ROW, Dense, Mask, Neighbors, Rows, Scores
 
 if TYPE_CHECKING:
     from scipy.sparse import csr_matrix
@@ -32,6 +32,7 @@ GROUP_OF = {feature.name: feature.group for feature in OF_PAIRS}
 RELATIVE = ("fused_gap", "fused_place", "tfidf_share", "sentence_share")
 """Columns that say how a candidate stands beside the page's other candidates."""
 HUB = 10
+"""Places of a list that make a hub of who stands there often."""
 
 
 class Sequences(NamedTuple):
@@ -47,11 +48,13 @@ class Signals:
 
     Attributes:
         fusion: fitted, with the parts of `FUSED`.
-        near: for each of `NEAR` (n, k) rows, nearest first, -1 for none.
-        near_fused: (n, k) the fusion's scores of near["fused"].
-        tfidf, rare, title_words, title_characters, tags, authors, path: (n, terms) sparse unit rows.
+        near: for each of `NEAR` (n, k) float32: the scores of the nearest of each row, descending; -inf for none.
+        nearest: (n, k) the rows nearest by the fusion, and their scores.
+        hubs: (n,) float32 by "tfidf" and "fused": how many lists of the ten nearest each row is in, over ten.
+        older: (n,) share of the articles that are older, NaN without a date.
+        tfidf, title_words, title_characters, tags, authors, path: (n, terms) sparse unit rows, columns ascending.
+        rare: (terms of `tfidf`,) bool: in few articles; rare_lengths: (n,) the norm of a row's rare terms.
         title_shares: (n, terms) sparse: each title's share of IDF by term; rows sum to 1.
-        terms: (n, terms) sparse: 1 where the article has the term.
         sentence, title_sentence, body_sentence: (n, d) unit rows.
         passages: (m, d) unit rows; passage_starts: (n + 1,) where each article's begin.
         sections, languages, folders: (n,), (n,) and (n, depth) codes; NO_ROW for none.
@@ -60,18 +63,20 @@ class Signals:
         published: (n,) seconds, NaN for none.
         dates_are_of_publication: whether the order of dates is the order in which articles appeared.
         titles_are_headlines: whether titles are more than the first words of the text.
-        words, title_length: (n,) counts.
+        words: (n,) ln(1 + words); title_length: (n,) words.
     """
 
     fusion: Fusion
-    near: Mapping[str, Rows]
-    near_fused: Scores
+    near: Mapping[str, Scores]
+    nearest: Neighbors
+    hubs: Mapping[str, Scores]
+    older: Scores
     tfidf: csr_matrix
-    rare: csr_matrix
+    rare: Mask
+    rare_lengths: Scores
     title_words: csr_matrix
     title_characters: csr_matrix
     title_shares: csr_matrix
-    terms: csr_matrix
     tags: csr_matrix
     authors: csr_matrix
     path: csr_matrix
@@ -98,9 +103,6 @@ class PairFeatures:
 
     def __init__(self, signals: Signals) -> None:
         self.signals = signals
-        n = len(signals.published)
-        self._older = _share_below(signals.published)
-        self._hubs = {name: _in_degree(signals.near[name], n) for name in ("tfidf", "fused")}
 
     def of(self, rows: Rows, candidates: Rows) -> Table:
         """(b, c, f) float32, NaN where a value is not known or there is no candidate.
@@ -113,59 +115,72 @@ class PairFeatures:
 
     def absolute(self, rows: Rows, candidates: Rows) -> Table:
         """The same, but for the columns of `RELATIVE`, which are NaN: nothing here depends on the other candidates."""
-        found: dict[str, Any] = {name: np.full(candidates.shape, np.nan, dtype=np.float32) for name in RELATIVE}
-        for block in (self._fused, self._places, self._text, self._titles, self._metadata, self._time, self._form):
-            found |= block(rows, candidates)
-        table = np.stack([np.asarray(found[name], dtype=np.float32) for name in NAMES], axis=2)
+        found: dict[str, Any] = {}
+        for block in (self._fused, self._text, self._titles, self._places, self._metadata, self._time, self._form):
+            found |= block(rows, candidates, found)
+        table = np.empty((*candidates.shape, len(NAMES)), dtype=np.float32)
+        for column, name in enumerate(NAMES):
+            table[:, :, column] = found.get(name, np.nan)
         table[candidates == NO_ROW] = np.nan
         return table
 
-    def _fused(self, rows: Rows, candidates: Rows) -> dict[str, Any]:
-        fusion = self.signals.fusion
-        own, back = fusion.views(rows, candidates)
+    def _fused(self, rows: Rows, candidates: Rows, found: Mapping[str, Any]) -> dict[str, Any]:
+        signals, fusion = self.signals, self.signals.fusion
+        of_terms = kernels.term_pairs(
+            arrays(signals.tfidf), signals.rare, signals.rare_lengths, arrays(signals.title_shares), rows, candidates
+        )
+        parts: dict[str, Any] = {part.name: part.pairs for part, _ in fusion.parts if part.name != "tfidf"}
+        scores = {"tfidf": of_terms[:, :, 0], **{name: pairs(rows, candidates) for name, pairs in parts.items()}}
+        own, back = fusion.views(rows, candidates, [scores[name] for name in FUSED])
         columns = {f"{part}_z": own[:, :, i] for i, part in enumerate(FUSED)}
         columns |= {f"{part}_back": back[:, :, i] for i, part in enumerate(FUSED)}
-        text = (own[:, :, :2] + fusion.back * back[:, :, :2]) / (1 + fusion.back)
-        return columns | {"fused": fusion.mean(own, back), "fused_text": text.mean(axis=2)}
-
-    def _places(self, rows: Rows, candidates: Rows) -> dict[str, Any]:
-        columns: dict[str, Any] = {}
-        for name in NEAR:
-            places = kernels.places_in_lists(self.signals.near[name], rows, candidates)
-            columns |= {f"{name}_rank": places[:, :, 0], f"{name}_rank_back": places[:, :, 1]}
-        return columns
-
-    def _text(self, rows: Rows, candidates: Rows) -> dict[str, Any]:
-        signals = self.signals
-        passages = kernels.best_passages(signals.passages, signals.passage_starts, rows, candidates)
-        return {
-            "tfidf_cos": _sparse(signals.tfidf, signals.tfidf, rows, candidates),
-            "rare_cos": _sparse(signals.rare, signals.rare, rows, candidates),
-            "sentence_cos": kernels.dense_pairs(signals.sentence, signals.sentence, rows, candidates),
-            "passage_best": passages[:, :, 0],
-            "passage_mean": passages[:, :, 1],
+        both = fusion.both(own, back)
+        return columns | {
+            "fused": fusion.mean(own, back),
+            "fused_text": (both[:, :, 0] + both[:, :, 1]) / 2,
+            "tfidf_cos": scores["tfidf"],
+            "rare_cos": of_terms[:, :, 1],
+            "title_named_there": of_terms[:, :, 2],
+            "sentence_cos": scores["sentence"],
+            "tags_cos": scores["tags"],
         }
 
-    def _titles(self, rows: Rows, candidates: Rows) -> dict[str, Any]:
+    def _text(self, rows: Rows, candidates: Rows, found: Mapping[str, Any]) -> dict[str, Any]:
+        signals = self.signals
+        passages = kernels.best_passages(signals.passages, signals.passage_starts, rows, candidates)
+        return {"passage_best": passages[:, :, 0], "passage_mean": passages[:, :, 1]}
+
+    def _titles(self, rows: Rows, candidates: Rows, found: Mapping[str, Any]) -> dict[str, Any]:
         signals, dense = self.signals, kernels.dense_pairs
+        similar = {"title_sentence": dense(signals.title_sentence, signals.title_sentence, rows, candidates)}
         if not signals.titles_are_headlines:
-            return {name: np.full(candidates.shape, np.nan) for name in NAMES if GROUP_OF[name] == "titles"}
+            unknown = {name: np.nan for name in NAMES if GROUP_OF[name] == "titles"}
+            return unknown | {"title_near": similar["title_sentence"]}
         runs = kernels.title_runs(
             signals.title_sequences, signals.body_sequences, signals.word_weights, rows, candidates
         )
-        return {
-            "title_words": _sparse(signals.title_words, signals.title_words, rows, candidates),
-            "title_characters": _sparse(signals.title_characters, signals.title_characters, rows, candidates),
-            "title_sentence": dense(signals.title_sentence, signals.title_sentence, rows, candidates),
+        return similar | {
+            "title_near": similar["title_sentence"],
+            "title_words": _sparse(signals.title_words, rows, candidates),
+            "title_characters": _sparse(signals.title_characters, rows, candidates),
             "title_to_body": dense(signals.title_sentence, signals.body_sentence, rows, candidates),
             "body_to_title": dense(signals.body_sentence, signals.title_sentence, rows, candidates),
-            "title_named_there": _sparse(signals.title_shares, signals.terms, rows, candidates),
-            "title_named_here": _sparse(signals.terms, signals.title_shares, rows, candidates),
+            "title_named_here": kernels.share_pairs(
+                arrays(signals.tfidf), arrays(signals.title_shares), len(signals.rare), rows, candidates
+            ),
             "title_run_here": runs[:, :, 0],
             "title_run_there": runs[:, :, 1],
         }
 
-    def _metadata(self, rows: Rows, candidates: Rows) -> dict[str, Any]:
+    def _places(self, rows: Rows, candidates: Rows, found: Mapping[str, Any]) -> dict[str, Any]:
+        scores = {"tfidf": "tfidf_cos", "sentence": "sentence_cos", "title": "title_near", "fused": "fused"}
+        columns: dict[str, Any] = {}
+        for name in NEAR:
+            places = kernels.places_in_lists(self.signals.near[name], found[scores[name]], rows, candidates)
+            columns |= {f"{name}_rank": places[:, :, 0], f"{name}_rank_back": places[:, :, 1]}
+        return columns
+
+    def _metadata(self, rows: Rows, candidates: Rows, found: Mapping[str, Any]) -> dict[str, Any]:
         signals = self.signals
         folders = signals.folders[rows][:, None, :]
         shared = (folders == signals.folders[candidates]) & (folders != NO_ROW)
@@ -173,7 +188,7 @@ class PairFeatures:
         with np.errstate(invalid="ignore"):
             inside = np.cumprod(shared, axis=2).sum(axis=2) / np.where(depth > 0, depth, np.nan)
         return {
-            "tags_cos": _known(signals.tags, rows, candidates),
+            "tags_cos": _known(signals.tags, rows, candidates, found["tags_cos"]),
             "same_section": _same(signals.sections, rows, candidates),
             "same_author": _known(signals.authors, rows, candidates),
             "same_language": _same(signals.languages, rows, candidates),
@@ -181,39 +196,41 @@ class PairFeatures:
             "path_depth": inside,
         }
 
-    def _time(self, rows: Rows, candidates: Rows) -> dict[str, Any]:
-        published = self.signals.published
-        days = (published[candidates] - published[rows][:, None]) / DAY
-        apart = np.log1p(np.abs(days))
-        newer = np.sign(days) * apart
+    def _time(self, rows: Rows, candidates: Rows, found: Mapping[str, Any]) -> dict[str, Any]:
+        newer = kernels.time_pairs(self.signals.published, rows, candidates)
         return {
             "days_newer": newer,
-            "days_apart": apart,
-            "age_share": self._older[candidates],
-            "days_after": newer if self.signals.dates_are_of_publication else np.full_like(newer, np.nan),
+            "days_apart": np.abs(newer),
+            "age_share": self.signals.older[candidates],
+            "days_after": newer if self.signals.dates_are_of_publication else np.nan,
         }
 
-    def _form(self, rows: Rows, candidates: Rows) -> dict[str, Any]:
-        words = np.log1p(self.signals.words)
+    def _form(self, rows: Rows, candidates: Rows, found: Mapping[str, Any]) -> dict[str, Any]:
+        words = self.signals.words
         return {
             "words": words[candidates],
             "words_ratio": words[candidates] - words[rows][:, None],
             "title_length": self.signals.title_length[candidates],
-            "hub_tfidf": self._hubs["tfidf"][candidates],
-            "hub_fused": self._hubs["fused"][candidates],
+            "hub_tfidf": self.signals.hubs["tfidf"][candidates],
+            "hub_fused": self.signals.hubs["fused"][candidates],
         }
 
 
-def _sparse(one: csr_matrix, two: csr_matrix, rows: Rows, candidates: Rows) -> Any:
-    width = max(one.shape[1], two.shape[1], 1)
-    arrays = [(m.indptr, m.indices, m.data) for m in (one, two)]
-    return kernels.sparse_pairs(arrays[0], arrays[1], width, rows, candidates)
+def arrays(matrix: csr_matrix) -> tuple[Any, Any, Any]:
+    """A sparse matrix as kernels take it."""
+    return matrix.indptr, matrix.indices, matrix.data
 
 
-def _known(vectors: csr_matrix, rows: Rows, candidates: Rows) -> Any:
+def _sparse(vectors: csr_matrix, rows: Rows, candidates: Rows) -> Any:
+    return kernels.sparse_pairs(arrays(vectors), arrays(vectors), vectors.shape[1], rows, candidates)
+
+
+def _known(vectors: csr_matrix, rows: Rows, candidates: Rows, cosines: Any = None) -> Any:
     """The cosine, NaN where one of the two has nothing."""
-    has = np.diff(vectors.indptr) > 0
-    return np.where(has[rows][:, None] & has[candidates], _sparse(vectors, vectors, rows, candidates), np.nan)
+    if cosines is None:
+        cosines = _sparse(vectors, rows, candidates)
+    has = vectors.indptr[1:] > vectors.indptr[:-1]
+    return np.where(has[rows][:, None] & has[candidates], cosines, np.nan)
 
 
 def _same(codes: NDArray[np.int32], rows: Rows, candidates: Rows) -> Any:
@@ -236,13 +253,14 @@ def relative(table: Table) -> Table:
     return table
 
 
-def _share_below(values: NDArray[np.float64]) -> NDArray[np.float32]:
-    known = np.sort(values[~np.isnan(values)])
+def share_below(known: NDArray[np.float64], values: NDArray[np.float64]) -> Scores:
+    """(n,) float32: the share of the known values, ascending, that are below each value; NaN for NaN."""
     below = np.searchsorted(known, values) / max(len(known), 1)
     return np.where(np.isnan(values), np.nan, below).astype(np.float32)
 
 
-def _in_degree(lists: Rows, n: int) -> NDArray[np.float32]:
+def in_degree(lists: Rows, n: int) -> Scores:
+    """(n,) float32: how many of the (n, k) lists have a row among their first `HUB`, over `HUB`."""
     near = lists[:, :HUB]
     return (np.bincount(near[near != NO_ROW], minlength=n) / HUB).astype(np.float32)
 

@@ -8,6 +8,7 @@ from typing import NamedTuple, Self
 import numpy as np
 from numpy.typing import NDArray
 
+from simrec.rank import kernels
 from simrec.rank.parts import Part
 from simrec.types import NO_ROW, Bar, Progress, Rows, Scores, Similar, no_progress
 
@@ -16,7 +17,6 @@ SAMPLE = 2000
 BATCH = 512
 DECIMALS = 5
 """Scores are rounded to these before ties are settled, so that summation order cannot reorder a block."""
-LEAST_SD = 1e-6
 BELOW = 0.1
 """Slope of the dampening below the usual similarity."""
 
@@ -57,7 +57,8 @@ class Fusion:
         back: weight of the candidate's view of the source, 0 to 1.
 
     Attributes:
-        mean_, sd_: (n, m) float32, of each row's similarities to the sample, by part.
+        mean_, sd_: m arrays (n,) float32, by part: of each row's similarities to the sample.
+        sample_: (s,) the rows of the sample.
     """
 
     def __init__(self, parts: Sequence[Weighted], back: float = 0.0) -> None:
@@ -70,9 +71,11 @@ class Fusion:
             return self._fit(n, bar)
 
     def _fit(self, n: int, bar: Bar) -> Self:
-        sample = np.sort(np.random.default_rng(0).choice(n, min(n, SAMPLE), replace=False)).astype(np.int32)
-        self.mean_ = np.zeros((n, len(self.parts)), dtype=np.float32)
-        self.sd_ = np.ones((n, len(self.parts)), dtype=np.float32)
+        self.sample_ = sample = np.sort(np.random.default_rng(0).choice(n, min(n, SAMPLE), replace=False)).astype(
+            np.int32
+        )
+        self.mean_ = [np.zeros(n, dtype=np.float32) for _ in self.parts]
+        self.sd_ = [np.ones(n, dtype=np.float32) for _ in self.parts]
         for column, (part, _) in enumerate(self.parts):
             for start in range(0, n, BATCH):
                 rows = np.arange(start, min(start + BATCH, n), dtype=np.int32)
@@ -81,8 +84,8 @@ class Fusion:
                 count = np.maximum(other.sum(axis=1, keepdims=True), 1)
                 mean = np.where(other, scores, 0).sum(axis=1, keepdims=True) / count
                 variance = np.where(other, (scores - mean) ** 2, 0).sum(axis=1, keepdims=True) / count
-                self.mean_[rows, column] = mean[:, 0]
-                self.sd_[rows, column] = np.sqrt(variance[:, 0])
+                self.mean_[column][rows] = mean[:, 0]
+                self.sd_[column][rows] = np.sqrt(variance[:, 0])
                 bar.update(len(rows))
         return self
 
@@ -105,22 +108,31 @@ class Fusion:
         """
         return sort(candidates, self.score(rows, candidates), tie_order)
 
-    def views(self, rows: Rows, candidates: Rows) -> tuple[NDArray[np.float32], NDArray[np.float32]]:
-        """(b, c, m) f(z) of each part as the sources see the candidates, and as the candidates see the sources."""
+    def views(
+        self, rows: Rows, candidates: Rows, scores: Sequence[Scores] | None = None
+    ) -> tuple[NDArray[np.float32], NDArray[np.float32]]:
+        """(b, c, m) f(z) of each part as the sources see the candidates, and as the candidates see the sources.
+
+        Args:
+            rows: (b,) the sources.
+            candidates: (b, c), -1 for none.
+            scores: (b, c) of each part, where they are known already.
+        """
         own = np.empty((*candidates.shape, len(self.parts)), dtype=np.float32)
         back = np.empty_like(own)
         for column, (part, _) in enumerate(self.parts):
-            scores = part.pairs(rows, candidates)
-            mean, sd = self.mean_[:, column], self.sd_[:, column]
-            own[:, :, column] = dampen(_divide(scores - mean[rows][:, None], sd[rows][:, None]))
-            back[:, :, column] = dampen(_divide(scores - mean[candidates], sd[candidates]))
+            known = part.pairs(rows, candidates) if scores is None else scores[column]
+            both = kernels.standardize(known, self.mean_[column], self.sd_[column], rows, candidates)
+            own[:, :, column], back[:, :, column] = both[:, :, 0], both[:, :, 1]
         return own, back
 
     def mean(self, own: NDArray[np.float32], back: NDArray[np.float32]) -> Scores:
         """(b, c) the weighted mean of `views`, still dampened."""
         weights = np.array([weight for _, weight in self.parts], dtype=np.float32)
-        # not by matmul: for so short a sum BLAS is no faster, and some builds raise its invalid flag at random
-        return np.asarray(np.einsum("bcm,m->bc", self.both(own, back), weights / weights.sum()))
+        both, total = self.both(own, back), np.zeros(own.shape[:2], dtype=np.float32)
+        for column, weight in enumerate(weights / weights.sum()):  # one after the other: the same sum in every batch
+            total += both[:, :, column] * weight
+        return total
 
     def both(self, own: NDArray[np.float32], back: NDArray[np.float32]) -> NDArray[np.float32]:
         """(b, c, m) the two `views` of each part as one."""
@@ -151,8 +163,3 @@ def undampen(x: Scores) -> Scores:
     array([-2.,  0.,  6.], dtype=float32)
     """
     return np.where(x > 0, np.expm1(np.maximum(x, 0)), x / BELOW).astype(np.float32)
-
-
-def _divide(difference: Scores, sd: Scores) -> Scores:
-    """0 where a part does not vary, as tags on a site without tags."""
-    return np.where(sd > LEAST_SD, difference / np.maximum(sd, LEAST_SD), 0)

@@ -12,7 +12,7 @@ from typing import Any
 
 import numpy as np
 
-from simrec.rank import kernels
+from simrec.rank import kernels_picks
 from simrec.rank.features import Table
 from simrec.types import NO_ROW, Mask, Neighbors, Rows, Scores
 
@@ -80,8 +80,8 @@ class History:
         """
         peers, weights = self._peers(rows, hidden)
         picks = (self.picks.indptr, self.picks.indices)
-        votes = kernels.votes(picks, self.n, peers, weights, rows, candidates)
-        own = kernels.picks_of_candidates(
+        votes = kernels_picks.votes(picks, self.n, peers, weights, rows, candidates)
+        own = kernels_picks.picks_of_candidates(
             picks, self.number, hidden, self.near.rows, self.near.scores, rows, candidates
         )
         visible = np.maximum((~hidden).sum(axis=1), 1)[:, None]

@@ -2,58 +2,205 @@
 
 numba compiles each at its first call and keeps the result on disk. `rows` is (b,) int32, `others` (b, c) int32 with -1
 for none; where there is none the value is NaN.
+
+What a pair gets does not depend on the batch that it is in, to the last bit: sums are taken in one order that is
+written down here, never left to a library that orders them by the size of the batch. An article that is published
+alone gets the score that it would get in a build.
 """
 
 from __future__ import annotations
 
+import threading
 from typing import Any
 
 import numba
 import numpy as np
+from numba.np.ufunc.parallel import get_thread_id
 
 CHUNKS = 16
-"""Parts that a batch is cut into; each has scratch memory of its own."""
+"""Parts that a batch is cut into, where each needs scratch memory of its own."""
 
-_compiled: Any = numba.njit(parallel=True, cache=True, nogil=True)
+compiled: Any = numba.njit(parallel=True, cache=True, nogil=True)
+inlined: Any = numba.njit(cache=True, nogil=True, inline="always")
+
+_memory = threading.local()
 
 
-@_compiled
+def scratch(name: str, width: int, dtype: Any, fill: float = 0) -> Any:
+    """(threads, width) of scratch memory, filled at first; whoever uses it leaves it as it was."""
+    held = _memory.__dict__.get(name)
+    if held is None or held.shape[1] < width or held.shape[0] < numba.get_num_threads():
+        held = np.full((numba.get_num_threads(), width + width // 4 + 1), fill, dtype=dtype)
+        setattr(_memory, name, held)
+    return held
+
+
+@inlined
+def dot(one: Any, two: Any) -> Any:
+    """The product of two float32 vectors: sixteen sums side by side, added up in pairs."""
+    n = len(one)
+    s0 = s1 = s2 = s3 = s4 = s5 = s6 = s7 = np.float32(0)
+    t0 = t1 = t2 = t3 = t4 = t5 = t6 = t7 = np.float32(0)
+    for at in range(0, n - 15, 16):
+        s0 += one[at] * two[at]
+        s1 += one[at + 1] * two[at + 1]
+        s2 += one[at + 2] * two[at + 2]
+        s3 += one[at + 3] * two[at + 3]
+        s4 += one[at + 4] * two[at + 4]
+        s5 += one[at + 5] * two[at + 5]
+        s6 += one[at + 6] * two[at + 6]
+        s7 += one[at + 7] * two[at + 7]
+        t0 += one[at + 8] * two[at + 8]
+        t1 += one[at + 9] * two[at + 9]
+        t2 += one[at + 10] * two[at + 10]
+        t3 += one[at + 11] * two[at + 11]
+        t4 += one[at + 12] * two[at + 12]
+        t5 += one[at + 13] * two[at + 13]
+        t6 += one[at + 14] * two[at + 14]
+        t7 += one[at + 15] * two[at + 15]
+    total = (((s0 + t0) + (s4 + t4)) + ((s2 + t2) + (s6 + t6))) + (((s1 + t1) + (s5 + t5)) + ((s3 + t3) + (s7 + t7)))
+    for at in range(n - n % 16, n):
+        total += one[at] * two[at]
+    return total
+
+
 def sparse_pairs(one: Any, two: Any, width: int, rows: Any, others: Any) -> Any:
-    """(b, c) products of row r of one matrix with row o of another; each a tuple (indptr, indices, data)."""
+    """(b, c) products of row r of one matrix with row o of another; each a tuple (indptr, indices, data).
+
+    The columns of a row ascend, and the sum is taken in their order.
+    """
+    return _sparse_pairs(one, two, scratch("terms", width, np.float32), rows, others)
+
+
+@compiled
+def _sparse_pairs(one: Any, two: Any, spreads: Any, rows: Any, others: Any) -> Any:
     one_ptr, one_indices, one_data = one
     two_ptr, two_indices, two_data = two
     out = np.full(others.shape, np.nan, dtype=np.float32)
-    for chunk in numba.prange(CHUNKS):
-        spread = np.zeros(width, dtype=np.float32)
-        for place in range(chunk * len(rows) // CHUNKS, (chunk + 1) * len(rows) // CHUNKS):
-            row = rows[place]
-            for at in range(one_ptr[row], one_ptr[row + 1]):
-                spread[one_indices[at]] = one_data[at]
-            for column in range(others.shape[1]):
-                other = others[place, column]
-                if other >= 0:
-                    total = np.float32(0)
-                    for at in range(two_ptr[other], two_ptr[other + 1]):
-                        total += spread[two_indices[at]] * two_data[at]
-                    out[place, column] = total
-            for at in range(one_ptr[row], one_ptr[row + 1]):
-                spread[one_indices[at]] = 0
+    for place in numba.prange(len(rows)):
+        spread = spreads[get_thread_id()]
+        row = rows[place]
+        for at in range(one_ptr[row], one_ptr[row + 1]):
+            spread[one_indices[at]] = one_data[at]
+        for column in range(others.shape[1]):
+            other = others[place, column]
+            if other >= 0:
+                total = np.float32(0)
+                for at in range(two_ptr[other], two_ptr[other + 1]):
+                    total += spread[two_indices[at]] * two_data[at]
+                out[place, column] = total
+        for at in range(one_ptr[row], one_ptr[row + 1]):
+            spread[one_indices[at]] = 0
     return out
 
 
-@_compiled
-def dense_pairs(one: Any, two: Any, rows: Any, others: Any) -> Any:
-    """(b, c) products of row r of one (n, d) matrix with row o of another."""
+def term_pairs(vectors: Any, rare: Any, lengths: Any, shares: Any, rows: Any, others: Any) -> Any:
+    """(b, c, 3): the cosine, the cosine over rare terms alone, and the share of r's title that o's terms name.
+
+    Args:
+        vectors: (n, terms) unit rows as (indptr, indices, data); columns ascend.
+        rare: (terms,) bool.
+        lengths: (n,) float32, the norm of each row's rare terms.
+        shares: (n, terms) as `vectors`: each title's share by term, of terms that the row has, too.
+        rows, others: as everywhere here.
+    """
+    width = len(rare)
+    spreads, named = scratch("terms", width, np.float32), scratch("named", width, np.float32)
+    return _term_pairs(vectors, rare, lengths, shares, spreads, named, rows, others)
+
+
+@compiled
+def _term_pairs(
+    vectors: Any, rare: Any, lengths: Any, shares: Any, spreads: Any, named: Any, rows: Any, others: Any
+) -> Any:
+    ptr, indices, data = vectors
+    share_ptr, share_indices, share_data = shares
+    out = np.full((others.shape[0], others.shape[1], 3), np.nan, dtype=np.float32)
+    for place in numba.prange(len(rows)):
+        spread, share = spreads[get_thread_id()], named[get_thread_id()]
+        row = rows[place]
+        for at in range(ptr[row], ptr[row + 1]):
+            spread[indices[at]] = data[at]
+        for at in range(share_ptr[row], share_ptr[row + 1]):
+            share[share_indices[at]] = share_data[at]
+        for column in range(others.shape[1]):
+            other = others[place, column]
+            if other < 0:
+                continue
+            whole = of_rare = of_title = np.float32(0)
+            for at in range(ptr[other], ptr[other + 1]):
+                term = indices[at]
+                value = spread[term]
+                if value != 0:
+                    whole += value * data[at]
+                    of_title += share[term]
+                    if rare[term]:
+                        of_rare += value * data[at]
+            norm = lengths[row] * lengths[other]
+            out[place, column, 0] = whole
+            out[place, column, 1] = of_rare / norm if norm > 0 else np.float32(0)
+            out[place, column, 2] = of_title
+        for at in range(ptr[row], ptr[row + 1]):
+            spread[indices[at]] = 0
+        for at in range(share_ptr[row], share_ptr[row + 1]):
+            share[share_indices[at]] = 0
+    return out
+
+
+def share_pairs(vectors: Any, shares: Any, width: int, rows: Any, others: Any) -> Any:
+    """(b, c) the share of o's title that r's terms name; arguments as those of `term_pairs`."""
+    return _share_pairs(vectors, shares, scratch("terms", width, np.float32), rows, others)
+
+
+@compiled
+def _share_pairs(vectors: Any, shares: Any, spreads: Any, rows: Any, others: Any) -> Any:
+    ptr, indices, _ = vectors
+    share_ptr, share_indices, share_data = shares
+    out = np.full(others.shape, np.nan, dtype=np.float32)
+    for place in numba.prange(len(rows)):
+        spread = spreads[get_thread_id()]
+        row = rows[place]
+        for at in range(ptr[row], ptr[row + 1]):
+            spread[indices[at]] = 1
+        for column in range(others.shape[1]):
+            other = others[place, column]
+            if other >= 0:
+                total = np.float32(0)
+                for at in range(share_ptr[other], share_ptr[other + 1]):
+                    total += spread[share_indices[at]] * share_data[at]
+                out[place, column] = total
+        for at in range(ptr[row], ptr[row + 1]):
+            spread[indices[at]] = 0
+    return out
+
+
+@compiled
+def time_pairs(published: Any, rows: Any, others: Any) -> Any:
+    """(b, c) float32: ln(1 + days) from r to o, with the sign of the difference; NaN where a date is missing."""
     out = np.full(others.shape, np.nan, dtype=np.float32)
     for place in numba.prange(len(rows)):
         for column in range(others.shape[1]):
             other = others[place, column]
             if other >= 0:
-                out[place, column] = np.dot(one[rows[place]], two[other])
+                days = (published[other] - published[rows[place]]) / 86_400.0
+                out[place, column] = np.log1p(days) if days > 0 else -np.log1p(-days)
     return out
 
 
-@_compiled
+@compiled
+def dense_pairs(one: Any, two: Any, rows: Any, others: Any) -> Any:
+    """(b, c) products of row r of one (n, d) matrix with row o of another."""
+    out = np.full(others.shape, np.nan, dtype=np.float32)
+    for place in numba.prange(len(rows)):
+        own = one[rows[place]]
+        for column in range(others.shape[1]):
+            other = others[place, column]
+            if other >= 0:
+                out[place, column] = dot(own, two[other])
+    return out
+
+
+@compiled
 def best_passages(vectors: Any, starts: Any, rows: Any, others: Any) -> Any:
     """(b, c, 2): the best cosine of any two passages, and the mean of each source passage's best.
 
@@ -66,138 +213,110 @@ def best_passages(vectors: Any, starts: Any, rows: Any, others: Any) -> Any:
             other = others[place, column]
             if other < 0 or first == last or starts[other] == starts[other + 1]:
                 continue
-            products = np.dot(vectors[first:last], vectors[starts[other] : starts[other + 1]].T)
             best, total = np.float32(-1), np.float32(0)
-            for i in range(products.shape[0]):
-                top = products[i].max()
+            for own in range(first, last):
+                top = np.float32(-1)
+                for theirs in range(starts[other], starts[other + 1]):
+                    top = max(top, dot(vectors[own], vectors[theirs]))
                 best = max(best, top)
                 total += top
             out[place, column, 0] = best
-            out[place, column, 1] = total / products.shape[0]
+            out[place, column, 1] = total / np.float32(last - first)
     return out
 
 
-@_compiled
-def places_in_lists(lists: Any, rows: Any, others: Any) -> Any:
-    """(b, c, 2): the place of o in r's list and of r in o's, from 0; the lists' length where it is not there.
+@compiled
+def standardize(scores: Any, mean: Any, sd: Any, rows: Any, others: Any) -> Any:
+    """(b, c, 2): a part's scores as dampened z-scores, as the sources see the candidates, and as they see the sources.
 
-    `lists` is (n, k) int32.
+    Args:
+        scores: (b, c) float32, any number where there is no candidate.
+        mean, sd: (n,) float32 of each row; where a part does not vary, sd is 0 and so is the z-score.
+        rows, others: as everywhere here.
     """
-    out = np.full((others.shape[0], others.shape[1], 2), np.nan, dtype=np.float32)
-    length = lists.shape[1]
+    out = np.zeros((others.shape[0], others.shape[1], 2), dtype=np.float32)
     for place in numba.prange(len(rows)):
         row = rows[place]
         for column in range(others.shape[1]):
             other = others[place, column]
-            if other < 0:
-                continue
-            there, back = length, length
-            for at in range(length):
-                if lists[row, at] == other:
-                    there = at
-                    break
-            for at in range(length):
-                if lists[other, at] == row:
-                    back = at
-                    break
-            out[place, column, 0] = there
-            out[place, column, 1] = back
+            if other >= 0:
+                out[place, column, 0] = _dampened(scores[place, column], mean[row], sd[row])
+                out[place, column, 1] = _dampened(scores[place, column], mean[other], sd[other])
     return out
 
 
-@_compiled
-def votes(picks: Any, n: int, peers: Any, weights: Any, rows: Any, others: Any) -> Any:
-    """(b, c, 4): what the peers of each source pick.
+@inlined
+def _dampened(score: Any, mean: Any, sd: Any) -> Any:
+    if sd <= np.float32(1e-6):
+        return np.float32(0)
+    z = (score - mean) / sd
+    if z > 0:
+        return np.float32(np.log1p(z))
+    return z * np.float32(0.1)
 
-    The sum of the weights of the peers that pick o, over that of all; the weight of the best of them; how many there
-    are; the place of the first. Picks of r itself are not looked at.
+
+@compiled
+def closeness(published: Any, unit: float, usual: float, rows: Any, others: Any) -> Any:
+    """(b, c) float32: -ln(1 + time between the dates), in `unit`s of seconds; `usual` units where a date is missing."""
+    out = np.zeros(others.shape, dtype=np.float32)
+    for place in numba.prange(len(rows)):
+        for column in range(others.shape[1]):
+            other = others[place, column]
+            if other >= 0:
+                apart = abs(published[rows[place]] - published[other]) / unit
+                out[place, column] = -np.log1p(usual if np.isnan(apart) else apart)
+    return out
+
+
+@compiled
+def places_in_lists(lists: Any, scores: Any, rows: Any, others: Any) -> Any:
+    """(b, c, 2): how many of r's nearest are nearer than o, and how many of o's are nearer than r.
+
+    For an article of the list that is its place, from 0; for others it is where it would stand.
 
     Args:
-        picks: (indptr, indices) of the picks by source number.
-        n: articles.
-        peers: (b, p) source numbers, best first, -1 for none.
-        weights: (b, p) float32.
-        rows: (b,) int32.
-        others: (b, c) int32.
+        lists: (n, k) float32 scores of each row's nearest, descending, -inf for none.
+        scores: (b, c) float32 of the pairs; 0 is not near at all.
+        rows, others: as everywhere here.
     """
-    ptr, targets = picks
-    out = np.full((others.shape[0], others.shape[1], 4), np.nan, dtype=np.float32)
-    for chunk in numba.prange(CHUNKS):
-        scratch = np.zeros((n, 4), dtype=np.float32)
-        for place in range(chunk * len(rows) // CHUNKS, (chunk + 1) * len(rows) // CHUNKS):
-            whole = np.float32(1e-9)
-            for at in range(peers.shape[1]):
-                peer = peers[place, at]
-                if peer < 0:
-                    continue
-                whole += weights[place, at]
-                for target in targets[ptr[peer] : ptr[peer + 1]]:
-                    if target == rows[place]:
-                        continue
-                    if scratch[target, 2] == 0:
-                        scratch[target, 3] = at
-                    scratch[target, 0] += weights[place, at]
-                    scratch[target, 1] = max(scratch[target, 1], weights[place, at])
-                    scratch[target, 2] += 1
-            for column in range(others.shape[1]):
-                other = others[place, column]
-                if other >= 0:
-                    out[place, column, 0] = scratch[other, 0] / whole
-                    out[place, column, 1] = scratch[other, 1]
-                    out[place, column, 2] = scratch[other, 2]
-                    out[place, column, 3] = scratch[other, 3] if scratch[other, 2] else peers.shape[1]
-            for at in range(peers.shape[1]):
-                if peers[place, at] >= 0:
-                    for target in targets[ptr[peers[place, at]] : ptr[peers[place, at] + 1]]:
-                        scratch[target] = 0
+    out = np.full((others.shape[0], others.shape[1], 2), np.nan, dtype=np.float32)
+    for place in numba.prange(len(rows)):
+        for column in range(others.shape[1]):
+            other = others[place, column]
+            if other >= 0:
+                out[place, column, 0] = _place(lists[rows[place]], scores[place, column])
+                out[place, column, 1] = _place(lists[other], scores[place, column])
     return out
 
 
-@_compiled
-def picks_of_candidates(picks: Any, number: Any, hidden: Any, near: Any, scores: Any, rows: Any, others: Any) -> Any:
-    """(b, c, 3): how many picks o has itself; the best score of r to one of them, and the sum of its scores.
-
-    NaN where o has no picks that may be looked at; a pick that is not near to r has score 0.
-
-    Args:
-        picks: (indptr, indices) of the picks by source number.
-        number: (n,) the source number of each row, -1 for none.
-        hidden: (b, s) bool: sources whose picks may not be looked at.
-        near: (n, k) int32, the rows nearest to each.
-        scores: (n, k) float32, of the same.
-        rows: (b,) int32.
-        others: (b, c) int32.
-    """
-    ptr, targets = picks
-    n = len(number)
-    out = np.full((others.shape[0], others.shape[1], 3), np.nan, dtype=np.float32)
-    for chunk in numba.prange(CHUNKS):
-        scratch = np.zeros(n, dtype=np.float32)
-        for place in range(chunk * len(rows) // CHUNKS, (chunk + 1) * len(rows) // CHUNKS):
-            row = rows[place]
-            for at in range(near.shape[1]):
-                if near[row, at] >= 0:
-                    scratch[near[row, at]] = max(scores[row, at], np.float32(0))
-            for column in range(others.shape[1]):
-                other = others[place, column]
-                if other < 0 or number[other] < 0 or hidden[place, number[other]]:
-                    continue
-                best, total, count = np.float32(0), np.float32(0), 0
-                for target in targets[ptr[number[other]] : ptr[number[other] + 1]]:
-                    if target != row:
-                        best = max(best, scratch[target])
-                        total += scratch[target]
-                        count += 1
-                out[place, column, 0] = count
-                out[place, column, 1] = best
-                out[place, column, 2] = total
-            for at in range(near.shape[1]):
-                if near[row, at] >= 0:
-                    scratch[near[row, at]] = 0
+@compiled
+def places_among(lists: Any, scores: Any, rows: Any, others: Any) -> Any:
+    """(b, c) float32: how many values of each page's own list (n, k), descending, are above a score (b, c)."""
+    out = np.full(others.shape, np.nan, dtype=np.float32)
+    for place in numba.prange(len(rows)):
+        for column in range(others.shape[1]):
+            if others[place, column] >= 0:
+                out[place, column] = _above(lists[rows[place]], scores[place, column])
     return out
 
 
-@_compiled
+@inlined
+def _place(values: Any, score: Any) -> Any:
+    return len(values) if score == 0 else _above(values, score)
+
+
+@inlined
+def _above(values: Any, score: Any) -> Any:
+    low, high = 0, len(values)
+    while low < high:
+        middle = (low + high) // 2
+        if values[middle] > score:
+            low = middle + 1
+        else:
+            high = middle
+    return low
+
+
 def title_runs(titles: Any, bodies: Any, weights: Any, rows: Any, others: Any) -> Any:
     """(b, c, 2): the longest run of words of o's title in r's body, and of r's title in o's body.
 
@@ -210,33 +329,37 @@ def title_runs(titles: Any, bodies: Any, weights: Any, rows: Any, others: Any) -
         rows: (b,) int32.
         others: (b, c) int32.
     """
+    longest = max(int((starts[1:][rows] - starts[:-1][rows]).max(initial=1)) for starts in (titles[0], bodies[0]))
+    heads = scratch("head", len(weights), np.int32, -1)
+    return _title_runs(titles, bodies, weights, heads, scratch("after", longest, np.int32), rows, others)
+
+
+@compiled
+def _title_runs(titles: Any, bodies: Any, weights: Any, heads: Any, afters: Any, rows: Any, others: Any) -> Any:
     title_ptr, title_words = titles
     body_ptr, body_words = bodies
-    longest = np.diff(body_ptr).max()
     out = np.full((others.shape[0], others.shape[1], 2), np.nan, dtype=np.float32)
-    for chunk in numba.prange(CHUNKS):
-        head = np.full(len(weights), -1, dtype=np.int32)
-        after = np.full(max(longest, 1), -1, dtype=np.int32)
-        for place in range(chunk * len(rows) // CHUNKS, (chunk + 1) * len(rows) // CHUNKS):
-            row = rows[place]
-            body = body_words[body_ptr[row] : body_ptr[row + 1]]
-            title = title_words[title_ptr[row] : title_ptr[row + 1]]
-            _index(body, head, after)
-            for column in range(others.shape[1]):
-                other = others[place, column]
-                if other >= 0:
-                    theirs = title_words[title_ptr[other] : title_ptr[other + 1]]
-                    out[place, column, 0] = _best_run(theirs, body, head, after, weights, theirs)
-            for word in body:
-                head[word] = -1
-            _index(title, head, after)
-            for column in range(others.shape[1]):
-                other = others[place, column]
-                if other >= 0:
-                    theirs = body_words[body_ptr[other] : body_ptr[other + 1]]
-                    out[place, column, 1] = _best_run(theirs, title, head, after, weights, title)
-            for word in title:
-                head[word] = -1
+    for place in numba.prange(len(rows)):
+        head, after = heads[get_thread_id()], afters[get_thread_id()]
+        row = rows[place]
+        body = body_words[body_ptr[row] : body_ptr[row + 1]]
+        title = title_words[title_ptr[row] : title_ptr[row + 1]]
+        _index(body, head, after)
+        for column in range(others.shape[1]):
+            other = others[place, column]
+            if other >= 0:
+                theirs = title_words[title_ptr[other] : title_ptr[other + 1]]
+                out[place, column, 0] = _best_run(theirs, body, head, after, weights, theirs)
+        for word in body:
+            head[word] = -1
+        _index(title, head, after)
+        for column in range(others.shape[1]):
+            other = others[place, column]
+            if other >= 0:
+                theirs = body_words[body_ptr[other] : body_ptr[other + 1]]
+                out[place, column, 1] = _best_run(theirs, title, head, after, weights, title)
+        for word in title:
+            head[word] = -1
     return out
 
 

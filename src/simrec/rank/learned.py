@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 from collections.abc import Sequence
+from functools import cached_property
 from pathlib import Path
 from typing import Any, Self
 
@@ -13,6 +14,7 @@ from sklearn.base import BaseEstimator
 
 from simrec.errors import ModelError
 from simrec.rank.features import Table
+from simrec.rank.forest import Forest, make_forest, predict
 from simrec.types import Mask, Scores
 
 FORMAT = 2
@@ -109,14 +111,21 @@ class LambdaRanker(BaseEstimator):
         ]
         gains = np.sum([booster.feature_importance("gain") for booster in self.boosters_], axis=0)
         self.gains_ = gains / max(gains.sum(), 1e-9)
+        self.__dict__.pop("_forest", None)
         return self
 
     def predict(self, X: NDArray[np.float32]) -> Scores:
         """(p,) float32 scores: higher is better, comparable within a page."""
+        if self._forest:
+            return (predict(self._forest, X) / len(self.boosters_)).astype(np.float32)
         total = np.zeros(len(X))
         for booster in self.boosters_:
             total += booster.predict(X)
         return (total / len(self.boosters_)).astype(np.float32)
+
+    @cached_property
+    def _forest(self) -> Forest | None:
+        return make_forest(self.boosters_)
 
     def contributions(self, X: NDArray[np.float32]) -> NDArray[np.float32]:
         """(p, f) float32: how much each feature moves each score from the usual one (SHAP of trees, Lundberg 2018)."""

@@ -2,12 +2,12 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
 from typing import TYPE_CHECKING, Protocol
 
 import numpy as np
 from numpy.typing import NDArray
 
+from simrec.rank import kernels
 from simrec.types import NO_ROW, Dense, Rows, Scores
 
 if TYPE_CHECKING:
@@ -38,7 +38,7 @@ class DensePart:
 
     def pairs(self, rows: Rows, others: Rows) -> Scores:
         """See `Part`."""
-        return np.asarray(np.einsum("bd,bcd->bc", self.vectors[rows], self.vectors[others]))
+        return np.asarray(kernels.dense_pairs(self.vectors, self.vectors, rows, others))
 
     def to_sample(self, rows: Rows, sample: Rows) -> Scores:
         """See `Part`."""
@@ -53,16 +53,9 @@ class SparsePart:
         self.vectors = vectors
 
     def pairs(self, rows: Rows, others: Rows) -> Scores:
-        """See `Part`: each row is spread out once, and its candidates' terms are looked up in it."""
-        indptr, indices, data = self.vectors.indptr, self.vectors.indices, self.vectors.data
-        spread = np.zeros(self.vectors.shape[1], dtype=np.float32)
-        scores = np.zeros(others.shape, dtype=np.float32)
-        for place, row in enumerate(rows):
-            own = slice(indptr[row], indptr[row + 1])
-            spread[indices[own]] = data[own]
-            scores[place] = self.vectors[np.maximum(others[place], 0)] @ spread
-            spread[indices[own]] = 0
-        return scores
+        """See `Part`."""
+        arrays = (self.vectors.indptr, self.vectors.indices, self.vectors.data)
+        return np.asarray(kernels.sparse_pairs(arrays, arrays, self.vectors.shape[1], rows, others))
 
     def to_sample(self, rows: Rows, sample: Rows) -> Scores:
         """See `Part`."""
@@ -70,13 +63,16 @@ class SparsePart:
 
 
 class SectionPart:
-    """1 where two articles are in the same section, 0 elsewhere and where a section is missing."""
+    """1 where two articles are in the same section, 0 elsewhere and where a section is missing.
+
+    Args:
+        codes: (n,) equal numbers for equal sections, -1 for none.
+    """
 
     name = "section"
 
-    def __init__(self, sections: Sequence[str | None]) -> None:
-        number = {name: i for i, name in enumerate(sorted({name for name in sections if name}))}
-        self.codes = np.array([number.get(name or "", NO_ROW) for name in sections], dtype=np.int32)
+    def __init__(self, codes: NDArray[np.int32]) -> None:
+        self.codes = codes
 
     def pairs(self, rows: Rows, others: Rows) -> Scores:
         """See `Part`."""
@@ -89,20 +85,28 @@ class SectionPart:
 
 
 class AgePart:
-    """Closeness in time, -ln(1 + months between the dates); a missing date counts as the site's usual distance."""
+    """Closeness in time, -ln(1 + months between the dates); a missing date counts as the site's usual distance.
+
+    Args:
+        published: (n,) seconds since 1970, NaN for none.
+        usual: months that a missing date is taken to be away; None: measured on the dates.
+    """
 
     name = "age"
 
-    def __init__(self, published: NDArray[np.float64]) -> None:
+    def __init__(self, published: NDArray[np.float64], usual: float | None = None) -> None:
         self.published = published
-        known = published[~np.isnan(published)]
-        self._usual = float(np.median(np.abs(known - np.median(known)))) / MONTH if len(known) else 0.0
+        self.usual = _usual_months(published) if usual is None else usual
 
     def pairs(self, rows: Rows, others: Rows) -> Scores:
         """See `Part`."""
-        months = np.abs(self.published[rows][:, None] - self.published[others]) / MONTH
-        return -np.log1p(np.nan_to_num(months, nan=self._usual)).astype(np.float32)
+        return np.asarray(kernels.closeness(self.published, MONTH, self.usual, rows, others))
 
     def to_sample(self, rows: Rows, sample: Rows) -> Scores:
         """See `Part`."""
         return self.pairs(rows, np.broadcast_to(sample, (len(rows), len(sample))))
+
+
+def _usual_months(published: NDArray[np.float64]) -> float:
+    known = published[~np.isnan(published)]
+    return float(np.median(np.abs(known - np.median(known)))) / MONTH if len(known) else 0.0

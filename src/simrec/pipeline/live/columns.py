@@ -1,0 +1,84 @@
+"""Arrays that grow at their end: a row is added now and then, and what is there never moves within it."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import Any, NamedTuple
+
+import numpy as np
+
+
+class Sparse(NamedTuple):
+    """A sparse matrix as kernels read it: that of scipy without its checks."""
+
+    indptr: Any
+    indices: Any
+    data: Any
+    shape: tuple[int, int]
+
+
+class Column:
+    """An array with a row an article."""
+
+    def __init__(self, array: Any) -> None:
+        self._held = np.ascontiguousarray(array)
+        self._count = len(array)
+
+    @property
+    def array(self) -> Any:
+        """What is there."""
+        return self._held[: self._count]
+
+    def append(self, rows: Any) -> None:
+        """Adds rows, (r, ...) as those that are there."""
+        wanted = self._count + len(rows)
+        if wanted > len(self._held):
+            held = np.empty((wanted + wanted // 8 + 64, *self._held.shape[1:]), dtype=self._held.dtype)
+            held[: self._count] = self.array
+            self._held = held
+        self._held[self._count : wanted] = rows
+        self._count = wanted
+
+
+class Ragged:
+    """Rows of any length, end to end: `starts` (n + 1,), and one or more arrays that they point into."""
+
+    def __init__(self, starts: Any, *values: Any) -> None:
+        self._starts = Column(starts)
+        self._values = [Column(array) for array in values]
+
+    @property
+    def starts(self) -> Any:
+        """(n + 1,) where each row begins."""
+        return self._starts.array
+
+    @property
+    def values(self) -> list[Any]:
+        """The arrays."""
+        return [column.array for column in self._values]
+
+    def append(self, lengths: Sequence[int], *values: Any) -> None:
+        """Adds rows of these lengths."""
+        last = int(self.starts[-1])
+        self._starts.append(last + np.cumsum(np.asarray(lengths, dtype=np.int64)))
+        for column, array in zip(self._values, values, strict=True):
+            column.append(array)
+
+
+class SparseRows:
+    """A sparse matrix that grows at its end, and may get wider."""
+
+    def __init__(self, matrix: Any) -> None:
+        self._rows = Ragged(matrix.indptr, matrix.indices, matrix.data)
+        self.width = matrix.shape[1]
+
+    @property
+    def matrix(self) -> Sparse:
+        """What is there."""
+        indices, data = self._rows.values
+        return Sparse(self._rows.starts, indices, data, (len(self._rows.starts) - 1, self.width))
+
+    def append(self, matrix: Any) -> None:
+        """Adds the rows of a matrix."""
+        self._rows.append(np.diff(matrix.indptr), matrix.indices, matrix.data)
+        self.width = max(self.width, matrix.shape[1])

@@ -1,0 +1,128 @@
+"""What a full build learned of a site and what stays as it is until the next one: models, weights, statistics."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from simrec.embed.terms import Analyzer
+from simrec.embed.tfidf import TfidfEmbedder
+from simrec.pipeline.signals import rare_lengths, titles_of
+from simrec.pipeline.vectorizers import Codes, Vectorizers, folders_of, names_of, path_strings, tag_texts, title_texts
+from simrec.rank.features import Sequences, share_below
+from simrec.rank.learned import LambdaRanker
+from simrec.settings import Settings
+from simrec.types import Article, Mask, Scores, Text, primary
+
+
+@dataclass
+class Fitted:
+    """A site as it was fitted.
+
+    Attributes:
+        settings: of the workspace.
+        model: the model's name.
+        main_lang: the language of articles that name none.
+        tfidf: counts words; fitted.
+        meaning: the embedder of meanings, fitted; None where the model looks at words alone.
+        tags, titles: count the words of tags and of titles; None where the model does not look at them.
+        vectorizers: all other ones.
+        languages: numbers of the languages.
+        numbers: numbers of the words in texts' sequences; it grows.
+        weights: (words,) their IDF when fitted.
+        rare: (terms,) bool, whether a term was in few articles.
+        dates: (d,) the dates of the articles, ascending.
+        ages: whether closeness in time counts; usual: months that a missing date is taken to be away.
+        dates_are_of_publication, titles_are_headlines: see `simrec.rank.features.Signals`.
+        sample: (s,) the rows that a row's usual similarities are measured against.
+        eligible: (n,) bool: who could be shown then.
+        prior, prior_weight: the ranker trained on other sites, and its share; None and 0 without it.
+    """
+
+    settings: Settings
+    model: str
+    main_lang: str
+    tfidf: TfidfEmbedder
+    meaning: Any
+    tags: TfidfEmbedder | None
+    titles: TfidfEmbedder | None
+    vectorizers: Vectorizers
+    languages: Codes
+    numbers: dict[str, int]
+    weights: Scores
+    rare: Mask
+    dates: NDArray[np.float64]
+    ages: bool
+    usual: float
+    dates_are_of_publication: bool
+    titles_are_headlines: bool
+    sample: NDArray[np.int32]
+    eligible: Mask
+    prior: LambdaRanker | None
+    prior_weight: float
+    analyzer: Analyzer = field(default_factory=lambda: Analyzer(ngrams=1))
+
+    @property
+    def n(self) -> int:
+        """Articles that it was fitted on: the first rows of the shelf."""
+        return len(self.eligible)
+
+    def text_of(self, article: Article) -> Text:
+        """What embedders read of an article."""
+        return Text(article.title, article.body, article.lang or self.main_lang)
+
+    def row_of(self, article: Article) -> dict[str, Any]:
+        """The columns of one article, each with one row; what depends on other articles is not among them."""
+        text = self.text_of(article)
+        published = article.published_at.timestamp() if article.published_at else np.nan
+        found: dict[str, Any] = {
+            "languages": self.languages.of([primary(text.lang)]),
+            "published": np.array([published]),
+            "tfidf": self.tfidf.transform([text]),
+            "title_sequences": self._sequence(text.title, text.lang),
+            "body_sequences": self._sequence(text.body, text.lang),
+        }
+        if self.meaning is not None:
+            found |= self._meaning(text)
+        if self.tags is not None:
+            found |= {
+                "tags": self.tags.transform(tag_texts([article], [text])),
+                "sections": self.vectorizers.sections.of([article.section]),
+                "ages": found["published"] if self.ages else np.array([np.nan]),
+            }
+        return found | self._details(article, text, found) if self.titles is not None else found
+
+    def _sequence(self, text: str, lang: str) -> Sequences:
+        numbers = self.numbers
+        words = [numbers.setdefault(word, len(numbers)) for word in self.analyzer.terms(text, lang)]
+        return Sequences(np.array([0, len(words)], dtype=np.int64), np.array(words, dtype=np.int32))
+
+    def _meaning(self, text: Text) -> dict[str, Any]:
+        views = self.meaning.views([text])
+        return {
+            "sentence": views.mixed(self.meaning.title_weight),
+            "title_sentence": views.titles,
+            "body_sentence": views.bodies,
+            "passages": views.passages,
+        }
+
+    def _details(self, article: Article, text: Text, found: dict[str, Any]) -> dict[str, Any]:
+        """What the features of pairs look at beside words and meanings."""
+        from sklearn.preprocessing import normalize
+
+        assert self.titles is not None  # noqa: S101 - its only caller has asked
+        return {
+            "title_words": self.titles.transform(title_texts([text])),
+            "title_characters": self.vectorizers.characters.transform([text.title]),
+            "title_shares": normalize(self.tfidf.transform(titles_of([text])), norm="l1"),
+            "authors": names_of([article], self.vectorizers.authors),
+            "path": self.vectorizers.paths.transform(path_strings([article])),
+            "folders": folders_of([article], self.vectorizers.folders),
+            "rare_lengths": rare_lengths(found["tfidf"], self.rare),
+            "older": share_below(self.dates, found["published"]),
+            "words": np.log1p(np.array([len(text.body.split())], dtype=np.float32)),
+            "title_length": np.array([len(text.title.split())], dtype=np.float32),
+        }

@@ -1,0 +1,187 @@
+"""A site's rows, lists and blocks, all at once: what a full build does, batch by batch."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping
+from datetime import datetime
+from typing import Any
+
+import numpy as np
+
+from simrec.pipeline.copies import near_copies
+from simrec.pipeline.dates import are_spread
+from simrec.pipeline.live.compare import Comparer, cut, spaces_of
+from simrec.pipeline.live.engine import Engine
+from simrec.pipeline.live.fitted import Fitted
+from simrec.pipeline.live.shelf import SPARSE, Shelf
+from simrec.pipeline.live.standards import final, measure, shown
+from simrec.pipeline.nearby import LISTED
+from simrec.pipeline.prior import prior_weight
+from simrec.pipeline.signals import clipped
+from simrec.pipeline.site import Site
+from simrec.pipeline.sources import POOL, quota
+from simrec.pipeline.vectorizers import Codes
+from simrec.policy import eligibility
+from simrec.rank.candidates import nearest_in_time
+from simrec.rank.parts import AgePart
+from simrec.store import StoredBlock
+from simrec.types import NO_ROW, Mask, Neighbors, Progress, Rows, Scores, no_progress, primary
+
+BATCH = 256
+CHUNK = 2048
+"""Pages whose blocks are made together."""
+
+
+def fit(site: Site, model: str, now: datetime) -> Fitted:
+    """What a full build learns of a site."""
+    corpus, settings = site.corpus, site.settings
+    wide = model == "hybrid"
+    meaning = model != "tfidf"
+    known = corpus.published[~np.isnan(corpus.published)]
+    prior = site.prior if wide and settings.rank.prior != 0 else None
+    share = settings.rank.prior
+    tfidf = site.tfidf
+    names = sorted({primary(a.lang or corpus.main_lang) for a in corpus.articles})
+    fused = model in ("hybrid", "fusion")
+    signals = site.features.signals if prior else None
+    return Fitted(
+        settings=settings,
+        model=model,
+        main_lang=corpus.main_lang,
+        tfidf=tfidf[0],
+        meaning=site.embedder if meaning else None,
+        tags=site.tags_embedder if fused else None,
+        titles=site.title_embedder if prior else None,
+        vectorizers=site.vectorizers,
+        languages=Codes(names),
+        numbers=site.words.numbers,
+        weights=site.words.weights,
+        rare=signals.rare if signals else np.zeros(0, dtype=bool),
+        dates=np.sort(known),
+        ages=are_spread(corpus),
+        usual=AgePart(corpus.published).usual if are_spread(corpus) else 0.0,
+        dates_are_of_publication=bool(signals and signals.dates_are_of_publication),
+        titles_are_headlines=bool(signals and signals.titles_are_headlines),
+        sample=site.fusion(model).sample_,
+        eligible=eligibility.eligible(corpus, now),
+        prior=prior,
+        prior_weight=(prior_weight(len(corpus)) if share is None else share) if prior else 0.0,
+    )
+
+
+def shelve(site: Site, fitted: Fitted) -> Shelf:
+    """The rows of all articles, but for what depends on their candidates."""
+    corpus, fusion, n = site.corpus, site.fusion(fitted.model), len(site.corpus)
+    near = site.nearby.lists("tfidf")
+    columns: dict[str, Any] = {
+        "published": corpus.published,
+        "languages": fitted.languages.of([primary(text.lang) for text in corpus.texts]),
+        "tfidf": site.tfidf[1],
+        "title_sequences": tuple(site.words.titles),
+        "body_sequences": tuple(site.words.bodies),
+        "near_tfidf": _widened(near.scores),
+        "own": np.full(n, NO_ROW, dtype=np.int32),
+        "reach": np.zeros((n, len(spaces_of(fitted.model))), dtype=np.float32),
+    }
+    if fitted.meaning is not None:
+        columns["sentence"] = site.sentence
+    if fitted.tags is not None:
+        columns |= {
+            "tags": site.tags,
+            "sections": site.sections,
+            "ages": corpus.published if fitted.ages else np.full(n, np.nan),
+        }
+    for (part, _), mean, sd in zip(fusion.parts, fusion.mean_, fusion.sd_, strict=True):
+        columns |= {f"mean_{part.name}": mean, f"sd_{part.name}": sd}
+    if fitted.prior:
+        columns |= _details(site)
+        most = POOL * site.settings.rank.candidates
+        columns |= {
+            "best": np.zeros((n, 3), dtype=np.float32),
+            "places": np.full((n, most), -np.inf, dtype=np.float32),
+            "moments": np.zeros((n, 4)),
+        }
+    return Shelf(fitted, columns, {part.name: weight for part, weight in fusion.parts}, fusion.back)
+
+
+def _details(site: Site) -> dict[str, Any]:
+    signals = site.features.signals
+    plain = ("folders", "older", "rare_lengths", "title_sentence", "body_sentence", "words", "title_length")
+    found = {
+        name: getattr(signals, name) for name in (*plain, *(name for name in SPARSE if name not in ("tfidf", "tags")))
+    }
+    found |= {f"near_{name}": _widened(scores) for name, scores in signals.near.items()}
+    found |= {f"hub_{name}": values for name, values in signals.hubs.items()}
+    return found | {"passages": (signals.passage_starts, signals.passages)}
+
+
+def _widened(scores: Scores) -> Scores:
+    """(n, LISTED) scores of lists that may be shorter, or longer, than that."""
+    found = np.full((len(scores), LISTED), -np.inf, dtype=np.float32)
+    found[:, : scores.shape[1]] = clipped(scores)
+    return found
+
+
+def start(
+    site: Site, fitted: Fitted, k: int, now: datetime, pins: Mapping[str, Any], progress: Progress = no_progress
+) -> Engine:
+    """An engine with all articles in it, each page's candidates ranked; blocks are yet to be made: see `all_blocks`."""
+    shelf = shelve(site, fitted)
+    engine = Engine(shelf, k)
+    engine.set_pins(pins)
+    everyone = np.arange(len(site.corpus), dtype=np.int32)
+    engine.admit(everyone.tolist(), site.corpus.articles, now, near=near_copies(site))
+    with progress("rank", len(everyone)) as bar:
+        for batch, marks, candidates in _candidates(site, engine):
+            scores = _score(engine.comparer, batch, candidates)
+            for place, row in enumerate(batch.tolist()):
+                engine.offer(row, candidates[place], scores[place], marks[place])
+            bar.update(len(batch))
+    return engine
+
+
+def all_blocks(engine: Engine, progress: Progress = no_progress) -> Iterator[StoredBlock]:
+    """The blocks of all articles, in order of id."""
+    pages = [engine.row_of[id_] for id_ in sorted(engine.row_of)]
+    with progress("write blocks", len(pages)) as bar:
+        for begin in range(0, len(pages), CHUNK):
+            chunk = pages[begin : begin + CHUNK]
+            yield from engine.make(chunk)
+            bar.update(len(chunk))
+
+
+def _candidates(site: Site, engine: Engine) -> Iterator[tuple[Rows, Scores, Rows]]:
+    """Pages in batches, their marks (b, s) and their candidates (b, c)."""
+    groups, eligible = engine.groups.array, engine.fitted.eligible
+    for group in np.unique(groups):
+        members: Mask = (groups == group) & eligible
+        pages = np.flatnonzero(groups == group).astype(np.int32)
+        for begin in range(0, len(pages), BATCH):
+            batch = pages[begin : begin + BATCH]
+            lists = {name: _list(site, name, batch, members) for name in engine.comparer.spaces}
+            marks, candidates = cut(lists, site.settings.rank.candidates)
+            engine.shelf["reach"][batch] = marks
+            yield batch, marks, candidates
+
+
+def _list(site: Site, name: str, batch: Rows, members: Mask) -> Neighbors:
+    most = quota(name, site.settings.rank.candidates) + 1
+    if name != "time":
+        return site.nearby.query(name, batch, most, members)
+    found = nearest_in_time(site.corpus.published, batch, most, members)
+    return Neighbors(found.rows, (found.scores - 1).astype(np.float32))
+
+
+def _score(comparer: Comparer, batch: Rows, candidates: Rows) -> Scores:
+    """(b, c) the final scores of pages' first candidates, and the standards that they set."""
+    if comparer.features is None or comparer.prior is None:
+        return comparer.score(batch, candidates)
+    table, there = comparer.features.absolute(batch, candidates), candidates != NO_ROW
+    most = comparer.shelf["places"].shape[1]
+    held, learned = measure(table, there, most, comparer.prior, comparer.columns)
+    for name, values in held._asdict().items():
+        comparer.shelf[name][batch] = values
+    return shown(final(table, there, learned, held, comparer.fitted.prior_weight))
+
+
+__all__ = ["all_blocks", "fit", "start"]
