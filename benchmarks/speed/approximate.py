@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import asdict
 from typing import Any
 
 import numpy as np
@@ -57,7 +58,7 @@ def chosen(path: str) -> Work:
     def work() -> dict[str, Any]:
         index: Any = choose_index(vectors, None, floor=FLOOR)
         found = index.query(vectors, K, exclude=rows)
-        return {"rows": found.rows, "report": str(index.report)}
+        return {"rows": found.rows, "report": asdict(index.report)}
 
     return work
 

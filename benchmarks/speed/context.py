@@ -54,10 +54,10 @@ class Profile:
 EVERYTHING = 57_000
 """More than mslearn has: all of it."""
 PROFILES = {
-    "tiny": Profile("tiny", False, 1_000, REAL[:1], 32, 0, 200, 100, 20, (60, 120), 240),
+    "tiny": Profile("tiny", False, 1_000, (), 32, 0, 200, 100, 20, (60, 120), 240),
     "small": Profile("small", False, 20_000, REAL, 256, 0, 5_000, 2_000, 200, (2_000, 4_000, 8_000), 600),
     "full": Profile(
-        "full", True, 20_000, REAL, 1_024, 200_000, EVERYTHING, EVERYTHING, 500,
+        "full", True, 20_000, REAL, 1_024, 250_000, EVERYTHING, EVERYTHING, 500,
         (5_000, 10_000, 20_000, 40_000, EVERYTHING), 7_200,
     ),
 }  # fmt: skip

@@ -84,7 +84,7 @@ def stream(folder: str, pages: int) -> Work:
             for rows, candidates in batches:
                 features += _seconds(scorer.features.of, rows, candidates)
                 scores += _seconds(scorer.score, rows, candidates)
-                pairs += candidates.size
+                pairs += int((candidates >= 0).sum())
         found = {"articles": len(corpus), "pairs": pairs, "features": features, "ranker": max(scores - features, 0.0)}
         return {**found, "rise_mb": held["rise_mb"]}
 
