@@ -84,13 +84,6 @@ def read(path: Path) -> list[Record]:
     return [json.loads(line) for line in _lines(path)]
 
 
-def bodies(path: Path, n: int, words: int) -> list[str]:
-    """n texts of so many words, as far as the file has them, from its longer articles."""
-    cut = [record["body"].split() for record in read(path)]
-    long = [" ".join(body[:words]) for body in cut if len(body) >= words]
-    return long[:n]
-
-
 def made_up(n: int, length: int = LENGTH) -> Iterator[Record]:
     """n articles of topics, with words as rare as Zipf's law has it, sections, tags and dates."""
     words = vocabulary()
