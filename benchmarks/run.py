@@ -114,7 +114,9 @@ def publish(path: Path, profile: str) -> None:
 def page(text: str, profile: str, outcomes: Mapping[str, Outcome]) -> str:
     """docs/performance.md with a profile's table."""
     table = markdown(outcomes) if outcomes else f"Not measured yet: `make bench PROFILE={profile}`.\n"
-    return put_between(text, f"speed-{profile}", table)
+    plots = [name for name in outcomes if (IMAGES / f"speed-{profile}-{name}.svg").exists()]
+    shown = "".join(f"\n![{about(name)}](images/speed-{profile}-{name}.svg)\n" for name in plots)
+    return put_between(text, f"speed-{profile}", table + shown)
 
 
 if __name__ == "__main__":

@@ -22,7 +22,7 @@ from speed import dense, embed, peers, sparse, texts
 from speed.build import change, share
 from speed.context import PROFILES, Context, Job, Profile
 from speed.report import Measured, Outcome, Row, ratio
-from speed.scaling import fit, seconds
+from speed.scaling import fit, predict, seconds, whole
 from speed.table import markdown, put_between, terminal
 
 ROOT = Path(__file__).parents[1]
@@ -155,6 +155,9 @@ def test_growth_is_fitted() -> None:
     assert factor * 4_000**exponent == pytest.approx(8.0, rel=0.01)
     assert fit([(1_000, 0.001), (2_000, 0.004)]) is None
     report = {"articles": 10, "stages": {"rank": {"seconds": 2.0, "rows": 10}}}
+    steep, flat = [(10, 1.0), (100, 100.0)], [(10, 5.0), (100, 50.0)]
+    assert predict({"rank": steep, "embed": flat, "whole": flat}, 1_000) == pytest.approx(10_500)
+    assert whole({"rank": steep, "whole": flat}).note == "50 s at 100; 2777777.8 h at 1 million, all stages"
     assert seconds([Measured(seconds=3.0, figures=report)]) == {"rank": [(10, 2.0)], "whole": [(10, 3.0)]}
 
 

@@ -86,7 +86,7 @@ def _judge(found: Measured, sources: Any, picks: Sequence[frozenset[int]]) -> Me
 
 
 def _point(corpus_name: str, name: str, found: Measured) -> dict[str, Any]:
-    label = OURS.get(name) or THEIRS[name]
+    label = f"simrec {OURS[name]}" if name in OURS else THEIRS[name]
     value = found.figures[f"nDCG@{K}"]
     return {"corpus": corpus_name, "name": label, "ours": name in OURS, "seconds": found.seconds, "nDCG@10": value}
 

@@ -7,7 +7,7 @@ from pathlib import Path
 from typing import Any
 
 from speed.report import Outcome, number
-from speed.scaling import fit
+from speed.scaling import MILLION, WHOLE, fit, predict
 
 OURS, THEIRS, LIMIT = "#1f5fa8", "#9aa0a6", "#d98c00"
 STYLE: Any = {
@@ -92,7 +92,7 @@ def _peers(outcome: Outcome, figure: Any) -> bool:
 
 
 def _growth(outcome: Outcome, figure: Any) -> bool:
-    """Seconds of each stage over articles, both logarithmic, with the fit to a million."""
+    """Seconds of each stage over articles, both logarithmic, with the fits; the whole is the sum of its stages."""
     stages = {name: points for name, points in outcome.series.get("stages", {}).items() if fit(points)}
     if not stages:
         return False
@@ -100,10 +100,11 @@ def _growth(outcome: Outcome, figure: Any) -> bool:
     axes = figure.subplots()
     for name, points in stages.items():
         articles, taken = zip(*points, strict=True)
-        exponent, factor = fit(points) or (0.0, 0.0)
+        exponent, _ = fit(points) or (0.0, 0.0)
         (line,) = axes.plot(articles, taken, "o", markersize=4, label=f"{name}: {exponent:.2f}")
-        reach = [articles[0], 1_000_000]
-        axes.plot(reach, [factor * n**exponent for n in reach], color=line.get_color(), linewidth=0.8)
+        reach = [articles[0] * (MILLION / articles[0]) ** (step / 20) for step in range(21)]
+        fitted = [predict(stages if name == WHOLE else {name: points}, n) for n in reach]
+        axes.plot(reach, fitted, color=line.get_color(), linewidth=0.8)
     axes.set(xscale="log", yscale="log", xlabel="articles", ylabel="seconds")
     axes.legend(title="stage: exponent", fontsize=7, frameon=False)
     return True

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import shutil
 from collections.abc import Mapping, Sequence
+from dataclasses import replace
 
 import numpy as np
 
@@ -13,6 +14,7 @@ from speed.report import Measured, Outcome, Row, number
 from speed.texts import source_of
 
 MILLION = 1_000_000
+WHOLE = "whole"
 SHORT = 0.05
 """Seconds under which a stage's time says nothing of its growth."""
 
@@ -32,7 +34,8 @@ def bench(context: Context) -> Outcome:
         shutil.rmtree(folder)
     done = [found for found in measured.values() if not found.missing]
     series = seconds(done)
-    rows = [row(name, points) for name, points in series.items()]
+    rows = [row(name, points) for name, points in series.items() if name != WHOLE]
+    rows += [whole(series)] if series else []
     if not rows:
         rows = [Row("growth of a build", None, "", reason=next(found.missing for found in measured.values()))]
     return Outcome({"source": source_of(context), "articles": list(measured)}, measured, rows, {"stages": series})
@@ -45,7 +48,7 @@ def seconds(done: Sequence[Measured]) -> dict[str, list[tuple[int, float]]]:
         stages: Mapping[str, Mapping[str, float]] = found.figures["stages"]
         for name, values in stages.items():
             series.setdefault(name, []).append((found.figures["articles"], values["seconds"]))
-        series.setdefault("whole", []).append((found.figures["articles"], round(found.seconds or 0.0, 3)))
+        series.setdefault(WHOLE, []).append((found.figures["articles"], round(found.seconds or 0.0, 3)))
     return series
 
 
@@ -76,6 +79,21 @@ def row(stage: str, points: Sequence[tuple[int, float]]) -> Row:
     return Row(
         f"growth of {stage}: exponent", exponent, "", note=f"{note}; {span(factor * MILLION**exponent)} at 1 million"
     )
+
+
+def whole(series: Mapping[str, Sequence[tuple[int, float]]]) -> Row:
+    """The exponent of the whole build; at a million it takes what its stages take, since the steepest rules."""
+    found = row(WHOLE, series[WHOLE])
+    if found.value is None:
+        return found
+    n, taken = series[WHOLE][-1]
+    return replace(found, note=f"{number(taken)} s at {n:,}; {span(predict(series, MILLION))} at 1 million, all stages")
+
+
+def predict(series: Mapping[str, Sequence[tuple[int, float]]], articles: float) -> float:
+    """Seconds of a build of so many articles: the sum of what each stage's fit says."""
+    fits = [fit(points) for name, points in series.items() if name != WHOLE]
+    return sum(factor * articles**exponent for exponent, factor in filter(None, fits))
 
 
 def span(taken: float) -> str:
