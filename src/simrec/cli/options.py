@@ -12,7 +12,7 @@ from typing import Any
 
 from simrec.errors import UsageError
 
-MODELS = ("tfidf", "sentence", "fusion", "hybrid", "learned")
+MODELS = ("tfidf", "sentence", "static", "fusion", "hybrid", "learned")
 SPLITS = ("kfold", "group", "time")
 ENVIRONMENT = "SIMREC_WORKSPACE"
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections import Counter
 from collections.abc import Mapping, Sequence
 from pathlib import Path
-from typing import NamedTuple, Self
+from typing import Self
 
 import numpy as np
 from numpy.typing import NDArray
@@ -17,6 +17,7 @@ from simrec.embed.distill import SMOOTH, Distilled, Teacher, add_words, split_wo
 from simrec.embed.inputs import Texts, as_texts
 from simrec.embed.pieces import Pieces, Ragged, sums
 from simrec.embed.sentence import DEFAULT, mix, unit
+from simrec.embed.views import Views
 from simrec.text import content_hash
 from simrec.types import Bar, Dense, Progress, Text, no_progress
 
@@ -30,24 +31,6 @@ KEEP = 4
 """Models, and folders of their vectors, that a cache keeps."""
 OF_MODELS = "distilled-"
 """What the names of the models' folders in the cache begin with."""
-
-
-class Views(NamedTuple):
-    """The vectors of n texts.
-
-    Attributes:
-        titles: (n, d) float32 unit rows, or zeros.
-        bodies: (n, d) float32 unit rows, or zeros.
-        passages: of each body; of the title, where there is no body.
-    """
-
-    titles: Dense
-    bodies: Dense
-    passages: Passages
-
-    def mixed(self, title_weight: float) -> Dense:
-        """(n, d) float32 unit rows: what `StaticEmbedder.transform` gives."""
-        return mix(self.titles, self.bodies, title_weight)
 
 
 class StaticEmbedder(TransformerMixin, BaseEstimator):

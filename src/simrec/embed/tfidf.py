@@ -10,10 +10,11 @@ import numpy as np
 from sklearn.base import BaseEstimator, TransformerMixin
 from sklearn.utils.validation import check_is_fitted
 
+from simrec.embed.counts import Vocabulary, learn
 from simrec.embed.inputs import Texts, as_texts
-from simrec.embed.terms import Analyzer
+from simrec.embed.words import Words, analyze
 from simrec.text import content_hash, is_unspaced
-from simrec.types import Mask, Text
+from simrec.types import Mask
 
 if TYPE_CHECKING:
     from scipy.sparse import csr_matrix
@@ -47,6 +48,7 @@ class TfidfEmbedder(TransformerMixin, BaseEstimator):
         idf_: (terms,) float32.
         surface_: the words to show for stems.
 
+    >>> from simrec.types import Text
     >>> texts = [Text("Bridge closed", "The bridge is shut.", "en"), Text("Bridges", "All bridges are open.", "en")]
     >>> embedder = TfidfEmbedder().fit(texts)
     >>> embedder.terms_
@@ -57,6 +59,7 @@ class TfidfEmbedder(TransformerMixin, BaseEstimator):
     """
 
     name = "tfidf"
+    _vocabulary: Vocabulary | None = None
 
     def __init__(
         self, title_weight: int = 3, ngrams: int = 2, min_df: int = 2, max_df: float = 1.0, stem: bool = True
@@ -82,53 +85,40 @@ class TfidfEmbedder(TransformerMixin, BaseEstimator):
 
     def fit_transform(self, X: Texts, y: object = None, **_: Any) -> csr_matrix:
         """`fit`, then `transform` of the same texts, in one pass over them."""
-        from sklearn.feature_extraction.text import CountVectorizer
+        return self.fit_transform_words(analyze(as_texts(X)))
 
-        texts = as_texts(X)
-        analyzer = Analyzer(self.ngrams, self.stem)
-        vectorizer = CountVectorizer(analyzer=self._analyze(analyzer), dtype=np.float32)
-        try:
-            counts = vectorizer.fit_transform(texts)
-        except ValueError as error:
-            if "empty vocabulary" not in str(error):
-                raise
-            counts, terms = _empty(len(texts)), np.array([], dtype=object)
-        else:
-            terms = vectorizer.get_feature_names_out()
-        df = np.bincount(counts.indices, minlength=counts.shape[1])
-        keep = (df >= min(self.min_df, len(texts))) & (df <= self.max_df * len(texts))
-        self.terms_: list[str] = terms[keep].tolist()
-        self.idf_ = np.log((len(texts) + 1) / np.maximum(df[keep], 1)).astype(np.float32)
-        stems = {stem for term in self.terms_ for stem in term.split(" ")}
-        self.surface_ = {stem: word for stem, word in analyzer.surface().items() if stem in stems}
-        return self._weigh(counts[:, keep])
+    def fit_transform_words(self, words: Words) -> csr_matrix:
+        """`fit_transform` of texts that were read before."""
+        n = len(words)
+        stemming = words.lexicon.stemming(self.stem)
+        self._vocabulary, df, counts = learn(
+            words, stemming, self.ngrams, self.title_weight, min(self.min_df, n), self.max_df * n
+        )
+        self.terms_: list[str] = self._vocabulary.names()
+        self.idf_ = np.log((n + 1) / np.maximum(df, 1)).astype(np.float32)
+        seen = np.bincount(words.bodies.numbers, minlength=len(words.lexicon))
+        seen += np.bincount(words.titles.numbers, minlength=len(words.lexicon))
+        self.surface_ = stemming.surface(seen, {word for term in self.terms_ for word in term.split(" ")})
+        return self._weigh(counts)
 
     def transform(self, X: Texts) -> csr_matrix:
         """(n, terms) float32 unit rows; a text without a known term is a row of zeros."""
-        from sklearn.feature_extraction.text import CountVectorizer
+        return self.transform_words(analyze(as_texts(X)))
 
+    def transform_words(self, words: Words) -> csr_matrix:
+        """`transform` of texts that were read before; words that are new to the embedder have no column."""
         check_is_fitted(self)
-        texts = as_texts(X)
-        if not self.terms_:
-            return _empty(len(texts))
-        analyze = self._analyze(Analyzer(self.ngrams, self.stem))
-        return self._weigh(CountVectorizer(analyzer=analyze, vocabulary=self.terms_, dtype=np.float32).transform(texts))
-
-    def _analyze(self, analyzer: Analyzer) -> Any:
-        def terms(text: Text) -> list[str]:
-            return analyzer.terms(text.title, text.lang) * self.title_weight + analyzer.terms(text.body, text.lang)
-
-        return terms
+        if self._vocabulary is None:
+            self._vocabulary = Vocabulary.of_terms(self.terms_, self.ngrams)
+        return self._weigh(self._vocabulary.count(words, words.lexicon.stemming(self.stem), self.title_weight))
 
     def _weigh(self, counts: csr_matrix) -> csr_matrix:
         from sklearn.preprocessing import normalize
 
         if not counts.shape[1]:
-            return _empty(counts.shape[0])
-        weighted = counts.tocsr()
-        weighted.sort_indices()
-        weighted.data = (1 + np.log(weighted.data)) * self.idf_[weighted.indices]
-        return normalize(weighted, copy=False)
+            return counts
+        counts.data = (1 + np.log(counts.data)) * self.idf_[counts.indices]
+        return normalize(counts, copy=False)
 
     def save(self, folder: Path) -> None:
         """Writes what `fit` learned into `folder`, as JSON and .npy."""
@@ -140,6 +130,7 @@ class TfidfEmbedder(TransformerMixin, BaseEstimator):
         """Reads what `save` wrote."""
         learned = json.loads((folder / "terms.json").read_text(encoding="utf-8"))
         self.terms_, self.surface_ = learned["terms"], learned["surface"]
+        self._vocabulary = None
         self.idf_ = np.load(folder / "idf.npy", allow_pickle=False)
         return self
 
@@ -157,9 +148,3 @@ class TfidfEmbedder(TransformerMixin, BaseEstimator):
     def show(self, column: int) -> str:
         """The term of a column as people write it."""
         return " ".join(self.surface_.get(stem, stem) for stem in self.terms_[column].split(" "))
-
-
-def _empty(n: int) -> csr_matrix:
-    from scipy.sparse import csr_matrix
-
-    return csr_matrix((n, 0), dtype=np.float32)

@@ -15,7 +15,7 @@ from simrec.types import NO_ROW
 def find_copies(site: Site) -> Copies:
     """Who is a copy of whom, by row of the corpus."""
     found, rows = Copies(), range(len(site.corpus))
-    found.add(rows, site.corpus.articles, site.corpus.row_of, site.words.titles, site.words.bodies)
+    found.add(rows, site.corpus.articles, site.corpus.row_of, *site.sequences[:2])
     found.link(near_copies(site))
     return found
 
@@ -28,7 +28,7 @@ def near_copies(site: Site) -> Iterator[tuple[int, int]]:
     pairs = np.stack([np.minimum(ones, others), np.maximum(ones, others)], axis=1)
     first = np.unique(pairs, axis=0, return_index=True)[1]
     return near_pairs(
-        site.words.titles, site.words.bodies, ones[first].astype(np.int32), others[first], cosines[first],
+        *site.sequences[:2], ones[first].astype(np.int32), others[first], cosines[first],
         last_looked_at(near.scores), site.settings.policy.near_duplicate,
     )  # fmt: skip
 

@@ -2,19 +2,16 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
-from itertools import pairwise
-from typing import TYPE_CHECKING, NamedTuple
+from typing import TYPE_CHECKING
 
 import numpy as np
 
-from simrec.embed.terms import Analyzer
 from simrec.index.dense import no_neighbors
 from simrec.pipeline.dates import are_of_publication
 from simrec.pipeline.nearby import LISTED
 from simrec.pipeline.vectorizers import folders_of, names_of, path_strings
 from simrec.rank.candidates import union
-from simrec.rank.features import Sequences, Signals, in_degree, share_below
+from simrec.rank.features import Signals, in_degree, share_below
 from simrec.rank.fusion import undampen
 from simrec.types import NO_ROW, Mask, Neighbors, Scores, Text
 
@@ -41,7 +38,8 @@ def make_signals(site: Site) -> Signals:
     corpus, texts = site.corpus, site.corpus.texts
     tfidf = site.tfidf[1]
     fused = fused_lists(site)
-    fitted, words = site.vectorizers, site.words
+    fitted = site.vectorizers
+    titles, bodies, weights = site.sequences
     rare = rare_terms(tfidf)
     near = {name: site.nearby.lists(space) for name, space in SPACES.items()}
     lengths = np.log1p(np.array([len(text.body.split()) for text in texts], dtype=np.float32))
@@ -56,7 +54,7 @@ def make_signals(site: Site) -> Signals:
         rare_lengths=rare_lengths(tfidf, rare),
         title_words=site.title_words,
         title_characters=fitted.characters.fit_transform([text.title for text in texts]),
-        title_shares=normalize(site.tfidf[0].transform(titles_of(texts)), norm="l1"),
+        title_shares=normalize(site.tfidf[0].transform_words(site.words.only_titles()), norm="l1"),
         tags=site.tags,
         authors=names_of(corpus.articles, fitted.authors),
         path=fitted.paths.fit_transform(path_strings(corpus.articles)),
@@ -69,21 +67,14 @@ def make_signals(site: Site) -> Signals:
         languages=corpus.lang_codes,
         folders=folders_of(corpus.articles, fitted.folders),
         published=corpus.published,
-        dates_are_of_publication=are_of_publication(
-            corpus, fused.rows[:, :NAMED], words.titles, words.bodies, words.weights
-        ),
+        dates_are_of_publication=are_of_publication(corpus, fused.rows[:, :NAMED], titles, bodies, weights),
         titles_are_headlines=sum(map(_is_cut_off, texts)) <= HEADLINES * len(texts),
-        title_sequences=words.titles,
-        body_sequences=words.bodies,
-        word_weights=words.weights,
+        title_sequences=titles,
+        body_sequences=bodies,
+        word_weights=weights,
         words=lengths,
         title_length=np.array([len(text.title.split()) for text in texts], dtype=np.float32),
     )
-
-
-def titles_of(texts: Sequence[Text]) -> list[Text]:
-    """The titles, as texts without a body."""
-    return [Text(text.title, "", text.lang) for text in texts]
 
 
 def clipped(scores: Scores) -> Scores:
@@ -106,38 +97,6 @@ def fused_lists(site: Site) -> Neighbors:
         found.scores[rows, :width] = best
         found.rows[rows, :width] = np.where(np.isfinite(best), np.take_along_axis(candidates, order, 1), NO_ROW)
     return found
-
-
-class Words(NamedTuple):
-    """The words of a site's texts in their order, cut to their stems.
-
-    Attributes:
-        titles, bodies: numbers of words.
-        weights: (words,) the IDF of each.
-        numbers: the number of each word.
-    """
-
-    titles: Sequences
-    bodies: Sequences
-    weights: Scores
-    numbers: dict[str, int]
-
-
-def sequences(texts: Sequence[Text]) -> Words:
-    """The words of the titles and of the bodies in order, cut to their stems, and each word's IDF."""
-    analyzer = Analyzer(ngrams=1)
-    numbers: dict[str, int] = {}
-    found = []
-    for parts in ([text.title for text in texts], [text.body for text in texts]):
-        cut = [analyzer.terms(part, text.lang) for part, text in zip(parts, texts, strict=True)]
-        starts = np.concatenate([[0], np.cumsum([len(words) for words in cut])]).astype(np.int64)
-        flat = [numbers.setdefault(word, len(numbers)) for words in cut for word in words]
-        found.append(Sequences(starts, np.array(flat, dtype=np.int32)))
-    titles, bodies = found
-    df = np.ones(len(numbers), dtype=np.float32)
-    for start, end in pairwise(bodies.starts.tolist()):
-        df[np.unique(bodies.words[start:end])] += 1
-    return Words(titles, bodies, np.log((len(texts) + 2) / df).astype(np.float32), numbers)
 
 
 def _is_cut_off(text: Text) -> bool:

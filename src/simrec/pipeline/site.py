@@ -13,8 +13,10 @@ from numpy.typing import NDArray
 
 from simrec.embed.cache import Passages, is_intact, keep_newest, write_folder
 from simrec.embed.sentence import SentenceEmbedder
+from simrec.embed.static import StaticEmbedder
 from simrec.embed.tfidf import TfidfEmbedder
 from simrec.embed.views import Views
+from simrec.embed.words import Words, analyze, sequences
 from simrec.errors import UsageError
 from simrec.index.dense import no_neighbors
 from simrec.index.masked import masked_top_k
@@ -22,22 +24,25 @@ from simrec.pipeline.dates import are_spread
 from simrec.pipeline.nearby import Nearby
 from simrec.pipeline.prior import find_prior, prior_weight
 from simrec.pipeline.scorers import FusionScorer, PriorScorer, Scorer
-from simrec.pipeline.signals import Words, make_signals, sequences
+from simrec.pipeline.signals import make_signals
 from simrec.pipeline.sources import POOL, WIDE, as_neighbors, quota
-from simrec.pipeline.vectorizers import Vectorizers, tag_texts, title_texts
+from simrec.pipeline.vectorizers import Vectorizers, tag_texts
 from simrec.rank.candidates import nearest_in_time, pool, union
 from simrec.rank.explain import SharedTerms
-from simrec.rank.features import PairFeatures
+from simrec.rank.features import PairFeatures, Sequences
 from simrec.rank.fusion import Fusion, Weighted, sort
 from simrec.rank.history import History
 from simrec.rank.learned import LambdaRanker
 from simrec.rank.parts import AgePart, DensePart, SectionPart, SparsePart
 from simrec.settings import Settings
 from simrec.text import content_hash
-from simrec.types import NO_ROW, Corpus, Dense, Mask, Neighbors, Progress, Rows, Similar, no_progress
+from simrec.types import NO_ROW, Corpus, Dense, Mask, Neighbors, Progress, Rows, Scores, Similar, no_progress
 
-MODELS = ("tfidf", "sentence", "fusion", "hybrid", "learned")
-ALONE = ("tfidf", "sentence")
+MODELS = ("tfidf", "sentence", "static", "fusion", "hybrid", "learned")
+ALONE = ("tfidf", "sentence", "static")
+"""Models that look at one space alone."""
+BOTH = ("tfidf", "sentence")
+"""Spaces that the fusion takes its candidates from."""
 BATCH = 256
 KEEP_TFIDF = 2
 """TF-IDF matrices that a cache keeps: of the site as it is, and as it was."""
@@ -72,13 +77,14 @@ class Site:
         embedder = TfidfEmbedder(**self.settings.tfidf.model_dump())
         texts = self.corpus.texts
         if self.cache is None:
-            return embedder, embedder.fit_transform(texts)
+            return embedder, embedder.fit_transform_words(self.words)
         key = content_hash(*(part for text in texts for part in text))
         folder = self.cache / f"{embedder.fingerprint}-{key[:16]}"
         if is_intact(folder):
             return embedder.load(folder), load_npz(folder / "vectors.npz")
+        words = self.words
         with self.progress("count terms", len(texts)) as bar:
-            vectors = embedder.fit_transform(texts)
+            vectors = embedder.fit_transform_words(words)
             bar.update(len(texts))
 
         def write(part: Path) -> None:
@@ -90,9 +96,25 @@ class Site:
         return embedder, vectors
 
     @cached_property
-    def embedder(self) -> SentenceEmbedder:
+    def embedder(self) -> SentenceEmbedder | StaticEmbedder:
         """What gives texts their meaning: the sentence model, or, where speed is asked for, static vectors."""
+        if self.settings.build.speed == "fast":
+            return self.static_embedder
         return SentenceEmbedder(**self.settings.sentence.model_dump(), cache=self.cache)
+
+    @cached_property
+    def static_embedder(self) -> StaticEmbedder:
+        """The sentence model, distilled to static vectors on this site's words."""
+        embedder = StaticEmbedder(**self.settings.sentence.model_dump(), cache=self.cache)
+        return embedder.fit(self.corpus.texts, progress=self.progress)
+
+    @cached_property
+    def static(self) -> Dense:
+        """(n, d) static vectors of title and body."""
+        if self.settings.build.speed == "fast":
+            return self.sentence
+        found: Dense = self.static_embedder.transform(self.corpus.texts, self.progress)
+        return found
 
     @cached_property
     def sentence(self) -> Dense:
@@ -136,12 +158,21 @@ class Site:
     @cached_property
     def title_words(self) -> Any:
         """(n, terms) TF-IDF of the titles alone."""
-        return self.title_embedder.fit_transform(title_texts(self.corpus.texts))
+        return self.title_embedder.fit_transform_words(self.words.titles_as_bodies())
 
     @cached_property
     def words(self) -> Words:
-        """The words of the texts in their order."""
-        return sequences(self.corpus.texts)
+        """The words of the texts, read once."""
+        with self.progress("read words", len(self.corpus)) as bar:
+            found = analyze(self.corpus.texts)
+            bar.update(len(self.corpus))
+        return found
+
+    @cached_property
+    def sequences(self) -> tuple[Sequences, Sequences, Scores]:
+        """The stems of titles and of bodies in their order, and the IDF of each stem."""
+        titles, bodies, weights = sequences(self.words)
+        return Sequences(*titles), Sequences(*bodies), weights
 
     @cached_property
     def vectorizers(self) -> Vectorizers:
@@ -200,7 +231,7 @@ class Site:
 
     def fusion(self, model: str) -> Fusion:
         """The fusion that a model starts from, fitted on this site: of one part for tfidf and sentence."""
-        name = model if model in ("tfidf", "sentence") else "fusion"
+        name = model if model in ALONE else "fusion"
         if name not in self._fusions:
             self._fusions[name] = self._make_fusion(name).fit(len(self.corpus), self.progress)
         return self._fusions[name]
@@ -231,7 +262,7 @@ class Site:
             The sources of a batch, in an order of their own, and their ranking.
         """
         scorer = self.scorer(model)
-        names = tuple(WIDE if scorer.wide else [model] if model in ALONE else ALONE)
+        names = tuple(WIDE if scorer.wide else [model] if model in ALONE else BOTH)
         found = self.lists(
             names, rows, depth, history=scorer.history, eligible=eligible, groups=groups, allowed=allowed
         )
@@ -323,8 +354,8 @@ class Site:
     def _make_fusion(self, model: str) -> Fusion:
         if model == "tfidf":
             return Fusion([Weighted(SparsePart("tfidf", self.tfidf[1]), 1)])
-        if model == "sentence":
-            return Fusion([Weighted(DensePart("sentence", self.sentence), 1)])
+        if model in ("sentence", "static"):
+            return Fusion([Weighted(DensePart(model, self.vectors_of(model)), 1)])
         weights = self.settings.rank
         published = self.corpus.published if are_spread(self.corpus) else np.full(len(self.corpus), np.nan)
         parts = [

@@ -135,11 +135,6 @@ def folders_of(articles: Sequence[Article], codes: Codes) -> NDArray[np.int32]:
     return codes.of([prefix for row in prefixes for prefix in row]).reshape(len(articles), FOLDERS)
 
 
-def title_texts(texts: Sequence[Text]) -> list[Text]:
-    """The titles alone, to be counted as bodies are."""
-    return [Text("", text.title, text.lang) for text in texts]
-
-
 def tag_texts(articles: Sequence[Article], texts: Sequence[Text]) -> list[Text]:
     """The tags alone, to be counted as bodies are."""
     return [Text("", "\n".join(a.tags), text.lang) for a, text in zip(articles, texts, strict=True)]

@@ -18,7 +18,7 @@ from simrec.types import NO_ROW, Mask, Neighbors, Rows, Scores
 
 GAP = 2e-6
 """The least difference of two scores that no rounding makes."""
-COLUMN_OF = {"titles": "title_sentence", "time": "published"}
+COLUMN_OF = {"titles": "title_sentence", "time": "published", "static": "sentence"}
 """The column that a space's scores come from, where it has another name."""
 
 
@@ -28,7 +28,7 @@ def spaces_of(model: str) -> tuple[str, ...]:
         return WIDE
     if model == "fusion":
         return ("tfidf", "sentence")
-    return ("tfidf",) if model == "tfidf" else ("sentence",)
+    return (model,)
 
 
 class Comparer:
@@ -123,7 +123,7 @@ class Comparer:
             if part.name in ("section", "age"):
                 scores = part.pairs(np.array([row], dtype=np.int32), sample[None, :])[0].astype(np.float64)
             else:
-                scores = self.scan(row, part.name if part.name != "static" else "sentence")[sample].astype(np.float64)
+                scores = self.scan(row, part.name)[sample].astype(np.float64)
             self.shelf.set(f"mean_{part.name}", row, scores.mean() if len(scores) else 0)
             self.shelf.set(f"sd_{part.name}", row, scores.std() if len(scores) else 0)
 

@@ -2,16 +2,17 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
 
-from simrec.embed.terms import Analyzer
+from simrec.embed.terms import Lexicon
 from simrec.embed.tfidf import TfidfEmbedder
-from simrec.pipeline.signals import rare_lengths, titles_of
-from simrec.pipeline.vectorizers import Codes, Vectorizers, folders_of, names_of, path_strings, tag_texts, title_texts
+from simrec.embed.words import Words, analyze
+from simrec.pipeline.signals import rare_lengths
+from simrec.pipeline.vectorizers import Codes, Vectorizers, folders_of, names_of, path_strings, tag_texts
 from simrec.rank.features import Sequences, share_below
 from simrec.rank.learned import LambdaRanker
 from simrec.settings import Settings
@@ -31,8 +32,8 @@ class Fitted:
         tags, titles: count the words of tags and of titles; None where the model does not look at them.
         vectorizers: all other ones.
         languages: numbers of the languages.
-        numbers: numbers of the words in texts' sequences; it grows.
-        weights: (words,) their IDF when fitted.
+        lexicon: numbers of all words; it grows.
+        weights: (stems,) the IDF of each stem, when fitted.
         rare: (terms,) bool, whether a term was in few articles.
         dates: (d,) the dates of the articles, ascending.
         ages: whether closeness in time counts; usual: months that a missing date is taken to be away.
@@ -51,7 +52,7 @@ class Fitted:
     titles: TfidfEmbedder | None
     vectorizers: Vectorizers
     languages: Codes
-    numbers: dict[str, int]
+    lexicon: Lexicon
     weights: Scores
     rare: Mask
     dates: NDArray[np.float64]
@@ -63,7 +64,6 @@ class Fitted:
     eligible: Mask
     prior: LambdaRanker | None
     prior_weight: float
-    analyzer: Analyzer = field(default_factory=lambda: Analyzer(ngrams=1))
 
     @property
     def n(self) -> int:
@@ -77,13 +77,14 @@ class Fitted:
     def row_of(self, article: Article) -> dict[str, Any]:
         """The columns of one article, each with one row; what depends on other articles is not among them."""
         text = self.text_of(article)
+        words = analyze([text], self.lexicon, processes=1)
         published = article.published_at.timestamp() if article.published_at else np.nan
         found: dict[str, Any] = {
             "languages": self.languages.of([primary(text.lang)]),
             "published": np.array([published]),
-            "tfidf": self.tfidf.transform([text]),
-            "title_sequences": self._sequence(text.title, text.lang),
-            "body_sequences": self._sequence(text.body, text.lang),
+            "tfidf": self.tfidf.transform_words(words),
+            "title_sequences": Sequences(*words.stems(words.titles)),
+            "body_sequences": Sequences(*words.stems(words.bodies)),
         }
         if self.meaning is not None:
             found |= self._meaning(text)
@@ -93,12 +94,7 @@ class Fitted:
                 "sections": self.vectorizers.sections.of([article.section]),
                 "ages": found["published"] if self.ages else np.array([np.nan]),
             }
-        return found | self._details(article, text, found) if self.titles is not None else found
-
-    def _sequence(self, text: str, lang: str) -> Sequences:
-        numbers = self.numbers
-        words = [numbers.setdefault(word, len(numbers)) for word in self.analyzer.terms(text, lang)]
-        return Sequences(np.array([0, len(words)], dtype=np.int64), np.array(words, dtype=np.int32))
+        return found | self._details(article, words, found) if self.titles is not None else found
 
     def _meaning(self, text: Text) -> dict[str, Any]:
         views = self.meaning.views([text])
@@ -109,20 +105,20 @@ class Fitted:
             "passages": views.passages,
         }
 
-    def _details(self, article: Article, text: Text, found: dict[str, Any]) -> dict[str, Any]:
+    def _details(self, article: Article, words: Words, found: dict[str, Any]) -> dict[str, Any]:
         """What the features of pairs look at beside words and meanings."""
         from sklearn.preprocessing import normalize
 
         assert self.titles is not None  # noqa: S101 - its only caller has asked
         return {
-            "title_words": self.titles.transform(title_texts([text])),
-            "title_characters": self.vectorizers.characters.transform([text.title]),
-            "title_shares": normalize(self.tfidf.transform(titles_of([text])), norm="l1"),
+            "title_words": self.titles.transform_words(words.titles_as_bodies()),
+            "title_characters": self.vectorizers.characters.transform([article.title]),
+            "title_shares": normalize(self.tfidf.transform_words(words.only_titles()), norm="l1"),
             "authors": names_of([article], self.vectorizers.authors),
             "path": self.vectorizers.paths.transform(path_strings([article])),
             "folders": folders_of([article], self.vectorizers.folders),
             "rare_lengths": rare_lengths(found["tfidf"], self.rare),
             "older": share_below(self.dates, found["published"]),
-            "words": np.log1p(np.array([len(text.body.split())], dtype=np.float32)),
-            "title_length": np.array([len(text.title.split())], dtype=np.float32),
+            "words": np.log1p(np.array([len(article.body.split())], dtype=np.float32)),
+            "title_length": np.array([len(article.title.split())], dtype=np.float32),
         }

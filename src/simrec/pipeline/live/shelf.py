@@ -82,7 +82,7 @@ class Shelf:
             else:
                 like = column.array
                 column.append(np.zeros((1, *like.shape[1:]), dtype=like.dtype))
-        unknown = len(self.fitted.numbers) - len(self._words.array)
+        unknown = len(self.fitted.lexicon.stemming().stems) - len(self._words.array)
         if unknown > 0:
             self._words.append(np.full(unknown, np.log(self.fitted.n + 2), dtype=np.float32))
         return len(self) - 1

@@ -49,13 +49,13 @@ def fit(site: Site, model: str, now: datetime) -> Fitted:
         model=model,
         main_lang=corpus.main_lang,
         tfidf=tfidf[0],
-        meaning=site.embedder if meaning else None,
+        meaning=(site.static_embedder if model == "static" else site.embedder) if meaning else None,
         tags=site.tags_embedder if fused else None,
         titles=site.title_embedder if prior else None,
         vectorizers=site.vectorizers,
         languages=Codes(names),
-        numbers=site.words.numbers,
-        weights=site.words.weights,
+        lexicon=site.words.lexicon,
+        weights=site.sequences[2],
         rare=signals.rare if signals else np.zeros(0, dtype=bool),
         dates=np.sort(known),
         ages=are_spread(corpus),
@@ -77,14 +77,14 @@ def shelve(site: Site, fitted: Fitted) -> Shelf:
         "published": corpus.published,
         "languages": fitted.languages.of([primary(text.lang) for text in corpus.texts]),
         "tfidf": site.tfidf[1],
-        "title_sequences": tuple(site.words.titles),
-        "body_sequences": tuple(site.words.bodies),
+        "title_sequences": tuple(site.sequences[0]),
+        "body_sequences": tuple(site.sequences[1]),
         "near_tfidf": _widened(near.scores),
         "own": np.full(n, NO_ROW, dtype=np.int32),
         "reach": np.zeros((n, len(spaces_of(fitted.model))), dtype=np.float32),
     }
     if fitted.meaning is not None:
-        columns["sentence"] = site.sentence
+        columns["sentence"] = site.static if fitted.model == "static" else site.sentence
     if fitted.tags is not None:
         columns |= {
             "tags": site.tags,

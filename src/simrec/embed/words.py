@@ -1,0 +1,137 @@
+"""Texts read once: the words of titles and bodies as numbers, for all that counts or compares words."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass, replace
+
+import numpy as np
+from numpy.typing import NDArray
+
+from simrec.embed.terms import Flat, Lexicon
+from simrec.types import Text
+
+BLOCK = 16_000_000
+"""Characters that a process reads at once."""
+
+
+@dataclass(frozen=True, eq=False)
+class Words:
+    """The forms of n texts, in order; titles and bodies apart.
+
+    Attributes:
+        lexicon: what the numbers stand for. It may know more, and grow.
+        titles, bodies: numbers of forms.
+
+    >>> words = analyze([Text("Bridges", "A bridge is closed.", "en")])
+    >>> [words.lexicon.forms[form] for form in words.bodies.numbers]
+    ['bridge', 'is', 'closed']
+    >>> words.stems(words.titles).numbers.tolist(), words.stems(words.bodies).numbers.tolist()
+    ([0], [0, 1, 2])
+    """
+
+    lexicon: Lexicon
+    titles: Flat
+    bodies: Flat
+
+    def __len__(self) -> int:
+        return len(self.titles.starts) - 1
+
+    def only_titles(self) -> Words:
+        """The same texts with empty bodies."""
+        return replace(self, bodies=_nothing(len(self)))
+
+    def only_bodies(self) -> Words:
+        """The same texts with empty titles."""
+        return replace(self, titles=_nothing(len(self)))
+
+    def titles_as_bodies(self) -> Words:
+        """Texts without a title, whose bodies are the titles of these."""
+        return Words(self.lexicon, _nothing(len(self)), self.titles)
+
+    def stems(self, part: Flat) -> Flat:
+        """The stems of the titles, or of the bodies, in order."""
+        return Flat(part.starts, self.lexicon.stemming().numbers()[part.numbers])
+
+
+def analyze(texts: Sequence[Text], lexicon: Lexicon | None = None, processes: int | None = None) -> Words:
+    """Reads texts, in processes side by side where there is enough to read.
+
+    Args:
+        texts: the texts.
+        lexicon: knows words from before, and learns those that are new; None: a new one.
+        processes: how many; None: as many as there are cores. The result does not depend on it.
+    """
+    from joblib import Parallel, cpu_count, delayed
+
+    lexicon = Lexicon() if lexicon is None else lexicon
+    processes = processes or cpu_count()
+    blocks = list(_blocks(texts))
+    if processes == 1 or len(blocks) < 2:
+        return Words(lexicon, *_read(lexicon, texts))
+    read = Parallel(n_jobs=processes, return_as="generator")(delayed(_read_apart)(block) for block in blocks)
+    parts = [_adopt(lexicon, *found) for found in read]
+    titles, bodies = zip(*parts, strict=True)
+    return Words(lexicon, _join(titles), _join(bodies))
+
+
+def sequences(words: Words) -> tuple[Flat, Flat, NDArray[np.float32]]:
+    """The stems of titles and of bodies in order, and each stem's IDF, ln((n + 2) / (1 + bodies that have it)).
+
+    Returns:
+        Titles, bodies, and (stems of the lexicon,) float32. A stem's number never changes while its lexicon grows.
+    """
+    from simrec.embed.count_kernels import document_frequency
+
+    titles, bodies = words.stems(words.titles), words.stems(words.bodies)
+    stems = len(words.lexicon.stemming().stems)
+    same = np.arange(stems, dtype=np.int32)
+    df = np.float32(1) + document_frequency(_nothing(len(words)), bodies, same, stems).astype(np.float32)
+    return titles, bodies, np.log((len(words) + 2) / df).astype(np.float32)
+
+
+def _read(lexicon: Lexicon, texts: Sequence[Text]) -> tuple[Flat, Flat]:
+    """The titles' forms and the bodies'; the lexicon learns text by text, so that blocks can be read apart."""
+    parts = lexicon.read((part, text.lang) for text in texts for part in (text.title, text.body))
+    lengths = np.diff(parts.starts)
+    is_title = np.repeat(np.arange(len(lengths)) % 2 == 0, lengths)
+    return (
+        Flat(_starts(lengths[::2]), parts.numbers[is_title]),
+        Flat(_starts(lengths[1::2]), parts.numbers[~is_title]),
+    )
+
+
+def _read_apart(texts: Sequence[Text]) -> tuple[list[str], list[str], Flat, Flat]:
+    lexicon = Lexicon()
+    titles, bodies = _read(lexicon, texts)
+    return lexicon.forms, lexicon.codes, titles, bodies
+
+
+def _adopt(lexicon: Lexicon, forms: list[str], codes: list[str], titles: Flat, bodies: Flat) -> tuple[Flat, Flat]:
+    """Numbers of a lexicon in the place of those of another."""
+    number = np.array([lexicon.number(*form) for form in zip(forms, codes, strict=True)], dtype=np.int32)
+    return Flat(titles.starts, number[titles.numbers]), Flat(bodies.starts, number[bodies.numbers])
+
+
+def _blocks(texts: Sequence[Text]) -> Iterator[Sequence[Text]]:
+    start, size = 0, 0
+    for end, text in enumerate(texts, 1):
+        size += len(text.title) + len(text.body)
+        if size >= BLOCK:
+            yield texts[start:end]
+            start, size = end, 0
+    if start < len(texts):
+        yield texts[start:]
+
+
+def _join(parts: Sequence[Flat]) -> Flat:
+    lengths = np.concatenate([np.diff(part.starts) for part in parts])
+    return Flat(_starts(lengths), np.concatenate([part.numbers for part in parts]))
+
+
+def _nothing(n: int) -> Flat:
+    return Flat(np.zeros(n + 1, dtype=np.int64), np.zeros(0, dtype=np.int32))
+
+
+def _starts(lengths: NDArray[np.int64]) -> NDArray[np.int64]:
+    return np.concatenate([[0], np.cumsum(lengths, dtype=np.int64)])
