@@ -31,6 +31,7 @@ SHOWN = 4
 LEAST = 0.01
 """Share of all samples under which a step is not shown."""
 BUILD = re.compile(r"^build \(.*pipeline/build\.py")
+OURS = "simrec/"
 FRAME = re.compile(r"^(?P<function>.+) \((?P<file>.+?):?(?P<line>\d*)\)$")
 
 
@@ -91,10 +92,11 @@ def below_build(lines: Iterable[str]) -> list[tuple[list[str], int]]:
 
 
 def markdown(stacks: Iterable[tuple[list[str], int]]) -> str:
-    """A table: the steps that `build` calls, their shares, and the functions that these are spent in."""
+    """A table: the functions of ours that `build` calls, their shares, and the functions that these are spent in."""
     steps: dict[str, Counter[str]] = defaultdict(Counter)
     for frames, count in stacks:
-        steps[name(frames[0])][name(frames[-1])] += count
+        step = next((frame for frame in frames if OURS in frame), frames[0])  # not functools, which calls properties
+        steps[name(step)][name(frames[-1])] += count
     total = sum(leaves.total() for leaves in steps.values())
     lines = ["| step | share | of it in |\n|---|---|---|\n"]
     for step, leaves in sorted(steps.items(), key=lambda item: -item[1].total()):

@@ -244,7 +244,7 @@ def test_hot_spots_are_told_by_step() -> None:
     build = "main (speed/child.py:30);build (simrec/pipeline/build.py:80)"
     lines = [
         f"{build};tfidf (simrec/pipeline/site.py:70);terms (simrec/embed/terms.py:9) 30",
-        f"{build};tfidf (simrec/pipeline/site.py:70);fit (sklearn/text.py:9) 10",
+        f"{build};__get__ (functools.py:981);tfidf (simrec/pipeline/site.py:70);fit (sklearn/text.py:9) 10",
         f"{build};blocks (simrec/pipeline/build.py:150) 60",
         "main (speed/child.py:30);load (json.py:1) 500",
     ]
