@@ -18,6 +18,7 @@ from dataclasses import replace
 from pathlib import Path
 
 from run import PAGE, corpora_folder
+from simrec.errors import SimrecError
 from speed.build import warm, workspace
 from speed.context import PROFILES, Context
 from speed.machine import commit, cores
@@ -37,6 +38,15 @@ FRAME = re.compile(r"^(?P<function>.+) \((?P<file>.+?):?(?P<line>\d*)\)$")
 
 def main() -> int:
     """Samples a build and prints the table; 1 where that cannot be done."""
+    try:
+        return run()
+    except SimrecError as error:
+        print(error, file=sys.stderr)
+        return 1
+
+
+def run() -> int:
+    """Does what the command line says; see `main`."""
     parser = argparse.ArgumentParser(description=(__doc__ or "").partition("\n")[0])
     parser.add_argument("--articles", type=int, default=PROFILES["small"].build)
     parser.add_argument("--page", action="store_true", help="write the table into docs/performance.md")

@@ -17,10 +17,12 @@ from dataclasses import replace
 from importlib import import_module
 from pathlib import Path
 
+from simrec.errors import InputError, SimrecError
+from simrec.files import write_whole
 from speed.context import PROFILES, Context
 from speed.machine import cores, describe
 from speed.plots import draw
-from speed.report import Outcome
+from speed.report import Outcome, Row
 from speed.table import markdown, put_between, terminal
 
 ROOT = Path(__file__).parents[1]
@@ -33,7 +35,15 @@ BENCHMARKS = ("dense", "sparse", "peers", "embed", "features", "build", "publish
 
 def main(arguments: Sequence[str] | None = None) -> int:
     """Runs benchmarks, each saved when it is done; 1 where one broke. A missed target breaks nothing."""
-    options = parser().parse_args(arguments)
+    try:
+        return run(parser().parse_args(arguments))
+    except SimrecError as error:
+        print(error, file=sys.stderr)
+        return 1
+
+
+def run(options: argparse.Namespace) -> int:
+    """Does what the command line says; see `main`."""
     if options.list:
         print("\n".join(f"{name:12} {about(name)}" for name in BENCHMARKS))
         return 0
@@ -50,9 +60,15 @@ def main(arguments: Sequence[str] | None = None) -> int:
 
 
 def corpora_folder() -> Path | None:
-    """The folder of the real corpora, where there is one."""
+    """The folder of the real corpora; None where SIMREC_CORPORA is not set.
+
+    Raises:
+        InputError: it names no folder.
+    """
     named = os.environ.get("SIMREC_CORPORA")
-    return Path(named) if named and Path(named).is_dir() else None
+    if named and not Path(named).is_dir():
+        raise InputError(f"SIMREC_CORPORA names no folder: {named}; unset it to run on made-up articles")
+    return Path(named) if named else None
 
 
 def parser() -> argparse.ArgumentParser:
@@ -62,11 +78,20 @@ def parser() -> argparse.ArgumentParser:
         "--profile", choices=sorted(PROFILES), default="small", help="sizes; small takes under 20 minutes"
     )
     made.add_argument("--only", action="append", choices=BENCHMARKS, help="only this one; again for more")
-    made.add_argument("--threads", type=int, default=cores(), help="that every library may use; all cores by default")
+    made.add_argument(
+        "--threads", type=at_least_one, default=cores(), help="that every library may use; all cores by default"
+    )
     made.add_argument("--results", type=Path, help="folder of the JSON file, in place of benchmarks/results")
     made.add_argument("--page", action="store_true", help="run nothing; write tables and plots from the results")
     made.add_argument("--list", action="store_true", help="name the benchmarks")
     return made
+
+
+def at_least_one(text: str) -> int:
+    """A whole number from 1 on; argparse says what is wrong with another text."""
+    if int(text) < 1:
+        raise ValueError(text)
+    return int(text)
 
 
 def about(name: str) -> str:
@@ -76,32 +101,50 @@ def about(name: str) -> str:
 
 def measure(name: str, context: Context, path: Path) -> Outcome:
     """Runs a benchmark and saves what it found beside the others'."""
-    bench: Callable[[Context], Outcome] = import_module(f"speed.{name}").bench
+    before = load(path)
     print(f"{name} …", end=" ", flush=True, file=sys.stderr)
     start = time.perf_counter()
-    outcome = bench(context)
+    outcome = attempt(name, context)
     taken = time.perf_counter() - start
     print(f"{taken:.0f} s", file=sys.stderr)
     outcome = replace(outcome, about={**describe(context.threads), "seconds": round(taken, 1)})
-    save(path, {**load(path), name: outcome})
+    save(path, {**before, name: outcome})
     return outcome
 
 
+def attempt(name: str, context: Context) -> Outcome:
+    """What a benchmark finds, or what broke it: the others go on."""
+    bench: Callable[[Context], Outcome] = import_module(f"speed.{name}").bench
+    try:
+        return bench(context)
+    except (SimrecError, OSError, EOFError, ValueError) as error:
+        return Outcome({}, {}, [Row(name, None, reason=f"failed: {error}")])
+
+
 def load(path: Path) -> dict[str, Outcome]:
-    """The results that are there, in the order of the benchmarks."""
+    """The results that are there, in the order of the benchmarks.
+
+    Raises:
+        InputError: the file is there, and holds no results.
+    """
     if not path.exists():
         return {}
-    found = json.loads(path.read_text(encoding="utf-8"))
-    return {name: Outcome.from_json(found[name]) for name in BENCHMARKS if name in found}
+    try:
+        found = json.loads(path.read_text(encoding="utf-8"))
+        return {name: Outcome.from_json(found[name]) for name in BENCHMARKS if name in found}
+    except (OSError, ValueError, KeyError, TypeError) as error:
+        raise InputError(f"{path} holds no results that can be read ({error}): move it away and run again") from error
 
 
 def save(path: Path, outcomes: Mapping[str, Outcome]) -> None:
     """Writes results whole, or not at all."""
-    path.parent.mkdir(parents=True, exist_ok=True)
     values = {name: outcomes[name].as_json() for name in BENCHMARKS if name in outcomes}
-    part = path.with_suffix(".part")
-    part.write_text(json.dumps(values, indent=1, ensure_ascii=False) + "\n", encoding="utf-8")
-    part.replace(path)
+    text = json.dumps(values, indent=1, ensure_ascii=False) + "\n"
+    try:
+        path.parent.mkdir(parents=True, exist_ok=True)
+    except OSError as error:
+        raise InputError(f"{path.parent} cannot be made: {error.strerror}") from error
+    write_whole(path, text.encode(), "free some space and run it again")
 
 
 def publish(path: Path, profile: str) -> None:

@@ -17,6 +17,7 @@ import pytest
 import hotspots
 import run
 from simrec.embed.tfidf import TfidfEmbedder
+from simrec.errors import InputError
 from simrec.types import Text
 from speed import dense, embed, peers, sparse, texts
 from speed.build import change, share
@@ -121,6 +122,38 @@ def test_results_are_kept_one_benchmark_at_a_time(tmp_path: Path, monkeypatch: p
     assert run.main([*common, "--only", "sparse"]) == 1
     found = run.load(tmp_path / "speed-tiny.json")
     assert [row.verdict for outcome in found.values() for row in outcome.rows] == ["miss", "failed"]
+
+
+def test_what_breaks_a_benchmark_is_told_and_the_others_go_on(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    """A corpus that cannot be read fails its benchmark; results that cannot be read are not written over."""
+
+    def broken(context: Context) -> Outcome:
+        raise InputError("no article in it can be used")
+
+    monkeypatch.setattr(run, "describe", lambda threads: {})
+    fake("dense", Outcome({}, {}, []), monkeypatch)
+    monkeypatch.setattr(sys.modules["speed.dense"], "bench", broken)
+    fake("sparse", Outcome({}, {}, [Row("a", 1.0, at_most=1)]), monkeypatch)
+    common = ["--profile", "tiny", "--results", str(tmp_path)]
+    assert run.main([*common, "--only", "dense", "--only", "sparse"]) == 1
+    assert "failed: no article in it can be used" in capsys.readouterr().out
+    path = tmp_path / "speed-tiny.json"
+    assert set(run.load(path)) == {"dense", "sparse"}
+    path.write_text("{", encoding="utf-8")
+    assert run.main([*common, "--only", "sparse"]) == 1
+    assert "move it away" in capsys.readouterr().err
+    assert path.read_text(encoding="utf-8") == "{"
+
+
+def test_a_folder_of_corpora_that_is_not_there_is_an_error(
+    monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    """SIMREC_CORPORA is no folder: made-up articles in place of real ones would be a surprise."""
+    monkeypatch.setenv("SIMREC_CORPORA", "/no/such/folder")
+    assert run.main(["--profile", "tiny", "--only", "dense"]) == 1
+    assert "SIMREC_CORPORA names no folder" in capsys.readouterr().err
 
 
 def test_every_benchmark_is_there_and_says_what_it_measures(capsys: pytest.CaptureFixture[str]) -> None:
