@@ -26,7 +26,7 @@ from simrec.types import Rows, Scores
 if TYPE_CHECKING:
     from scipy.sparse import csr_matrix
 
-SHARES = (0.05, 0.1, 0.2, 0.4)
+SHARES = (0.08, 0.12, 0.2, 0.4)
 """Share of the articles over which a term falls into the next band; those under the first are rare."""
 
 SPLIT = 4
