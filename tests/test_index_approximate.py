@@ -5,7 +5,7 @@ from __future__ import annotations
 import numpy as np
 import pytest
 
-from simrec.index.approximate import PROBES, WIDEST, InvertedFile, choose_index, recall
+from simrec.index.approximate import CELLS, PROBES, WIDEST, InvertedFile, choose_index, recall
 from simrec.index.dense import DenseIndex
 from simrec.types import Neighbors
 
@@ -58,7 +58,7 @@ def test_a_floor_that_cells_cannot_reach_gives_the_exact_index() -> None:
     assert chosen.report.kind == "exact"
     assert chosen.report.recall == 1
     assert max(share for _, share in chosen.report.tried) < 1
-    assert max(probes for probes, _ in chosen.report.tried) <= max(5000**0.5 * WIDEST, PROBES)
+    assert max(probes for probes, _ in chosen.report.tried) <= max(CELLS * 5000**0.5 * WIDEST, PROBES)
 
 
 def test_it_answers_as_the_exact_index_does() -> None:

@@ -11,7 +11,7 @@ from simrec.index.dense import CHUNK, DenseIndex, check_exclude, check_k, no_nei
 from simrec.index.threads import in_chunks
 from simrec.types import NO_ROW, Dense, Mask, Neighbors, Rows
 
-EXACT_UP_TO = 200_000
+EXACT_UP_TO = 400_000
 """Rows up to which the exact product is at least as fast (ADR 0008)."""
 
 FLOOR = 0.98
@@ -23,8 +23,11 @@ AT = 10
 SAMPLE = 500
 """Rows that recall is measured on."""
 
-PROBES = 8
+PROBES = 16
 """Cells that a query looks into at first."""
+
+CELLS = 4
+"""Cells of the clustering, times the square root of the number of rows."""
 
 WIDEST = 1 / 8
 """Share of the cells; looking into more is no faster than the exact product."""
@@ -74,7 +77,7 @@ class InvertedFile:
     Args:
         vectors: (n, d) float32, each row of norm 1, or 0 for an empty text.
         eligible: (n,) bool; a row that is False is nobody's neighbor. At least one row must be eligible and not zeros.
-        cells: of the clustering; None: the square root of the number of rows.
+        cells: of the clustering; None: `CELLS` times the square root of the number of rows.
     """
 
     def __init__(self, vectors: Dense, eligible: Mask | None = None, cells: int | None = None) -> None:
@@ -86,7 +89,7 @@ class InvertedFile:
         self._places = places_of(self._rows, self._n)
         everybody = len(self._rows) == self._n
         self._vectors = np.ascontiguousarray(vectors if everybody else vectors[self._rows], dtype=np.float32)
-        self.cells = cells or max(1, int(len(self._rows) ** 0.5))
+        self.cells = cells or min(int(CELLS * len(self._rows) ** 0.5), len(self._rows))
         self.probes = min(PROBES, self.cells)
         index = faiss.IndexIVFFlat(faiss.IndexFlatIP(self._width), self._width, self.cells, faiss.METRIC_INNER_PRODUCT)
         index.cp.seed = 0
