@@ -5,13 +5,13 @@ from __future__ import annotations
 import numpy as np
 import pytest
 
-from simrec.index.approximate import PROBES, WIDEST, InvertedFile, choose_index, recall
+from simrec.index.approximate import Graph, choose_index, recall
 from simrec.index.dense import DenseIndex
 from simrec.types import Neighbors
 
 
 def around(centers: int, n: int = 5000, d: int = 32, spread: float = 0.5) -> np.ndarray:
-    """Unit rows around some centers; the wider the spread, the less a clustering tells."""
+    """Unit rows around some centers."""
     rng = np.random.default_rng(0)
     rows = rng.normal(size=(centers, d))[rng.integers(0, centers, n)] + spread * rng.normal(size=(n, d))
     return np.asarray(rows / np.linalg.norm(rows, axis=1, keepdims=True), dtype=np.float32)
@@ -26,39 +26,40 @@ def test_few_rows_are_searched_exactly() -> None:
     assert chosen.report.tried == ()
 
 
-def test_many_rows_in_clusters_are_searched_in_the_nearest_cells() -> None:
+def test_many_rows_are_searched_along_the_graph() -> None:
     """The report holds the recall that a fresh comparison finds, at least the floor."""
     vectors = around(40)
     chosen = choose_index(vectors, exact_up_to=1000)
-    assert isinstance(chosen.index, InvertedFile)
-    assert chosen.report.kind == "ivf"
-    assert chosen.report.tried[-1] == (chosen.report.probes, chosen.report.recall)
+    assert isinstance(chosen.index, Graph)
+    assert chosen.report.kind == "graph"
+    assert chosen.report.tried[-1] == (chosen.report.width, chosen.report.recall)
     rows = np.arange(5000, dtype=np.int32)
     truth = DenseIndex(vectors).query(vectors, 10, rows)
     assert recall(chosen.query(vectors, 10, rows), truth) > 0.97
     assert chosen.report.recall >= 0.98
 
 
-def test_a_bad_clustering_widens_the_search(monkeypatch: pytest.MonkeyPatch) -> None:
-    """Where rows lie in no clusters, queries look into twice as many cells until the floor is reached."""
-    monkeypatch.setattr("simrec.index.approximate.WIDEST", 1.0)
-    report = choose_index(around(5000, d=16), exact_up_to=1000, floor=0.9).report
-    assert report.kind == "ivf"
-    assert [probes for probes, _ in report.tried] == [PROBES * 2**step for step in range(len(report.tried))]
+def test_a_search_that_finds_too_little_widens(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Where rows lie in no clusters and the view is narrow, it is doubled until the floor is reached."""
+    monkeypatch.setattr("simrec.index.approximate.WIDTH", 10)
+    report = choose_index(around(5000, d=64), exact_up_to=1000, floor=0.99).report
+    assert report.kind == "graph"
+    assert [width for width, _ in report.tried] == [10 * 2**step for step in range(len(report.tried))]
     assert len(report.tried) > 1
-    assert all(share < 0.9 for _, share in report.tried[:-1])
-    assert report.recall >= 0.9
+    assert all(share < 0.99 for _, share in report.tried[:-1])
+    assert report.recall >= 0.99
 
 
-def test_a_floor_that_cells_cannot_reach_gives_the_exact_index() -> None:
-    """Without clusters a recall of 1 takes nearly all cells, which is no faster than the product."""
-    vectors = around(5000)
-    chosen = choose_index(vectors, exact_up_to=1000, floor=1.0)
+def test_a_floor_that_cannot_be_reached_gives_the_exact_index(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Where the widest search still misses some, the product is used, and the report says what was tried."""
+    monkeypatch.setattr("simrec.index.approximate.WIDTH", 10)
+    monkeypatch.setattr("simrec.index.approximate.WIDEST", 40)
+    chosen = choose_index(around(5000, d=64), exact_up_to=1000, floor=1.0)
     assert isinstance(chosen.index, DenseIndex)
     assert chosen.report.kind == "exact"
     assert chosen.report.recall == 1
+    assert [width for width, _ in chosen.report.tried] == [10, 20, 40]
     assert max(share for _, share in chosen.report.tried) < 1
-    assert max(probes for probes, _ in chosen.report.tried) <= max(5000**0.5 * WIDEST, PROBES)
 
 
 def test_it_answers_as_the_exact_index_does() -> None:
@@ -67,7 +68,7 @@ def test_it_answers_as_the_exact_index_does() -> None:
     vectors[::100] = 0
     eligible = np.random.default_rng(1).random(5000) < 0.5
     rows = np.arange(5000, dtype=np.int32)
-    found = InvertedFile(vectors, eligible).query(vectors, 20, rows)
+    found = Graph(vectors, eligible).query(vectors, 20, rows)
     truth = DenseIndex(vectors, eligible).query(vectors, 2500, rows)
     assert found.rows.shape == found.scores.shape == (5000, 20)
     assert (found.rows[::100] == -1).all()
@@ -82,7 +83,7 @@ def test_it_answers_as_the_exact_index_does() -> None:
 
 
 def test_it_is_the_same_on_every_run() -> None:
-    """Clustering and sample are seeded: two builds report and answer alike."""
+    """The graph is built in order and the sample seeded: two builds report and answer alike."""
     vectors = around(40)
     one, two = (choose_index(vectors, exact_up_to=1000) for _ in range(2))
     assert one.report == two.report

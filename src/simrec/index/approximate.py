@@ -1,4 +1,4 @@
-"""Nearest neighbors of very many dense rows: an inverted file whose recall is measured at every build."""
+"""Nearest neighbors of very many dense rows: a graph whose recall is measured at every build."""
 
 from __future__ import annotations
 
@@ -7,12 +7,12 @@ from typing import Any, Literal
 
 import numpy as np
 
-from simrec.index.dense import CHUNK, DenseIndex, check_exclude, check_k, no_neighbors, places_of
+from simrec.index.dense import CHUNK, DenseIndex, check_eligible, check_exclude, check_k, no_neighbors, places_of
 from simrec.index.threads import in_chunks
 from simrec.types import NO_ROW, Dense, Mask, Neighbors, Rows
 
 EXACT_UP_TO = 200_000
-"""Rows up to which the exact product is at least as fast (ADR 0008)."""
+"""Rows up to which the exact product is used (ADR 0008)."""
 
 FLOOR = 0.98
 """Recall@10 that an approximate index must reach."""
@@ -23,14 +23,17 @@ AT = 10
 SAMPLE = 500
 """Rows that recall is measured on."""
 
-PROBES = 8
-"""Cells that a query looks into at first."""
+LINKS = 16
+"""Neighbors that a row of the graph is linked with."""
 
-WIDEST = 1 / 8
-"""Share of the cells; looking into more is no faster than the exact product."""
+CAREFUL = 64
+"""Rows that are kept in view while a row is put into the graph."""
 
-TRAINED_ON = 64
-"""Rows a cell that the clustering looks at."""
+WIDTH = 64
+"""Rows that a query keeps in view at first."""
+
+WIDEST = 512
+"""Rows in view from which the exact product is no slower."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -38,19 +41,17 @@ class Report:
     """What was built, and how good it is.
 
     Attributes:
-        kind: of index: "exact", or "ivf", an inverted file.
+        kind: of index: "exact", or "graph".
         recall: recall@10 against exact on the sample; 1 where the index is exact.
         sample: rows that it was measured on; 0 where nothing was to be measured.
-        cells: cells of the clustering, 0 where there are none.
-        probes: cells that a query looks into.
-        tried: (probes, recall) of each width tried, narrowest first.
+        width: rows that a query of the graph keeps in view; 0 where the index is exact.
+        tried: (width, recall) of each width tried, narrowest first.
     """
 
-    kind: Literal["exact", "ivf"]
+    kind: Literal["exact", "graph"]
     recall: float = 1.0
     sample: int = 0
-    cells: int = 0
-    probes: int = 0
+    width: int = 0
     tried: tuple[tuple[int, float], ...] = ()
 
 
@@ -58,7 +59,7 @@ class Report:
 class Chosen:
     """An index, with the report of how it was chosen; it answers as `DenseIndex` does."""
 
-    index: DenseIndex | InvertedFile
+    index: DenseIndex | Graph
     report: Report
 
     def query(self, vectors: Dense, k: int, exclude: Rows | None = None) -> Neighbors:
@@ -66,49 +67,52 @@ class Chosen:
         return self.index.query(vectors, k, exclude)
 
 
-class InvertedFile:
-    """Approximate cosine neighbors: only rows in the cells nearest to a query are looked at (Jégou et al. 2011).
+class Graph:
+    """Approximate cosine neighbors: faiss's graph of rows linked with near ones (Malkov and Yashunin 2016).
 
-    The cells are faiss's, by k-means with a fixed seed. Scores are those of `DenseIndex`, to the bit.
+    One thread builds it, since the links hang on the order of rows: a build is the same on every run. Scores are those
+    of `DenseIndex`, to the bit.
 
     Args:
         vectors: (n, d) float32, each row of norm 1, or 0 for an empty text.
         eligible: (n,) bool; a row that is False is nobody's neighbor. At least one row must be eligible and not zeros.
-        cells: of the clustering; None: the square root of the number of rows.
+        width: rows that a query keeps in view; may be set later.
     """
 
-    def __init__(self, vectors: Dense, eligible: Mask | None = None, cells: int | None = None) -> None:
+    def __init__(self, vectors: Dense, eligible: Mask | None = None, width: int = WIDTH) -> None:
         import faiss
 
-        self._n, self._width = vectors.shape
+        self.width = width
+        self._n, self._dimensions = vectors.shape
+        check_eligible(eligible, self._n)
         has_text = vectors.any(axis=1)
         self._rows = np.flatnonzero(has_text if eligible is None else has_text & eligible).astype(np.int32)
         self._places = places_of(self._rows, self._n)
         everybody = len(self._rows) == self._n
         self._vectors = np.ascontiguousarray(vectors if everybody else vectors[self._rows], dtype=np.float32)
-        self.cells = cells or max(1, int(len(self._rows) ** 0.5))
-        self.probes = min(PROBES, self.cells)
-        index = faiss.IndexIVFFlat(faiss.IndexFlatIP(self._width), self._width, self.cells, faiss.METRIC_INNER_PRODUCT)
-        index.cp.seed = 0
-        index.cp.min_points_per_centroid, index.cp.max_points_per_centroid = 1, TRAINED_ON
-        index.train(self._vectors)
-        index.add(self._vectors)
-        self._index = index
+        self._index = faiss.IndexHNSWFlat(self._dimensions, LINKS, faiss.METRIC_INNER_PRODUCT)
+        self._index.hnsw.efConstruction = CAREFUL
+        threads = faiss.omp_get_max_threads()
+        faiss.omp_set_num_threads(1)
+        try:
+            self._index.add(self._vectors)
+        finally:
+            faiss.omp_set_num_threads(threads)
 
     def query(self, vectors: Dense, k: int, exclude: Rows | None = None) -> Neighbors:
-        """See `DenseIndex.query`; where the cells hold fewer than k rows, -1 and -inf."""
+        """See `DenseIndex.query`; where fewer than k rows are reached, -1 and -inf."""
         import faiss
 
         from simrec.index.dense_kernels import rescore
 
         check_k(k)
-        if vectors.shape[1] != self._width:
-            raise ValueError(f"the queries must have the index's {self._width} dimensions, got {vectors.shape[1]}")
+        if vectors.shape[1] != self._dimensions:
+            raise ValueError(f"the queries must have the index's {self._dimensions} dimensions, got {vectors.shape[1]}")
         check_exclude(exclude, len(vectors), self._n)
         queries = np.ascontiguousarray(vectors, dtype=np.float32)
         found = min(k + 1, len(self._rows))
-        width: Any = faiss.SearchParametersIVF
-        _, places = self._index.search(queries, found, params=width(nprobe=self.probes))
+        untyped: Any = faiss
+        _, places = self._index.search(queries, found, params=untyped.SearchParametersHNSW(efSearch=self.width))
         places[~queries.any(axis=1)] = NO_ROW
         own = np.full(len(queries), NO_ROW, dtype=np.int32) if exclude is None else self._places[exclude]
         rows, scores = no_neighbors(len(queries), k)
@@ -125,9 +129,9 @@ def choose_index(
 ) -> Chosen:
     """The fastest index of dense rows that finds enough.
 
-    Up to a size that is the exact one. Over it, it is an inverted file: its recall@10 against exact is measured on a
-    sample of its rows; while that is under the floor, queries look into twice as many cells; where they would have to
-    look into so many that nothing is won, the index is the exact one after all.
+    Up to a size that is the exact one. Over it, it is a graph: its recall@10 against exact is measured on a sample of
+    its rows; while that is under the floor, queries keep twice as many rows in view; where that would win nothing,
+    the index is the exact one after all.
 
     Args:
         vectors: (n, d) float32, each row of norm 1, or 0 for an empty text.
@@ -152,17 +156,16 @@ def choose_index(
         return Chosen(exact, Report("exact"))
     sample = np.sort(np.random.default_rng(0).choice(rows, min(SAMPLE, len(rows)), replace=False)).astype(np.int32)
     truth = exact.query(vectors[sample], AT, exclude=sample)
-    index = InvertedFile(vectors, eligible)
+    index = Graph(vectors, eligible, WIDTH)
     tried: list[tuple[int, float]] = []
     while True:
         share = recall(index.query(vectors[sample], AT, exclude=sample), truth)
-        tried.append((index.probes, share))
+        tried.append((index.width, share))
         if share >= floor:
-            report = Report("ivf", share, len(sample), index.cells, index.probes, tuple(tried))
-            return Chosen(index, report)
-        if index.probes * 2 > max(index.cells * WIDEST, PROBES):
+            return Chosen(index, Report("graph", share, len(sample), index.width, tuple(tried)))
+        if index.width * 2 > WIDEST:
             return Chosen(exact, Report("exact", sample=len(sample), tried=tuple(tried)))
-        index.probes *= 2
+        index.width *= 2
 
 
 def recall(found: Neighbors, truth: Neighbors) -> float:

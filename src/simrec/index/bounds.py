@@ -26,11 +26,14 @@ from simrec.types import Rows, Scores
 if TYPE_CHECKING:
     from scipy.sparse import csr_matrix
 
-SHARES = (0.05, 0.1, 0.2, 0.4)
+SHARES = (0.08, 0.12, 0.2, 0.4)
 """Share of the articles over which a term falls into the next band; those under the first are rare."""
 
 SPLIT = 4
 """Groups in a band, of equal mass: the norm of each is bounded by itself, which is tighter."""
+
+ENTRY = np.dtype([("at", np.uint32), ("weight", np.float32)])
+"""A place and a weight side by side: memory is waited for once."""
 
 Floats = NDArray[np.float32]
 Unsigned = NDArray[np.uint32]
@@ -45,9 +48,9 @@ class Inverted(NamedTuple):
         bands: of common terms.
         split: groups in a band.
         numbers: (terms,) int32, the number of each column.
-        list_starts, list_rows, list_weights: the articles that have a term, by its number.
-        starts: (bands + 1, n) int64, where a row's terms of a band start in `terms`.
-        terms, weights: the common terms of all rows, counted from `common`.
+        list_starts, lists: `ENTRY` of each article that has a term, by the term's number.
+        starts: (n, bands + 1) int64, where a row's terms of a band start in `rest`.
+        rest: `ENTRY` of each common term of a row, counted from `common`.
         groups: (common terms,) int32, each one's group.
         norms: (n, groups) float32, of each row's part in a group.
         rests: (bands + 1, n) float32, of each row's part in a band and those after it.
@@ -61,11 +64,9 @@ class Inverted(NamedTuple):
     split: int
     numbers: Rows
     list_starts: NDArray[np.int64]
-    list_rows: Unsigned
-    list_weights: Floats
+    lists: NDArray[np.void]
     starts: NDArray[np.int64]
-    terms: Unsigned
-    weights: Floats
+    rest: NDArray[np.void]
     groups: Rows
     norms: Floats
     rests: Floats
@@ -88,6 +89,7 @@ class Scratch(NamedTuple):
         costs: (bands,) how many products adding up a band takes.
         scores, rows: (k,) the best.
         found_scores, found_rows: (n,) those that may be.
+        asked: (terms, 2) int64, where the lists of the query's terms start and end.
     """
 
     sums: Floats
@@ -101,6 +103,7 @@ class Scratch(NamedTuple):
     rows: Rows
     found_scores: Scores
     found_rows: Rows
+    asked: NDArray[np.int64]
 
 
 def invert(vectors: csr_matrix) -> Inverted:
@@ -126,15 +129,13 @@ def invert(vectors: csr_matrix) -> Inverted:
         SPLIT,
         numbers,
         lists.indptr.astype(np.int64),
-        lists.indices.astype(np.uint32),
-        lists.data,
+        _entries(lists.indices, lists.data),
         starts,
-        rests.indices.astype(np.uint32),
-        rests.data,
+        _entries(rests.indices, rests.data),
         groups,
         norms,
         np.stack(from_band),
-        (starts[-1] - starts).sum(axis=1) / max(n, 1),
+        (starts[:, -1:] - starts).sum(axis=0) / max(n, 1),
         *arrays(vectors),
     )
 
@@ -160,7 +161,14 @@ def scratch(lists: Inverted, k: int) -> Scratch:
         np.zeros(k, dtype=np.int32),
         np.zeros(lists.n, dtype=np.float32),
         np.zeros(lists.n, dtype=np.int32),
+        np.zeros((len(lists.numbers), 2), dtype=np.int64),
     )
+
+
+def _entries(places: Rows, weights: Floats) -> NDArray[np.void]:
+    entries = np.empty(len(places), dtype=ENTRY)
+    entries["at"], entries["weight"] = places, weights
+    return entries
 
 
 def _groups(rests: csr_matrix, bands: NDArray[np.int64]) -> Rows:
@@ -184,9 +192,9 @@ def _norms(rests: csr_matrix, groups: Rows) -> Floats:
 
 
 def _starts(rests: csr_matrix, bands: NDArray[np.int64]) -> NDArray[np.int64]:
-    """(bands + 1, n) where each row's terms of a band start: they lie in ascending order of bands."""
+    """(n, bands + 1) where each row's terms of a band start: they lie in ascending order of bands."""
     width = len(SHARES)
     row = np.repeat(np.arange(rests.shape[0]), np.diff(rests.indptr))
     counts = np.bincount(row * width + bands[rests.indices], minlength=rests.shape[0] * width).reshape(-1, width)
     before = np.concatenate([np.zeros((len(counts), 1), dtype=np.int64), np.cumsum(counts, axis=1)], axis=1)
-    return np.ascontiguousarray((before + rests.indptr[:-1, None]).T.astype(np.int64))
+    return np.ascontiguousarray(before + rests.indptr[:-1, None], dtype=np.int64)

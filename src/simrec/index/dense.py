@@ -81,8 +81,6 @@ class DenseIndex:
         return result
 
     def _batch(self, queries: Dense, k: int, own: Rows, buffer: Dense) -> Neighbors:
-        from simrec.index.dense_kernels import sort
-
         n, b = len(self._vectors), len(queries)
         rows, scores = no_neighbors(b, k)
         sizes = np.zeros(b, dtype=np.int64)
@@ -92,15 +90,16 @@ class DenseIndex:
             tile = buffer[: b * (end - start)].reshape(b, end - start)
             np.matmul(queries, self._vectors[start:end].T, out=tile)
             self._take(tile, start, queries, own, (scores, rows, sizes))
-        sort((scores, rows, sizes))
         return Neighbors(rows, scores)
 
     def _take(self, tile: Dense, start: int, queries: Dense, own: Rows, best: tuple[Scores, Rows, Any]) -> None:
-        from simrec.index.dense_kernels import take
+        from simrec.index.dense_kernels import sort, take
 
         def work(part: slice) -> None:
             scores, rows, sizes = (of_all[part] for of_all in best)
             take(tile[part], start, queries[part], self._vectors, own[part], (scores, rows, sizes))
+            if start + tile.shape[1] == len(self._vectors):
+                sort((scores, rows, sizes))
 
         in_chunks(lambda: work, len(own), CHUNK)
 

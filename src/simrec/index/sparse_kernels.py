@@ -23,8 +23,8 @@ SLACK = np.float32(3e-5)
 def _rest(lists: Any, at: Any, level: Any, row: Any) -> Any:
     """The part of a cosine that the bands from `level` on add."""
     total = np.float32(0)
-    for entry in range(lists.starts[level, row], lists.starts[lists.bands, row]):
-        total += at.common[lists.terms[entry]] * lists.weights[entry]
+    for entry in lists.rest[lists.starts[row, level] : lists.starts[row, lists.bands]]:
+        total += at.common[entry.at] * entry.weight
     return total
 
 
@@ -56,29 +56,47 @@ def _whole(lists: Any, at: Any, row: Any) -> Any:
 
 
 @compiled
-def _add_up(lists: Any, at: Any, number: Any, weight: Any) -> None:
+def _add_up(lists: Any, at: Any, place: Any, weight: Any) -> None:
     """Adds one term's products to the sums of all articles that have it."""
     sums = at.sums
-    for entry in range(lists.list_starts[number], lists.list_starts[number + 1]):
-        sums[lists.list_rows[entry]] += weight * lists.list_weights[entry]
+    for entry in lists.lists[at.asked[place, 0] : at.asked[place, 1]]:
+        sums[entry.at] += weight * entry.weight
+
+
+@reordered
+def _look_up(lists: Any, at: Any, terms: Any) -> Any:
+    """Finds the lists of a query's terms and touches each.
+
+    Asked for one after the other without work between, many are fetched from memory at once. The sum that is returned
+    keeps the touching from being optimized away.
+    """
+    touched = np.float32(0)
+    for place in range(len(terms)):
+        number = lists.numbers[terms[place]]
+        at.asked[place, 0] = lists.list_starts[number]
+        at.asked[place, 1] = lists.list_starts[number + 1]
+    for place in range(len(terms)):
+        if at.asked[place, 0] < at.asked[place, 1]:
+            touched += lists.lists[at.asked[place, 0]].weight
+    return touched
 
 
 @compiled
 def _begin(lists: Any, at: Any, terms: Any, weights: Any, own: Any) -> None:
     """Adds up the rare terms, and notes the common ones."""
-    at.sums[: lists.n] = 0
+    at.sums[:] = 0
     at.norms[:] = 0
     at.costs[:] = 0
+    at.rests[lists.bands] = _look_up(lists, at, terms)
     for place in range(len(terms)):
-        at.whole[terms[place]] = weights[place]
         number = lists.numbers[terms[place]]
         if number < lists.common:
-            _add_up(lists, at, number, weights[place])
+            _add_up(lists, at, place, weights[place])
         else:
             at.common[number - lists.common] = weights[place]
             group = lists.groups[number - lists.common]
             at.norms[group] += weights[place] * weights[place]
-            at.costs[group // lists.split] += lists.list_starts[number + 1] - lists.list_starts[number]
+            at.costs[group // lists.split] += at.asked[place, 1] - at.asked[place, 0]
     if own >= 0:
         at.sums[own] = -np.inf
     at.rests[lists.bands] = 0
@@ -96,14 +114,13 @@ def _add_band(lists: Any, at: Any, terms: Any, weights: Any, band: Any) -> None:
     for place in range(len(terms)):
         number = lists.numbers[terms[place]]
         if number >= lists.common and lists.groups[number - lists.common] // lists.split == band:
-            _add_up(lists, at, number, weights[place])
+            _add_up(lists, at, place, weights[place])
 
 
 @compiled
 def _end(lists: Any, at: Any, terms: Any) -> None:
     """Forgets a query's weights."""
     for place in range(len(terms)):
-        at.whole[terms[place]] = 0
         number = lists.numbers[terms[place]]
         if number >= lists.common:
             at.common[number - lists.common] = 0
@@ -147,35 +164,44 @@ def _floor(lists: Any, at: Any, level: Any) -> Any:
 @compiled
 def _survivors(lists: Any, at: Any, level: Any, floor: Any) -> Any:
     """Finds the articles whose sum and bound reach the floor, completes their sums; returns how many there are."""
-    rests, weight, count = lists.rests[level], at.rests[level], 0
+    rests, weight, rows, size = lists.rests[level], at.rests[level], at.found_rows, 0
     highest(at.sums, rests, weight, at.tops)
     for block in range(len(at.tops)):
         if at.tops[block] > floor:
             for row in range(block, lists.n, len(at.tops)):
-                if (
-                    at.sums[row] + weight * rests[row] > floor
-                    and at.sums[row] + _rest_at_most(lists, at, level, row) > floor
-                ):
-                    score = at.sums[row] + _rest(lists, at, level, row)
-                    if score > floor:
-                        at.found_rows[count], at.found_scores[count] = row, score
-                        count += 1
+                rows[size] = row
+                size += at.sums[row] + weight * rests[row] > floor
+    near = 0
+    for place in range(size):
+        row = rows[place]
+        rows[near] = row
+        near += at.sums[row] + _rest_at_most(lists, at, level, row) > floor
+    count = 0
+    for place in range(near):
+        row = rows[place]
+        score = at.sums[row] + _rest(lists, at, level, row)
+        rows[count], at.found_scores[count] = row, score
+        count += score > floor
     return count
 
 
 @compiled
-def _best(lists: Any, at: Any, count: Any) -> Any:
+def _best(lists: Any, at: Any, terms: Any, weights: Any, count: Any) -> Any:
     """Puts the best of the found articles into the heap, by their whole cosines; returns how many there are."""
     size = 0
     for place in range(count):
         size = push(at.scores, at.rows, size, at.found_scores[place], at.found_rows[place])
     floor = at.scores[0] - SLACK if size == len(at.scores) else np.float32(0)
     size = 0
+    for place in range(len(terms)):
+        at.whole[terms[place]] = weights[place]
     for place in range(count):
         if at.found_scores[place] >= floor:
             score = _whole(lists, at, at.found_rows[place])
             if score > 0:
                 size = push(at.scores, at.rows, size, score, at.found_rows[place])
+    for place in range(len(terms)):
+        at.whole[terms[place]] = 0
     return size
 
 
@@ -205,6 +231,6 @@ def search(lists: Any, at: Any, queries: Any, own: Any, out_rows: Any, out_score
             level += 1
             floor = max(floor, _floor(lists, at, level))
         count = _survivors(lists, at, level, floor)
-        size = _best(lists, at, count)
+        size = _best(lists, at, terms, weights, count)
         unload(at.scores, at.rows, size, out_rows[number], out_scores[number])
         _end(lists, at, terms)
