@@ -80,13 +80,13 @@ class Row:
     def target(self) -> str:
         """The target, as it is shown."""
         if self.at_most is not None:
-            return f"<= {number(self.at_most)} {self.unit}"
-        return "" if self.at_least is None else f">= {number(self.at_least)} {self.unit}"
+            return f"<= {number(self.at_most)} {self.unit}".rstrip()
+        return "" if self.at_least is None else f">= {number(self.at_least)} {self.unit}".rstrip()
 
     @property
     def shown(self) -> str:
         """The value with its unit."""
-        return "-" if self.value is None else f"{number(self.value)} {self.unit}"
+        return "-" if self.value is None else f"{number(self.value)} {self.unit}".rstrip()
 
     def _holds(self, value: float) -> bool:
         under = self.at_most is None or value <= self.at_most

@@ -31,7 +31,9 @@ def summary(outcomes: Mapping[str, Outcome]) -> str:
     passed = sum(row.verdict.startswith("pass") for row in asked)
     beaten = sum("beaten by" in row.verdict for row in rows)
     absent = sum(row.verdict in ("skipped", "failed") for row in rows)
-    return f"{passed} of {len(asked)} targets hold; beaten by a peer in {beaten} rows; {absent} rows without a figure"
+    taken = sum(outcome.about.get("seconds", 0.0) for outcome in outcomes.values()) / 60
+    found = f"{passed} of {len(asked)} targets hold; beaten by a peer in {beaten} rows; {absent} rows without a figure"
+    return f"{found}; {taken:.0f} minutes in all"
 
 
 def markdown(outcomes: Mapping[str, Outcome]) -> str:
