@@ -19,7 +19,7 @@ import run
 from simrec.embed.tfidf import TfidfEmbedder
 from simrec.errors import InputError
 from simrec.types import Text
-from speed import dense, embed, peers, sparse, texts
+from speed import dense, kept, peers, sparse, texts
 from speed.build import change, share
 from speed.context import PROFILES, Context, Job, Profile
 from speed.report import Measured, Outcome, Row, ratio
@@ -267,9 +267,9 @@ def test_quality_is_compared_with_the_sentence_model() -> None:
         "torch": Measured(1.0, figures={"sentence": 0.4, "hybrid": 0.5}),
         "static": Measured(1.0, figures={"sentence": 0.2, "hybrid": 0.48}),
     }
-    row = embed.kept("hybrid", "hybrid", "static", found)
+    row = kept.kept("hybrid", "hybrid", "static", found)
     assert (row.value, row.verdict) == (pytest.approx(0.96), "pass")
-    assert embed.kept("sentence", "sentence", "static", found).verdict == "miss"
+    assert kept.kept("sentence", "sentence", "static", found).verdict == "miss"
 
 
 def test_hot_spots_are_told_by_step() -> None:

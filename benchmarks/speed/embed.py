@@ -1,4 +1,4 @@
-"""Articles to vectors: each of simrec's embedders against sentence-transformers' own encode, and what that costs."""
+"""Articles to vectors: each of simrec's embedders against sentence-transformers' own encode."""
 
 from __future__ import annotations
 
@@ -17,9 +17,6 @@ from speed.texts import articles_file, read, source_of
 TOKENS = 180
 """Of each text: what the model reads in one piece."""
 FASTER = {"openvino": 4.0, "static": 50.0}
-KEPT = {"openvino": 0.99, "static": 0.95}
-"""Share of nDCG@10 that is left, at least."""
-QUALITY = ("auth0-blog", "lo-help-en")
 MANY = 16
 """How many times as many texts a static embedder is timed on."""
 
@@ -39,8 +36,7 @@ def bench(context: Context) -> Outcome:
         faster("SentenceEmbedder on openvino / encode", found["openvino"], encode, FASTER["openvino"]),
         faster("StaticEmbedder / encode", found["static"], encode, FASTER["static"]),
     ]
-    quality, more = _quality(context)
-    return Outcome({"source": source_of(context), "texts": n, "tokens": TOKENS}, {**found, **quality}, [*rows, *more])
+    return Outcome({"source": source_of(context), "texts": n, "tokens": TOKENS}, found, rows)
 
 
 def faster(what: str, found: Measured, encode: Measured, at_least: float | None = None) -> Row:
@@ -73,36 +69,6 @@ def _texts(context: Context, n: int) -> list[str]:
         if len(spans) >= TOKENS and len(found) < n:
             found.append(record["body"][: spans[TOKENS - 1][1]])
     return found
-
-
-def _quality(context: Context) -> tuple[dict[str, Measured], list[Row]]:
-    """nDCG@10 of the models with each embedder's vectors, over that with the sentence model's own."""
-    measured: dict[str, Measured] = {}
-    rows: list[Row] = []
-    for name in QUALITY if context.profile.name != "tiny" else ():
-        folder = context.corpora / name if context.corpora else None
-        if folder is None or not folder.is_dir():
-            rows.append(Row(f"{name}: nDCG@10", None, reason="SIMREC_CORPORA has no such corpus"))
-            continue
-        ways = ("torch", "openvino", "static")
-        jobs = {way: Job("speed.embed:quality", {"folder": folder, "way": way}, 1) for way in ways}
-        found = {way: context.run(job) for way, job in jobs.items()}
-        measured |= {f"{name}: quality of {way}": value for way, value in found.items()}
-        rows += [kept(f"{name}: nDCG@10 of {model}, openvino / torch", model, "openvino", found) for model in MODELS]
-        rows.append(kept(f"{name}: nDCG@10 of hybrid, static / torch", "hybrid", "static", found))
-    return measured, rows
-
-
-MODELS = ("sentence", "hybrid")
-
-
-def kept(what: str, model: str, way: str, found: dict[str, Measured]) -> Row:
-    """The share of a model's quality that is left with another embedder's vectors."""
-    reason = found[way].missing or found["torch"].missing
-    if reason:
-        return Row(what, None, at_least=KEPT[way], reason=reason)
-    one, two = found[way].figures[model], found["torch"].figures[model]
-    return Row(what, one / two, at_least=KEPT[way], note=f"{one:.4f} / {two:.4f}")
 
 
 # Contenders
@@ -151,34 +117,6 @@ def static(texts: str, n: int) -> Work:
     from simrec.embed.static import StaticEmbedder
 
     return _transform(StaticEmbedder(), texts, n, MANY * n)
-
-
-def quality(folder: str, way: str) -> Work:
-    """nDCG@10 of the models that use sentence vectors, with those of one embedder; vectors are cached as usual."""
-    from simrec.pipeline.evaluate import Task, evaluate_corpus
-    from simrec.pipeline.files import read_files
-
-    files = read_files(Path(folder) / "articles.jsonl", Path(folder) / "picks.csv")
-    settings = _settings(files.settings, way)
-
-    def work() -> dict[str, Any]:
-        found = evaluate_corpus(files.corpus, files.picks, settings, Task(models=MODELS), cache=files.cache)
-        return {model: round(found.models[model]["nDCG@10"].mean, 5) for model in MODELS}
-
-    return work
-
-
-def _settings(settings: Any, way: str) -> Any:
-    """Settings by which a site takes one embedder's vectors."""
-    if way == "static":
-        import simrec.embed.static  # noqa: F401  without it, "fast" would be "best"
-
-        return settings.model_copy(update={"build": settings.build.model_copy(update={"speed": "fast"})})
-    if "backend" in type(settings.sentence).model_fields:
-        return settings.model_copy(update={"sentence": settings.sentence.model_copy(update={"backend": way})})
-    if way != "torch":
-        raise NotThere("this simrec's sentence embedder has no backends")
-    return settings
 
 
 def _transform(embedder: Any, texts: str, first: int, n: int) -> Work:
