@@ -103,6 +103,23 @@ def test_a_contender_runs_in_a_process_of_its_own(
     assert hasty.run(Job("contenders:slow", {})).skipped == "took more than 0 s"
 
 
+def test_contenders_of_a_race_have_as_many_runs(context: Context, monkeypatch: pytest.MonkeyPatch) -> None:
+    """They take turns, the best run of each counts, and one that is missing is asked once."""
+    asked: list[str] = []
+
+    def run_once(self: Context, job: Job) -> Measured:
+        asked.append(job.target)
+        assert job.runs == 1
+        taken = 20.0 - len(asked) if job.target == "slow" else 1.0
+        return Measured(skipped="why") if job.target == "absent" else Measured(taken, [taken])
+
+    monkeypatch.setattr(Context, "run", run_once)
+    found = context.race({name: Job(name, {}) for name in ("slow", "absent", "quick")})
+    assert asked == ["slow", "absent", "quick", "slow", "quick", "slow", "quick"]
+    assert {name: len(value.runs) for name, value in found.items()} == {"slow": 3, "absent": 0, "quick": 3}
+    assert found["slow"].seconds == 14.0
+
+
 def fake(name: str, outcome: Outcome, monkeypatch: pytest.MonkeyPatch) -> None:
     """A benchmark that finds what it is told."""
     module: Any = ModuleType(f"speed.{name}", "A fake.")
@@ -296,7 +313,7 @@ def test_tables_hold_what_is_absent_too() -> None:
         assert "1 rows without a figure" in table
 
 
-@pytest.mark.parametrize("name", ["report", "scaling", "publish"])
+@pytest.mark.parametrize("name", ["report", "scaling", "publish", "context"])
 def test_examples(name: str) -> None:
     """The examples in the docstrings hold."""
     found = doctest.testmod(import_module(f"speed.{name}"))
