@@ -15,7 +15,7 @@ from typing import Any, NamedTuple
 from speed.child import RUNS
 from speed.report import Measured
 
-PATIENCE = 180.0
+PATIENCE = 240.0
 """Seconds that all rounds of a race may take; the first one takes what it takes."""
 HOME = Path(__file__).parents[1]
 THREADS = ("OMP_NUM_THREADS", "OPENBLAS_NUM_THREADS", "MKL_NUM_THREADS", "NUMBA_NUM_THREADS", "LOKY_MAX_CPU_COUNT")
@@ -133,7 +133,7 @@ class Context:
 def rounds(taken: float) -> int:
     """How many rounds there are when the first one took so many seconds.
 
-    >>> rounds(20), rounds(70), rounds(500)
+    >>> rounds(20), rounds(100), rounds(500)
     (3, 2, 1)
     """
     return max(1, min(RUNS, int(PATIENCE // max(taken, 1))))

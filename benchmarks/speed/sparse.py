@@ -2,13 +2,12 @@
 
 from __future__ import annotations
 
-import inspect
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 
-from speed.child import NotThere, Work
+from speed.child import Work
 from speed.context import EVERYTHING, Context, Job
 from speed.dense import same
 from speed.report import Outcome, Row, ratio
@@ -33,7 +32,7 @@ def bench(context: Context) -> Outcome:
     )
     if prepared.missing:
         return Outcome({}, {"prepare": prepared}, [Row("sparse neighbors", None, reason=prepared.missing)])
-    names = ("simrec", "simrec_product", *PEERS)
+    names = ("simrec", *PEERS)
     jobs = {name: Job(f"speed.sparse:{name}", {"path": vectors, "k": K}) for name in names}
     deep = {
         f"{name}, {DEEP}": Job(f"speed.sparse:{name}", {"path": vectors, "k": DEEP}) for name in ("simrec", names[2])
@@ -46,7 +45,6 @@ def bench(context: Context) -> Outcome:
             for name, peer in PEERS.items()
         ),
         same(mine, found["sparse_dot_topn"], f"SparseIndex: recall@{K} against exact", RECALL),
-        ratio(f"SparseIndex by whole product / SparseIndex, top {K}", found["simrec_product"], mine),
         ratio(
             f"sparse_dot_topn / SparseIndex, top {DEEP}", found[f"sparse_dot_topn, {DEEP}"], found[f"simrec, {DEEP}"],
             peer="sparse_dot_topn",
@@ -86,27 +84,14 @@ def prepare(n: int, source: str, out: str) -> Work:
 
 def simrec(path: str, k: int) -> Work:
     """SparseIndex as it is by default; building it is part of the work."""
-    return _simrec(path, k, {})
-
-
-def simrec_product(path: str, k: int) -> Work:
-    """SparseIndex by the whole product, where that is not the default."""
-    from simrec.index.sparse import SparseIndex
-
-    if "method" not in inspect.signature(SparseIndex).parameters:
-        raise NotThere("this simrec's SparseIndex has one method")
-    return _simrec(path, k, {"method": "product"})
-
-
-def _simrec(path: str, k: int, options: dict[str, Any]) -> Work:
     from scipy.sparse import load_npz
 
     from simrec.index.sparse import SparseIndex
 
     vectors = load_npz(path)
     rows = np.arange(vectors.shape[0], dtype=np.int32)
-    SparseIndex(vectors[:200], **options).query(vectors[:200], k, exclude=rows[:200])  # compiles, where it must
-    return lambda: {"scores": SparseIndex(vectors, **options).query(vectors, k, exclude=rows).scores}
+    SparseIndex(vectors[:200]).query(vectors[:200], k, exclude=rows[:200])  # compiles, where it must
+    return lambda: {"scores": SparseIndex(vectors).query(vectors, k, exclude=rows).scores}
 
 
 def sparse_dot_topn(path: str, k: int) -> Work:
