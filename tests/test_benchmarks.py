@@ -21,6 +21,7 @@ from simrec.errors import InputError
 from simrec.types import Text
 from speed import dense, kept, peers, sparse, texts
 from speed.build import change, share
+from speed.child import watch_memory
 from speed.context import PROFILES, Context, Job, Profile
 from speed.report import Measured, Outcome, Row, ratio
 from speed.scaling import fit, predict, seconds, whole
@@ -101,6 +102,16 @@ def test_a_contender_runs_in_a_process_of_its_own(
     assert context.run(Job("contenders:broken", {})).failed == "ValueError: no good"
     hasty = Context(Profile(**{**vars(QUICK), "limit": 0.5}), None, tmp_path, 1)
     assert hasty.run(Job("contenders:slow", {})).skipped == "took more than 0 s"
+
+
+def test_memory_is_watched() -> None:
+    """What is held for a moment is in the peak, as far as the system tells."""
+    risen = watch_memory()
+    if risen() is None:
+        pytest.skip("this system does not tell a process's peak")
+    held = np.ones(50_000_000, dtype=np.uint8)
+    del held
+    assert 40 < (risen() or 0) < 200
 
 
 def test_contenders_of_a_race_have_as_many_runs(context: Context, monkeypatch: pytest.MonkeyPatch) -> None:

@@ -10,8 +10,7 @@ from __future__ import annotations
 import json
 import sys
 import time
-from collections.abc import Callable, Iterator
-from contextlib import contextmanager
+from collections.abc import Callable
 from importlib import import_module
 from pathlib import Path
 from typing import Any
@@ -89,18 +88,14 @@ def peak_mb() -> float:
     return round(peak / (1024 * 1024 if sys.platform == "darwin" else 1024), 1)
 
 
-@contextmanager
-def memory() -> Iterator[dict[str, float | None]]:
-    """Yields a dict that says, afterwards, how far memory rose meanwhile: "rise_mb"; None where that is not known."""
-    found: dict[str, float | None] = {"rise_mb": None}
+def watch_memory() -> Callable[[], float | None]:
+    """Gives a function that says how far memory rose at most since now, in megabytes; None where that is not known."""
     try:
         CLEAR.write_text("5", encoding="ascii")  # the peak starts from here
         before = _status("VmRSS")
     except OSError:
-        yield found
-        return
-    yield found
-    found["rise_mb"] = round(_status("VmHWM") - before, 1)
+        return lambda: None
+    return lambda: round(_status("VmHWM") - before, 1)
 
 
 def _status(name: str) -> float:

@@ -9,7 +9,7 @@ from typing import Any
 import numpy as np
 
 from speed.build import workspace
-from speed.child import NotThere, Work, memory
+from speed.child import NotThere, Work, watch_memory
 from speed.context import Context, Job
 from speed.report import Measured, Outcome, Row
 from speed.texts import source_of
@@ -75,18 +75,18 @@ def stream(folder: str, pages: int) -> Work:
     step = max(len(corpus) // pages, 1)
     sources = np.arange(0, len(corpus), step, dtype=np.int32)
     batches = list(_candidates(site, sources))
+    risen = watch_memory()
     scorer.score(*batches[0])  # compiles, and makes what is made once
     scorer.features.of(*batches[0])
 
     def work() -> dict[str, Any]:
         features, scores, pairs = 0.0, 0.0, 0
-        with memory() as held:
-            for rows, candidates in batches:
-                features += _seconds(scorer.features.of, rows, candidates)
-                scores += _seconds(scorer.score, rows, candidates)
-                pairs += int((candidates >= 0).sum())
+        for rows, candidates in batches:
+            features += _seconds(scorer.features.of, rows, candidates)
+            scores += _seconds(scorer.score, rows, candidates)
+            pairs += int((candidates >= 0).sum())
         found = {"articles": len(corpus), "pairs": pairs, "features": features, "ranker": max(scores - features, 0.0)}
-        return {**found, "rise_mb": held["rise_mb"]}
+        return {**found, "rise_mb": risen()}
 
     return work
 
