@@ -87,6 +87,11 @@ class TfidfEmbedder(TransformerMixin, BaseEstimator):
         """`fit`, then `transform` of the same texts, in one pass over them."""
         return self.fit_transform_words(analyze(as_texts(X)))
 
+    def fit_words(self, words: Words) -> Self:
+        """`fit` to texts that were read before."""
+        self.fit_transform_words(words)
+        return self
+
     def fit_transform_words(self, words: Words) -> csr_matrix:
         """`fit_transform` of texts that were read before."""
         n = len(words)
