@@ -274,6 +274,7 @@ def _snowball(name: str) -> Callable[[str], str] | None:
     if name not in Stemmer.algorithms():
         return None
     stemmer: Any = Stemmer.Stemmer(name)
+    stemmer.maxCacheSize = 0  # each word is asked for once; the cache would only be purged
     return stemmer.stemWord  # type: ignore[no-any-return]
 
 

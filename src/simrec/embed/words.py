@@ -13,6 +13,8 @@ from simrec.types import Text
 
 BLOCK = 16_000_000
 """Characters that a process reads at once."""
+BLOCKS = 4
+"""From so many on, other processes are worth their start."""
 
 
 @dataclass(frozen=True, eq=False)
@@ -65,12 +67,12 @@ def analyze(texts: Sequence[Text], lexicon: Lexicon | None = None, processes: in
     from joblib import Parallel, cpu_count, delayed
 
     lexicon = Lexicon() if lexicon is None else lexicon
-    processes = processes or cpu_count()
     blocks = list(_blocks(texts))
-    if processes == 1 or len(blocks) < 2:
-        return Words(lexicon, *_read(lexicon, texts))
-    read = Parallel(n_jobs=processes, return_as="generator")(delayed(_read_apart)(block) for block in blocks)
-    parts = [_adopt(lexicon, *found) for found in read]
+    if len(blocks) < BLOCKS or (processes or cpu_count()) == 1:
+        parts = [_read(lexicon, block) for block in blocks]
+    else:
+        read = Parallel(n_jobs=processes or -1, return_as="generator")(delayed(_read_apart)(block) for block in blocks)
+        parts = [_adopt(lexicon, *found) for found in read]
     titles, bodies = zip(*parts, strict=True)
     return Words(lexicon, _join(titles), _join(bodies))
 
@@ -120,11 +122,13 @@ def _blocks(texts: Sequence[Text]) -> Iterator[Sequence[Text]]:
         if size >= BLOCK:
             yield texts[start:end]
             start, size = end, 0
-    if start < len(texts):
+    if start < len(texts) or not texts:
         yield texts[start:]
 
 
 def _join(parts: Sequence[Flat]) -> Flat:
+    if len(parts) == 1:
+        return parts[0]
     lengths = np.concatenate([np.diff(part.starts) for part in parts])
     return Flat(_starts(lengths), np.concatenate([part.numbers for part in parts]))
 
