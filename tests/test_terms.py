@@ -174,6 +174,24 @@ class TestReading:
         assert named(later) == named(whole)
         assert lexicon.forms[0] == "zebra"
 
+    def test_words_can_be_saved_taken_and_joined(self, tmp_path: Path) -> None:
+        """A site whose texts changed needs to read those only: vectors are those of reading all."""
+        texts = corpus()
+        analyze(texts[:40]).save(tmp_path)
+        assert {path.suffix for path in tmp_path.iterdir()} == {".json", ".npy"}
+        known = Words.load(tmp_path)
+        assert named(known) == named(analyze(texts[:40]))
+        kept = np.array([39, *range(5, 30)], dtype=np.int32)
+        words = known.take(kept).followed_by(analyze(texts[40:], known.lexicon))
+        now = [*(texts[row] for row in kept), *texts[40:]]
+        assert named(words) == named(analyze(now))
+        one, two = TfidfEmbedder(), TfidfEmbedder()
+        assert same(one.fit_transform_words(words), two.fit_transform(now))
+        assert (one.terms_, one.surface_) == (two.terms_, two.surface_)
+        assert len(known.take(kept[:0])) == 0
+        with pytest.raises(ValueError, match="read both with one"):
+            known.followed_by(analyze(texts[40:]))
+
     def test_the_word_shown_for_a_stem_is_its_most_frequent(self) -> None:
         """Of equally frequent ones the shortest; English endings are cut; a stem that is a word shows itself."""
         texts = [Text("Bridges", "bridge bridge's BRIDGE closing closed", "en")] * 2

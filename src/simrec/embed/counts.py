@@ -216,7 +216,7 @@ def _stems(words: Words, stemming: Stemming) -> tuple[Flat, Flat, NDArray[np.int
     of_form = stemming.numbers()
     in_titles = len(words.titles.numbers)
     if in_titles + len(words.bodies.numbers) >= len(of_form):
-        return words.titles, words.bodies, of_form.copy(), stemming.stems
+        return words.titles, words.bodies, of_form, stemming.stems
     forms, at = np.unique(np.concatenate([words.titles.numbers, words.bodies.numbers]), return_inverse=True)
     numbers: NDArray[np.int32] = at.astype(np.int32)
     stems, of_few = np.unique(of_form[forms], return_inverse=True)

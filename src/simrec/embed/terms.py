@@ -193,7 +193,7 @@ class Stemming:
         self._stemmers: dict[str, Callable[[str], str] | None] = {}
 
     def numbers(self) -> NDArray[np.int32]:
-        """(forms,) the number of each form's stem. It is a view: take from it before the lexicon reads on."""
+        """(forms,) the number of each form's stem."""
         forms, codes = self._lexicon.forms, self._lexicon.codes
         for form in range(len(self._of_form), len(forms)):
             stem = self._cut(forms[form], codes[form])
@@ -201,7 +201,7 @@ class Stemming:
             if number == len(self.stems):
                 self.stems.append(stem)
             self._of_form.append(number)
-        return np.asarray(self._of_form)
+        return np.array(self._of_form, dtype=np.int32)
 
     def surface(self, counts: NDArray[np.int64], among: Iterable[str]) -> dict[str, str]:
         """The most frequent word that was cut to each stem, where it is not the stem itself: to show to people.
