@@ -163,6 +163,7 @@ class TestReading:
         texts = corpus()
         whole = analyze(texts, processes=1)
         monkeypatch.setattr("simrec.embed.words.BLOCK", 700)
+        monkeypatch.setattr("simrec.embed.words.BLOCKS", 2)
         parts = analyze(texts, processes=processes)
         assert parts.lexicon.forms == whole.lexicon.forms
         assert parts.lexicon.codes == whole.lexicon.codes

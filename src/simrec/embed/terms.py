@@ -265,7 +265,7 @@ def _starts(lengths: Sequence[int] | NDArray[np.int64]) -> NDArray[np.int64]:
 
 def _bare(word: str, code: str) -> str:
     """The word without its English ending: the bridge's, but not l'eau."""
-    return _APOSTROPHE.sub("", word) if code == "en" else word
+    return _APOSTROPHE.sub("", word) if code == "en" and not word.isalnum() else word
 
 
 def _snowball(name: str) -> Callable[[str], str] | None:
