@@ -215,6 +215,14 @@ class Site:
         embedder, vectors = self.tfidf
         return SharedTerms(vectors, embedder.show, embedder.telling())
 
+    def find_neighbors(self, model: str) -> None:
+        """Finds the nearest articles in all spaces that a model's candidates come from."""
+        names = WIDE if model in ("hybrid", "learned") else (model,) if model in ALONE else BOTH
+        for name in {"tfidf", *names} - {"time"}:
+            with self.progress(f"neighbors by {name}", len(self.corpus)) as bar:
+                self.nearby.lists(name)
+                bar.update(len(self.corpus))
+
     def scorer(self, model: str) -> Scorer:
         """What scores with a model, made when first used.
 

@@ -87,6 +87,13 @@ class Engine:
         self._timed: set[int] = set()
         self.composer = Composer(self)
 
+    def restore(self, name: str, values: Any) -> None:
+        """Puts back a column of the pages, as it was saved."""
+        column: Column = getattr(self, name)
+        if column.array.shape != values.shape or column.array.dtype != values.dtype:
+            raise ValueError(f"{name} has shape {values.shape}, expected {column.array.shape}")
+        column.array[:] = values
+
     # What may be shown
 
     def set_pins(self, pins: Mapping[str, Sequence[str]]) -> None:
@@ -106,6 +113,17 @@ class Engine:
     def members_of(self, row: int) -> int:
         """How many may be shown under a page."""
         return int(self._is_member(row).sum())
+
+    def next_change(self, now: datetime) -> str | None:
+        """The next moment at which an article may be shown, or may be no more; None where there is none."""
+        moments = [
+            moment
+            for row in self._timed
+            for article in (self.articles[row],)
+            for moment in (article.embargo_until, article.expires_at, article.published_at)
+            if moment and moment > now
+        ]
+        return min(moments).isoformat() if moments else None
 
     def pins_of(self, row: int) -> list[int]:
         """The articles that stand first under a page, where they may be shown there."""
