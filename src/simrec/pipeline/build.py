@@ -87,10 +87,8 @@ def build(
         if not store.article_count():
             raise UsageError("there are no articles yet: run `simrec ingest SOURCE` first")
         work = _Work(workspace, store, model, k, now, report, progress)
-        if model == "learned":
-            written = work.learned()
-        else:
-            written = (None if full else work.follow()) or work.whole()
+        followed = None if full or model == "learned" else work.follow()
+        written = followed or (work.learned() if model == "learned" else work.whole())
     report.snapshot, report.articles, report.blocks = written.id, written.articles, written.blocks
     report.peak_rss_mb = peak_rss_mb()
     return report
