@@ -11,8 +11,10 @@ from typing import Any, Self
 import numpy as np
 from sklearn.base import BaseEstimator, TransformerMixin
 
+from simrec.embed.backend import Backend
 from simrec.embed.cache import MANIFEST, Passages, VectorCache, is_intact, sha256
 from simrec.embed.inputs import Texts, as_texts
+from simrec.embed.quantized import Quantized
 from simrec.errors import ModelError
 from simrec.text import content_hash, passages
 from simrec.types import Bar, Dense, Progress, no_progress
@@ -47,10 +49,15 @@ class SentenceEmbedder(TransformerMixin, BaseEstimator):
         device: "cpu", "cuda", "mps"; empty for the best there is.
         cache: folder of the vectors made so far; None keeps none.
         passage_tokens: tokens of a passage; 0 for as many as the model reads.
-        backend: what runs the model, "torch", "openvino" or "auto".
+        backend: what runs the model: "torch"; "openvino", in 8-bit integers on the CPU, which needs a cache and the
+            extra of that name; or "auto", see `simrec.embed.backend`.
+
+    Attributes:
+        engine_: what runs the model in place of torch, as it was last chosen.
     """
 
     name = "sentence"
+    engine_: Quantized | None = None
 
     def __init__(
         self,
@@ -107,8 +114,8 @@ class SentenceEmbedder(TransformerMixin, BaseEstimator):
         return self._look_up([text.body.strip() or text.title for text in as_texts(X)], progress)
 
     def _look_up(self, texts: Sequence[str], progress: Progress) -> Passages:
-        cache = VectorCache(self.cache, self.fingerprint)
         keys = [content_hash(text) for text in texts]
+        cache = self._choose(texts, keys, progress)
         missing = sorted(cache.missing(keys), key=lambda place: len(texts[place]))
         with progress("embed sentences", len(missing)) as bar:
             for start in range(0, len(missing), SHARD):
@@ -116,25 +123,48 @@ class SentenceEmbedder(TransformerMixin, BaseEstimator):
                 cache.put([keys[place] for place in places], self._embed([texts[place] for place in places], bar))
         return cache.get(keys)
 
+    def _choose(self, texts: Sequence[str], keys: Sequence[str], progress: Progress) -> VectorCache:
+        """The cache of the backend that embeds these texts, which becomes `engine_`."""
+        self.engine_ = None
+        own = VectorCache(self.cache, self.fingerprint)
+        if self.backend == "torch" or (self.backend == "auto" and not own.missing(keys)):
+            return own
+        backend = Backend(self.backend, self.device, self.cache, self._checksum)
+
+        def make(quantized: Quantized, sample: Sequence[str]) -> None:
+            with progress("convert the sentence model", 1) as bar:
+                quantized.make(load(self._folder, "cpu"), [piece for text in sample for piece in self._cut(text)[:1]])
+                bar.update(1)
+
+        self.engine_ = backend.choose(own, texts, keys, self._of_quantized, make)
+        return VectorCache(self.cache, self._of_quantized(self.engine_)) if self.engine_ else own
+
+    def _of_quantized(self, quantized: Quantized) -> str:
+        return f"sentence-{content_hash(self.fingerprint, quantized.key)[:16]}"
+
     def _embed(self, texts: Sequence[str], bar: Bar) -> Passages:
-        found = []
-        for start in range(0, len(texts), self.batch_size):
-            found.append(self._embed_batch(texts[start : start + self.batch_size]))
+        found, at_once = [], len(texts) if self.engine_ else self.batch_size
+        for start in range(0, len(texts), at_once):
+            found.append(self._embed_batch(texts[start : start + at_once]))
             bar.update(len(found[-1].lengths))
         vectors, lengths = zip(*found, strict=True)
         return Passages(np.concatenate(vectors), np.concatenate(lengths))
 
     def _embed_batch(self, texts: Sequence[str]) -> Passages:
-        size = self._model.max_seq_length - self._model.tokenizer.num_special_tokens_to_add()
-        size = min(size, self.passage_tokens or size)
-        cut = [self._passages(text, size) for text in texts]
+        cut = [self._cut(text) for text in texts]
         flat = [piece for pieces in cut for piece in pieces]
         vectors = np.zeros((0, self._model.get_embedding_dimension()), dtype=np.float32)
-        if flat:
+        if flat and self.engine_:
+            vectors = self.engine_.encode(self._model, flat)
+        elif flat:
             vectors = self._model.encode(
                 flat, batch_size=self.batch_size, normalize_embeddings=True, show_progress_bar=False
             )
         return Passages(vectors.astype(np.float32), np.array([len(pieces) for pieces in cut], dtype=np.int64))
+
+    def _cut(self, text: str) -> list[str]:
+        size = self._model.max_seq_length - self._model.tokenizer.num_special_tokens_to_add()
+        return self._passages(text, min(size, self.passage_tokens or size))
 
     def _passages(self, text: str, size: int) -> list[str]:
         encoded = self._model.tokenizer(
