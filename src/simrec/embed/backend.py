@@ -3,8 +3,8 @@
 All texts of one call are embedded by one backend. "auto" chooses, in this order:
 
 1. torch, where its cache holds all of the texts;
-2. OpenVINO, where the model has been converted in this cache, and fewer of the texts lack a vector by it; where both lack
-   as many, as of a single new text, whichever has more vectors in this cache;
+2. OpenVINO, where the model has been converted in this cache, and fewer of the texts lack a vector by it; where both
+   lack as many, as of a single new text, whichever has more vectors in this cache;
 3. OpenVINO, where there is no GPU, and so much to embed that converting the model pays off (`WORTH`);
 4. torch.
 

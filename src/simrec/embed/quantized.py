@@ -30,8 +30,6 @@ SAMPLES = 300
 """Passages that calibrate the integers' ranges."""
 BATCH = 8
 """Passages a request: measured, see docs/adr/0009."""
-STEP = 16
-"""Lengths are filled up to a multiple of it, so that there are few shapes to prepare for."""
 LEAST_COSINE = 0.97
 """Mean likeness to the original's vectors under which the integers are not used."""
 CHECKED = 32
@@ -137,15 +135,8 @@ class Quantized:
 
 
 def _inputs(model: Any, texts: list[str]) -> Inputs:
-    """What the model reads of some texts, filled up to a multiple of `STEP` tokens, or to its limit."""
-    found = {name: found.numpy() for name, found in model.preprocess(texts).items() if hasattr(found, "numpy")}
-    length = found["input_ids"].shape[1]
-    more = max(min(-length % STEP, model.max_seq_length - length), 0)
-    filling = {"input_ids": model.tokenizer.pad_token_id or 0}
-    return {
-        name: np.pad(values, ((0, 0), (0, more)), constant_values=filling.get(name, 0))
-        for name, values in found.items()
-    }
+    """What the model reads of some texts, filled up to the longest."""
+    return {name: found.numpy() for name, found in model.preprocess(texts).items() if hasattr(found, "numpy")}
 
 
 def _convert(model: Any, sample: list[str]) -> Any:

@@ -36,18 +36,16 @@ class Views(NamedTuple):
     """The vectors of n texts.
 
     Attributes:
-        titles: (n, d) float32 unit rows, or zeros.
-        bodies: (n, d) float32 unit rows, or zeros.
-        passages: of each body; of the title, where there is no body.
+        articles: (n, d) float32 unit rows, or zeros: what `transform` gives.
+        titles: the same, with a title_weight of 1.
+        bodies: the same, with a title_weight of 0.
+        passages: what `passages` gives.
     """
 
+    articles: Dense
     titles: Dense
     bodies: Dense
     passages: Passages
-
-    def mixed(self, title_weight: float) -> Dense:
-        """(n, d) float32 unit rows: what `StaticEmbedder.transform` gives."""
-        return mix(self.titles, self.bodies, title_weight)
 
 
 class StaticEmbedder(TransformerMixin, BaseEstimator):
@@ -168,11 +166,11 @@ class StaticEmbedder(TransformerMixin, BaseEstimator):
         texts = as_texts(X)
         n = len(texts)
         found = self._look_up([*(text.title for text in texts), *map(_main, texts)], progress)
-        wholes = _wholes(found)
-        bodies = wholes[n:].copy()
+        titles, bodies = np.split(_wholes(found), 2)
         bodies[[not text.body.strip() for text in texts]] = 0
+        articles, of_titles, of_bodies = (mix(titles, bodies, share) for share in (self.title_weight, 1.0, 0.0))
         first = int(found.lengths[:n].sum())
-        return Views(wholes[:n], bodies, _parts(Passages(found.vectors[first:], found.lengths[n:])))
+        return Views(articles, of_titles, of_bodies, _parts(Passages(found.vectors[first:], found.lengths[n:])))
 
     def _look_up(self, texts: Sequence[str], progress: Progress) -> Passages:
         """For each text the vector of all of it, then those of its passages, where it has more than one."""
