@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import io
 import logging
+import tempfile
 import warnings
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager, redirect_stderr, redirect_stdout
@@ -92,8 +93,14 @@ class Quantized:
         sample = list(passages[:SAMPLES])
 
         def write(part: Path) -> None:
-            graph = _quantize(_convert(model, sample), [_inputs(model, [text]) for text in sample])
-            openvino.save_model(graph, part / GRAPH, compress_to_fp16=False)
+            with (
+                tempfile.TemporaryDirectory() as folder
+            ):  # as torch's, the graph shares memory with torch, and may hang
+                exact = Path(folder) / GRAPH
+                openvino.serialize(_convert(model, sample), exact, exact.with_suffix(".bin"))
+                graph = openvino.Core().read_model(exact)
+                graph = _quantize(graph, [_inputs(model, [text]) for text in sample])
+                openvino.serialize(graph, part / GRAPH, (part / GRAPH).with_suffix(".bin"))
             _check(Quantized(part), model, sample[:CHECKED])
 
         try:
