@@ -9,7 +9,6 @@ from __future__ import annotations
 
 import io
 import logging
-import tempfile
 import warnings
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager, redirect_stderr, redirect_stdout
@@ -93,14 +92,8 @@ class Quantized:
         sample = list(passages[:SAMPLES])
 
         def write(part: Path) -> None:
-            with (
-                tempfile.TemporaryDirectory() as folder
-            ):  # as torch's, the graph shares memory with torch, and may hang
-                exact = Path(folder) / GRAPH
-                openvino.serialize(_convert(model, sample), exact, exact.with_suffix(".bin"))
-                graph = openvino.Core().read_model(exact)
-                graph = _quantize(graph, [_inputs(model, [text]) for text in sample])
-                openvino.serialize(graph, part / GRAPH, (part / GRAPH).with_suffix(".bin"))
+            graph = _quantize(_convert(model, sample), [_inputs(model, [text]) for text in sample])
+            openvino.save_model(graph, part / GRAPH, compress_to_fp16=False)
             _check(Quantized(part), model, sample[:CHECKED])
 
         try:
@@ -128,17 +121,25 @@ class Quantized:
             self._compiled = core.compile_model(core.read_model(self.folder / GRAPH), "CPU", plan)
         order = sorted(range(len(passages)), key=lambda place: -len(passages[place]))
         vectors = np.zeros((len(passages), self._compiled.output(0).partial_shape[1].get_length()), dtype=np.float32)
-        queue = openvino.AsyncInferQueue(self._compiled)
-
-        def keep(request: Any, places: list[int]) -> None:
-            vectors[places] = request.get_output_tensor(0).data
-
-        queue.set_callback(keep)
-        for start in range(0, len(order), BATCH):
-            places = order[start : start + BATCH]
-            queue.start_async(_inputs(model, [passages[place] for place in places]), places)
-        queue.wait_all()
+        # not AsyncInferQueue: its callbacks take Python's lock, and what is deleted just then waits for ever
+        often = 2 * self._compiled.get_property("OPTIMAL_NUMBER_OF_INFER_REQUESTS")
+        requests = [self._compiled.create_infer_request() for _ in range(often)]
+        under_way: dict[int, list[int]] = {}
+        for number, start in enumerate(range(0, len(order), BATCH)):
+            turn = number % often
+            _collect(requests[turn], under_way.pop(turn, []), vectors)
+            under_way[turn] = order[start : start + BATCH]
+            requests[turn].start_async(_inputs(model, [passages[place] for place in under_way[turn]]))
+        for turn, places in under_way.items():
+            _collect(requests[turn], places, vectors)
         return vectors
+
+
+def _collect(request: Any, places: list[int], vectors: Dense) -> None:
+    """Waits for a request, and puts what it gives into its places."""
+    if places:
+        request.wait()
+        vectors[places] = request.get_output_tensor(0).data
 
 
 def _inputs(model: Any, texts: list[str]) -> Inputs:
