@@ -99,11 +99,16 @@ class TestVectors:
         np.testing.assert_array_equal(views.passages.vectors, passages.vectors)
         np.testing.assert_array_equal(views.passages.lengths, passages.lengths)
 
-    def test_no_texts_are_no_rows_and_can_be_fitted(self, make: type[StaticEmbedder]) -> None:
+    def test_no_texts_are_no_rows_and_can_be_fitted(
+        self, make: type[StaticEmbedder], teacher_cache: Path, tmp_path: Path
+    ) -> None:
         """A new site, or one with a single article, has the teacher's own words."""
-        embedder = make().fit([])
-        assert len(embedder.transform([])) == 0
-        assert len(embedder.passages([]).lengths) == 0
+        embedder = make(cache=teacher_cache).fit([])
+        for cache in (None, tmp_path):
+            empty = make(cache=cache)._use(embedder.model_)
+            assert len(empty.transform([])) == 0
+            assert len(empty.passages([]).lengths) == 0
+            assert len(empty.views([]).articles) == 0
         assert embedder.transform(["The bridge is closed."]).any()
         assert make().fit([Text("", "")]).transform(["bridge"]).any()
 

@@ -175,7 +175,7 @@ class StaticEmbedder(TransformerMixin, BaseEstimator):
     def _look_up(self, texts: Sequence[str], progress: Progress) -> Passages:
         """For each text the vector of all of it, then those of its passages, where it has more than one."""
         check_is_fitted(self)
-        if self.cache is None:
+        if self.cache is None or not texts:
             with progress("embed words", len(texts)) as bar:
                 return self._embed(texts, bar)
         cache = VectorCache(self.cache, self.fingerprint)
