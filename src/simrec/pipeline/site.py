@@ -119,7 +119,7 @@ class Site:
     @cached_property
     def sentence(self) -> Dense:
         """(n, d) vectors of meaning: title and body."""
-        return self._views.mixed(self.settings.sentence.title_weight)
+        return self._views.articles
 
     @cached_property
     def _views(self) -> Views:

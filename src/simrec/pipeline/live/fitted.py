@@ -107,7 +107,7 @@ class Fitted:
     def _meaning(self, text: Text) -> dict[str, Any]:
         views = self.meaning.views([text])
         return {
-            "sentence": views.mixed(self.meaning.title_weight),
+            "sentence": views.articles,
             "title_sentence": views.titles,
             "body_sentence": views.bodies,
             "passages": views.passages,

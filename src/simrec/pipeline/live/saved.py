@@ -98,6 +98,7 @@ def _described(engine: Engine) -> dict[str, Any]:
         "languages": fitted.languages.as_json(),
         "lexicon": {"forms": fitted.lexicon.forms, "codes": fitted.lexicon.codes},
         "prior": fitted.prior_name,
+        "quantized": bool(getattr(fitted.meaning, "engine_", None)),
         "columns": {name: shelf[name].shape[1] if name in SPARSE else None for name in shelf.names},
         "parts": dict(shelf.weights),
         "back": shelf.back,
@@ -129,7 +130,8 @@ def _fitted(folder: Path, said: Mapping[str, Any], settings: Settings) -> Fitted
     if (folder / "meaning").is_dir():
         meaning = StaticEmbedder(**settings.sentence.model_dump()).load(folder / "meaning")
     elif said["model"] != "tfidf":
-        meaning = SentenceEmbedder(**settings.sentence.model_dump())
+        embedder = SentenceEmbedder(**settings.sentence.model_dump(), cache=folder.parent)
+        meaning = embedder.settled(said["quantized"])
     return Fitted(
         settings=settings,
         meaning=meaning,

@@ -9,6 +9,8 @@ from typing import Any
 
 import numpy as np
 
+from simrec.embed.sentence import SentenceEmbedder
+from simrec.embed.static import StaticEmbedder
 from simrec.pipeline.copies import near_copies
 from simrec.pipeline.dates import are_spread
 from simrec.pipeline.live.compare import Comparer, cut, spaces_of
@@ -45,6 +47,8 @@ def fit(site: Site, model: str, now: datetime) -> Fitted:
     names = sorted({primary(a.lang or corpus.main_lang) for a in corpus.articles})
     fused = model in ("hybrid", "fusion")
     signals = site.features.signals if prior else None
+    if meaning and model != "static":
+        _ = site.sentence  # by the backend that stays in use
     return Fitted(
         settings=settings,
         model=model,
@@ -71,8 +75,10 @@ def fit(site: Site, model: str, now: datetime) -> Fitted:
     )
 
 
-def _alone(embedder: Any) -> Any:
+def _alone(embedder: SentenceEmbedder | StaticEmbedder) -> Any:
     """An embedder that keeps no vectors: a folder of them is slow to look up for one text."""
+    if isinstance(embedder, SentenceEmbedder):
+        return embedder.settled()
     alone = copy(embedder)
     alone.cache = None
     return alone
