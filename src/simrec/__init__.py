@@ -3,10 +3,11 @@
 The public names, loaded when they are first used:
 
     Workspace, ingest, build, similar, render             a site, from its pages to its blocks
+    Pipeline                                              one article at a time, in a warm process
     evaluate, tune                                        how good they are, and better settings
     Article, Pick, Block, BlockItem, Corpus, Text         the nouns
     Recommender                                           all of it as one estimator, in a notebook
-    TfidfEmbedder, SentenceEmbedder                       texts to vectors, as scikit-learn transformers
+    TfidfEmbedder, SentenceEmbedder, StaticEmbedder       texts to vectors, as scikit-learn transformers
     Site, Task, evaluate_corpus, tune_corpus              rankings, their evaluation and their settings
     Settings, load_settings, SimrecError                  settings and errors
 """
@@ -23,8 +24,10 @@ _HOMES = {
     "BlockItem": "simrec.types",
     "Corpus": "simrec.types",
     "Pick": "simrec.types",
+    "Pipeline": "simrec.pipeline.publish",
     "Recommender": "simrec.pipeline.recommender",
     "SentenceEmbedder": "simrec.embed.sentence",
+    "StaticEmbedder": "simrec.embed.static",
     "Settings": "simrec.settings",
     "SimrecError": "simrec.errors",
     "Site": "simrec.pipeline.site",

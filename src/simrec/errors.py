@@ -7,6 +7,7 @@
     ├── InputError         a source that cannot be read at all (single records become rejects instead)
     ├── ModelError         a model cannot be loaded, or its checksum does not match
     └── StoreError         the workspace's store is broken, locked, full, or from another version
+        └── ConflictError  another process changed what was to be changed; it can be tried again
 
 Messages are one line and say what to do.
 """
@@ -40,3 +41,7 @@ class ModelError(SimrecError):
 
 class StoreError(SimrecError):
     """The store cannot be read or written."""
+
+
+class ConflictError(StoreError):
+    """The store was changed by another process meanwhile."""

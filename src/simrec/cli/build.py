@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import shutil
 from argparse import Namespace
 from dataclasses import asdict
 from typing import Any
@@ -17,7 +16,11 @@ def add(commands: Any) -> None:
     add_workspace(command)
     command.add_argument("--model", choices=MODELS, help="what ranks (default: the setting, hybrid)")
     command.add_argument("-k", type=int, help="items a block (default: the setting, 5)")
-    command.add_argument("--full", action="store_true", help="make all vectors again, whatever is cached")
+    command.add_argument(
+        "--full",
+        action="store_true",
+        help="fit the site anew: terms, statistics, static vectors; and make all blocks again",
+    )
     command.add_argument("--engine", choices=("local",), default="local", help="where it runs")
 
 
@@ -27,9 +30,7 @@ def run(options: Namespace) -> dict[str, Any]:
     from simrec.pipeline.workspace import Workspace
 
     workspace = Workspace.open(options.workspace)
-    if options.full:
-        shutil.rmtree(workspace.vectors, ignore_errors=True)
-    report = build(workspace, model=options.model, k=options.k, progress=progress())
+    report = build(workspace, model=options.model, k=options.k, full=options.full, progress=progress())
     stages = ", ".join(f"{name} {stage['seconds']:.1f}" for name, stage in report.stages.items())
     seconds = sum(stage["seconds"] for stage in report.stages.values())
     say(
@@ -39,7 +40,7 @@ def run(options: Namespace) -> dict[str, Any]:
     )
     values = asdict(report)
     if report.decision:
-        say(options, f"learned: {report.decision}")
+        say(options, report.decision)
     else:
         del values["decision"]
     return values

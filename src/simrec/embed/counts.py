@@ -85,13 +85,18 @@ class Vocabulary:
         >>> Vocabulary(["bridg", "close"], 2, np.array([3, 5, 6])).names()
         ['bridg', 'bridg close', 'close']
         """
-        powers = self._powers.tolist()
-        grams: list[str] = [self.words[digit - 1] for digit in (self.keys // powers[0]).tolist()]
-        for power in powers[1:]:
-            digits = self.keys // power % (len(self.words) + 1)
-            for at in np.flatnonzero(digits).tolist():
-                grams[at] = f"{grams[at]} {self.words[digits[at] - 1]}"
-        return grams
+        first, *others = self._digits()
+        grams = np.array(["", *self.words], dtype=object)[first]
+        spaced = np.array(["", *(f" {word}" for word in self.words)], dtype=object)
+        for digits in others:
+            grams += spaced[digits]
+        names: list[str] = grams.tolist()
+        return names
+
+    def in_terms(self) -> list[str]:
+        """The words that stand in a term, sorted: those in texts enough for a term may stand in none."""
+        used = np.unique(np.concatenate(self._digits()))
+        return [self.words[digit - 1] for digit in used[used > 0].tolist()]
 
     def count(self, words: Words, stemming: Stemming, title_weight: int) -> csr_matrix:
         """(n, terms) float32: how often each text has each term; its title counts `title_weight` times."""
@@ -124,6 +129,10 @@ class Vocabulary:
         lengths, columns, counts = map(np.concatenate, zip(*_each(find, blocks), strict=True))
         starts = np.concatenate([[0], np.cumsum(lengths)])
         return csr_matrix((counts, columns, starts), shape=(len(lengths), len(self.keys)))
+
+    def _digits(self) -> list[NDArray[np.int64]]:
+        """The digits of all keys, place by place."""
+        return [self.keys // power % (len(self.words) + 1) for power in self._powers]
 
     @cached_property
     def _code(self) -> dict[str, int]:
@@ -207,7 +216,7 @@ def _stems(words: Words, stemming: Stemming) -> tuple[Flat, Flat, NDArray[np.int
     of_form = stemming.numbers()
     in_titles = len(words.titles.numbers)
     if in_titles + len(words.bodies.numbers) >= len(of_form):
-        return words.titles, words.bodies, of_form.copy(), stemming.stems
+        return words.titles, words.bodies, of_form, stemming.stems
     forms, at = np.unique(np.concatenate([words.titles.numbers, words.bodies.numbers]), return_inverse=True)
     numbers: NDArray[np.int32] = at.astype(np.int32)
     stems, of_few = np.unique(of_form[forms], return_inverse=True)

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
+from copy import copy
 from functools import cached_property
 from pathlib import Path
 from typing import Any, Self
@@ -11,8 +12,10 @@ from typing import Any, Self
 import numpy as np
 from sklearn.base import BaseEstimator, TransformerMixin
 
+from simrec.embed.backend import Backend
 from simrec.embed.cache import MANIFEST, Passages, VectorCache, is_intact, sha256
 from simrec.embed.inputs import Texts, as_texts
+from simrec.embed.quantized import Quantized
 from simrec.embed.views import Views
 from simrec.errors import ModelError
 from simrec.text import content_hash, passages
@@ -48,10 +51,15 @@ class SentenceEmbedder(TransformerMixin, BaseEstimator):
         device: "cpu", "cuda", "mps"; empty for the best there is.
         cache: folder of the vectors made so far; None keeps none.
         passage_tokens: tokens of a passage; 0 for as many as the model reads.
-        backend: what runs the model, "torch", "openvino" or "auto".
+        backend: what runs the model: "torch"; "openvino", in 8-bit integers on the CPU, which needs a cache and the
+            extra of that name; or "auto", see `simrec.embed.backend`.
+
+    Attributes:
+        engine_: what runs the model in place of torch, as it was last chosen.
     """
 
     name = "sentence"
+    engine_: Quantized | None = None
 
     def __init__(
         self,
@@ -114,11 +122,30 @@ class SentenceEmbedder(TransformerMixin, BaseEstimator):
         found = self._look_up([*(text.title for text in texts), *(text.body for text in texts), *main], progress)
         vectors = unit(found.sums())
         passages = Passages(found.vectors[int(found.lengths[: 2 * n].sum()) :], found.lengths[2 * n :])
-        return Views(vectors[:n], vectors[n : 2 * n], passages)
+        titles, bodies = vectors[:n], vectors[n : 2 * n]
+        return Views(mix(titles, bodies, self.title_weight), titles, bodies, passages)
+
+    def settled(self, quantized: bool | None = None) -> Self:
+        """A copy that stays with one backend and keeps no vectors: for one text at a time.
+
+        Args:
+            quantized: whether that is the converted model in `cache`; None: what embedded the last texts.
+
+        Raises:
+            ModelError: there is no converted model.
+        """
+        engine = getattr(self, "engine_", None)
+        if quantized is not None:
+            engine = Quantized.of(self.cache, self._checksum) if quantized and self.cache else None
+            if quantized and (engine is None or not engine.is_there):
+                raise ModelError(f"there is no converted model in {self.cache}: run `simrec build --full`")
+        copied = copy(self)
+        copied.cache, copied.engine_, copied._settled = None, engine, True
+        return copied
 
     def _look_up(self, texts: Sequence[str], progress: Progress) -> Passages:
-        cache = VectorCache(self.cache, self.fingerprint)
         keys = [content_hash(text) for text in texts]
+        cache = self._choose(texts, keys, progress)
         missing = sorted(cache.missing(keys), key=lambda place: len(texts[place]))
         with progress("embed sentences", len(missing)) as bar:
             for start in range(0, len(missing), SHARD):
@@ -126,25 +153,50 @@ class SentenceEmbedder(TransformerMixin, BaseEstimator):
                 cache.put([keys[place] for place in places], self._embed([texts[place] for place in places], bar))
         return cache.get(keys)
 
+    def _choose(self, texts: Sequence[str], keys: Sequence[str], progress: Progress) -> VectorCache:
+        """The cache of the backend that embeds these texts, which becomes `engine_`."""
+        if self._settled:
+            return VectorCache(None, self.fingerprint)
+        self.engine_ = None
+        own = VectorCache(self.cache, self.fingerprint)
+        if self.backend == "torch" or (self.backend == "auto" and not own.missing(keys)):
+            return own
+        backend = Backend(self.backend, self.device, self.cache, self._checksum)
+
+        def make(quantized: Quantized, sample: Sequence[str]) -> None:
+            with progress("convert the sentence model", 1) as bar:
+                quantized.make(load(self._folder, "cpu"), [piece for text in sample for piece in self._cut(text)[:1]])
+                bar.update(1)
+
+        self.engine_ = backend.choose(own, texts, keys, self._of_quantized, make)
+        return VectorCache(self.cache, self._of_quantized(self.engine_)) if self.engine_ else own
+
+    def _of_quantized(self, quantized: Quantized) -> str:
+        return f"sentence-{content_hash(self.fingerprint, quantized.key)[:16]}"
+
     def _embed(self, texts: Sequence[str], bar: Bar) -> Passages:
-        found = []
-        for start in range(0, len(texts), self.batch_size):
-            found.append(self._embed_batch(texts[start : start + self.batch_size]))
+        found, at_once = [], len(texts) if self.engine_ else self.batch_size
+        for start in range(0, len(texts), at_once):
+            found.append(self._embed_batch(texts[start : start + at_once]))
             bar.update(len(found[-1].lengths))
         vectors, lengths = zip(*found, strict=True)
         return Passages(np.concatenate(vectors), np.concatenate(lengths))
 
     def _embed_batch(self, texts: Sequence[str]) -> Passages:
-        size = self._model.max_seq_length - self._model.tokenizer.num_special_tokens_to_add()
-        size = min(size, self.passage_tokens or size)
-        cut = [self._passages(text, size) for text in texts]
+        cut = [self._cut(text) for text in texts]
         flat = [piece for pieces in cut for piece in pieces]
         vectors = np.zeros((0, self._model.get_embedding_dimension()), dtype=np.float32)
-        if flat:
+        if flat and self.engine_:
+            vectors = self.engine_.encode(self._model, flat)
+        elif flat:
             vectors = self._model.encode(
                 flat, batch_size=self.batch_size, normalize_embeddings=True, show_progress_bar=False
             )
         return Passages(vectors.astype(np.float32), np.array([len(pieces) for pieces in cut], dtype=np.int64))
+
+    def _cut(self, text: str) -> list[str]:
+        size = self._model.max_seq_length - self._model.tokenizer.num_special_tokens_to_add()
+        return self._passages(text, min(size, self.passage_tokens or size))
 
     def _passages(self, text: str, size: int) -> list[str]:
         encoded = self._model.tokenizer(

@@ -151,16 +151,16 @@ class StaticEmbedder(TransformerMixin, BaseEstimator):
         texts = as_texts(X)
         n = len(texts)
         found = self._look_up([*(text.title for text in texts), *map(_main, texts)], progress)
-        wholes = _wholes(found)
-        bodies = wholes[n:].copy()
+        titles, bodies = np.split(_wholes(found), 2)
         bodies[[not text.body.strip() for text in texts]] = 0
+        articles, of_titles, of_bodies = (mix(titles, bodies, share) for share in (self.title_weight, 1.0, 0.0))
         first = int(found.lengths[:n].sum())
-        return Views(wholes[:n], bodies, _parts(Passages(found.vectors[first:], found.lengths[n:])))
+        return Views(articles, of_titles, of_bodies, _parts(Passages(found.vectors[first:], found.lengths[n:])))
 
     def _look_up(self, texts: Sequence[str], progress: Progress) -> Passages:
         """For each text the vector of all of it, then those of its passages, where it has more than one."""
         check_is_fitted(self)
-        if self.cache is None:
+        if self.cache is None or not texts:
             with progress("embed words", len(texts)) as bar:
                 return self._embed(texts, bar)
         cache = VectorCache(self.cache, self.fingerprint)

@@ -193,7 +193,7 @@ class Stemming:
         self._stemmers: dict[str, Callable[[str], str] | None] = {}
 
     def numbers(self) -> NDArray[np.int32]:
-        """(forms,) the number of each form's stem. It is a view: take from it before the lexicon reads on."""
+        """(forms,) the number of each form's stem."""
         forms, codes = self._lexicon.forms, self._lexicon.codes
         for form in range(len(self._of_form), len(forms)):
             stem = self._cut(forms[form], codes[form])
@@ -201,7 +201,7 @@ class Stemming:
             if number == len(self.stems):
                 self.stems.append(stem)
             self._of_form.append(number)
-        return np.asarray(self._of_form)
+        return np.array(self._of_form, dtype=np.int32)
 
     def surface(self, counts: NDArray[np.int64], among: Iterable[str]) -> dict[str, str]:
         """The most frequent word that was cut to each stem, where it is not the stem itself: to show to people.
@@ -265,7 +265,7 @@ def _starts(lengths: Sequence[int] | NDArray[np.int64]) -> NDArray[np.int64]:
 
 def _bare(word: str, code: str) -> str:
     """The word without its English ending: the bridge's, but not l'eau."""
-    return _APOSTROPHE.sub("", word) if code == "en" else word
+    return _APOSTROPHE.sub("", word) if code == "en" and not word.isalnum() else word
 
 
 def _snowball(name: str) -> Callable[[str], str] | None:
@@ -274,6 +274,7 @@ def _snowball(name: str) -> Callable[[str], str] | None:
     if name not in Stemmer.algorithms():
         return None
     stemmer: Any = Stemmer.Stemmer(name)
+    stemmer.maxCacheSize = 0  # each word is asked for once; the cache would only be purged
     return stemmer.stemWord  # type: ignore[no-any-return]
 
 

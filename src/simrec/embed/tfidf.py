@@ -87,6 +87,11 @@ class TfidfEmbedder(TransformerMixin, BaseEstimator):
         """`fit`, then `transform` of the same texts, in one pass over them."""
         return self.fit_transform_words(analyze(as_texts(X)))
 
+    def fit_words(self, words: Words) -> Self:
+        """`fit` to texts that were read before."""
+        self.fit_transform_words(words)
+        return self
+
     def fit_transform_words(self, words: Words) -> csr_matrix:
         """`fit_transform` of texts that were read before."""
         n = len(words)
@@ -98,7 +103,7 @@ class TfidfEmbedder(TransformerMixin, BaseEstimator):
         self.idf_ = np.log((n + 1) / np.maximum(df, 1)).astype(np.float32)
         seen = np.bincount(words.bodies.numbers, minlength=len(words.lexicon))
         seen += np.bincount(words.titles.numbers, minlength=len(words.lexicon))
-        self.surface_ = stemming.surface(seen, {word for term in self.terms_ for word in term.split(" ")})
+        self.surface_ = stemming.surface(seen, self._vocabulary.in_terms())
         return self._weigh(counts)
 
     def transform(self, X: Texts) -> csr_matrix:
@@ -113,12 +118,12 @@ class TfidfEmbedder(TransformerMixin, BaseEstimator):
         return self._weigh(self._vocabulary.count(words, words.lexicon.stemming(self.stem), self.title_weight))
 
     def _weigh(self, counts: csr_matrix) -> csr_matrix:
-        from sklearn.preprocessing import normalize
+        from sklearn.utils.sparsefuncs_fast import inplace_csr_row_normalize_l2
 
-        if not counts.shape[1]:
-            return counts
-        counts.data = (1 + np.log(counts.data)) * self.idf_[counts.indices]
-        return normalize(counts, copy=False)
+        if counts.shape[1]:
+            counts.data = (1 + np.log(counts.data)) * self.idf_[counts.indices]
+            inplace_csr_row_normalize_l2(counts)
+        return counts
 
     def save(self, folder: Path) -> None:
         """Writes what `fit` learned into `folder`, as JSON and .npy."""

@@ -1,4 +1,4 @@
-"""The vectors of a text's title, body and passages, together."""
+"""The vectors of a text, of its title, its body and its passages, together."""
 
 from __future__ import annotations
 
@@ -12,17 +12,13 @@ class Views(NamedTuple):
     """The vectors of n texts.
 
     Attributes:
-        titles: (n, d) float32 unit rows, or zeros.
-        bodies: (n, d) float32 unit rows, or zeros.
-        passages: of each body; of the title, where there is no body.
+        articles: (n, d) float32 unit rows, or zeros: what `transform` gives.
+        titles: the same, with a title_weight of 1.
+        bodies: the same, with a title_weight of 0.
+        passages: what `passages` gives.
     """
 
+    articles: Dense
     titles: Dense
     bodies: Dense
     passages: Passages
-
-    def mixed(self, title_weight: float) -> Dense:
-        """(n, d) float32 unit rows: title and body, weighted; where one has no word, the other alone."""
-        from simrec.embed.sentence import mix
-
-        return mix(self.titles, self.bodies, title_weight)

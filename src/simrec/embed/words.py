@@ -2,17 +2,26 @@
 
 from __future__ import annotations
 
+import json
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, replace
+from pathlib import Path
+from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
 
 from simrec.embed.terms import Flat, Lexicon
-from simrec.types import Text
+from simrec.types import Rows, Text
 
+FORMAT = 1
+"""Raise it when the same texts have other words: what was saved before is then left alone."""
+NAMES = ("title_starts", "title_words", "body_starts", "body_words")
+"""Of the files that words are saved in."""
 BLOCK = 16_000_000
 """Characters that a process reads at once."""
+BLOCKS = 4
+"""From so many on, other processes are worth their start."""
 
 
 @dataclass(frozen=True, eq=False)
@@ -49,6 +58,38 @@ class Words:
         """Texts without a title, whose bodies are the titles of these."""
         return Words(self.lexicon, _nothing(len(self)), self.titles)
 
+    def take(self, rows: Rows) -> Words:
+        """Some of the texts, in the order of `rows` (r,)."""
+        return Words(self.lexicon, _take(self.titles, rows), _take(self.bodies, rows))
+
+    def followed_by(self, others: Words) -> Words:
+        """These texts, then others that were read with the same lexicon.
+
+        Raises:
+            ValueError: their lexicon is another.
+        """
+        if others.lexicon is not self.lexicon:
+            raise ValueError("words of two lexicons cannot be joined: read both with one")
+        return Words(self.lexicon, _join([self.titles, others.titles]), _join([self.bodies, others.bodies]))
+
+    def save(self, folder: Path) -> None:
+        """Writes the words and their lexicon into `folder`, as JSON and .npy."""
+        lexicon = {"forms": self.lexicon.forms, "codes": self.lexicon.codes}
+        (folder / "lexicon.json").write_text(json.dumps(lexicon, ensure_ascii=False), encoding="utf-8")
+        arrays: list[NDArray[Any]] = [*self.titles, *self.bodies]
+        for name, array in zip(NAMES, arrays, strict=True):
+            np.save(folder / f"{name}.npy", array, allow_pickle=False)
+
+    @classmethod
+    def load(cls, folder: Path) -> Words:
+        """Reads what `save` wrote."""
+        learned = json.loads((folder / "lexicon.json").read_text(encoding="utf-8"))
+        lexicon = Lexicon()
+        for form in zip(learned["forms"], learned["codes"], strict=True):
+            lexicon.number(*form)
+        arrays = [np.load(folder / f"{name}.npy", allow_pickle=False) for name in NAMES]
+        return cls(lexicon, Flat(*arrays[:2]), Flat(*arrays[2:]))
+
     def stems(self, part: Flat) -> Flat:
         """The stems of the titles, or of the bodies, in order."""
         return Flat(part.starts, self.lexicon.stemming().numbers()[part.numbers])
@@ -65,12 +106,12 @@ def analyze(texts: Sequence[Text], lexicon: Lexicon | None = None, processes: in
     from joblib import Parallel, cpu_count, delayed
 
     lexicon = Lexicon() if lexicon is None else lexicon
-    processes = processes or cpu_count()
     blocks = list(_blocks(texts))
-    if processes == 1 or len(blocks) < 2:
-        return Words(lexicon, *_read(lexicon, texts))
-    read = Parallel(n_jobs=processes, return_as="generator")(delayed(_read_apart)(block) for block in blocks)
-    parts = [_adopt(lexicon, *found) for found in read]
+    if len(blocks) < BLOCKS or (processes or cpu_count()) == 1:
+        parts = [_read(lexicon, block) for block in blocks]
+    else:
+        read = Parallel(n_jobs=processes or -1, return_as="generator")(delayed(_read_apart)(block) for block in blocks)
+        parts = [_adopt(lexicon, *found) for found in read]
     titles, bodies = zip(*parts, strict=True)
     return Words(lexicon, _join(titles), _join(bodies))
 
@@ -120,13 +161,21 @@ def _blocks(texts: Sequence[Text]) -> Iterator[Sequence[Text]]:
         if size >= BLOCK:
             yield texts[start:end]
             start, size = end, 0
-    if start < len(texts):
+    if start < len(texts) or not texts:
         yield texts[start:]
 
 
 def _join(parts: Sequence[Flat]) -> Flat:
+    if len(parts) == 1:
+        return parts[0]
     lengths = np.concatenate([np.diff(part.starts) for part in parts])
     return Flat(_starts(lengths), np.concatenate([part.numbers for part in parts]))
+
+
+def _take(part: Flat, rows: Rows) -> Flat:
+    starts, ends = part.starts[:-1][rows], part.starts[1:][rows]
+    pieces = [part.numbers[start:end] for start, end in zip(starts.tolist(), ends.tolist(), strict=True)]
+    return Flat(_starts(ends - starts), np.concatenate([np.zeros(0, dtype=np.int32), *pieces]))
 
 
 def _nothing(n: int) -> Flat:

@@ -1,27 +1,38 @@
-"""Articles in the store become blocks in a snapshot."""
+"""Articles in the store become blocks in a snapshot: all of them, or those that are others now."""
 
 from __future__ import annotations
 
+import hashlib
+import json
+import logging
 import sys
 import time
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
-from typing import Any
+from typing import Any, TypeAlias
 
 import numpy as np
-from numpy.typing import NDArray
 
-from simrec.errors import UsageError
-from simrec.pipeline.copies import find_copies
+from simrec.errors import ModelError, StoreError, UsageError
+from simrec.files import write_whole
+from simrec.pipeline.chooser import Chooser, may_show
+from simrec.pipeline.live.site import LiveSite, is_current, state_folder
+from simrec.pipeline.live.start import all_blocks, fit, start
 from simrec.pipeline.models import use_learned
 from simrec.pipeline.site import Site, describe
-from simrec.pipeline.sources import DEEPER
 from simrec.pipeline.workspace import Workspace
-from simrec.policy import eligibility, rules
-from simrec.store import Snapshot, StoredBlock, StoredItem
-from simrec.types import NO_ROW, Corpus, Mask, Pick, Progress, Rows, Similar, no_progress
+from simrec.store import Snapshot, Store, StoredBlock
+from simrec.types import Corpus, Pick, Progress, no_progress
+
+logger = logging.getLogger(__name__)
+
+SYNCED = "site.synced.json"
+"""What the active snapshot is known to be up to date with, beside the folder of what was fitted."""
+
+
+Pins: TypeAlias = dict[str, list[str]]
 
 
 @dataclass
@@ -46,9 +57,22 @@ class Report:
 
 
 def build(
-    workspace: Workspace, *, model: str | None = None, k: int | None = None, progress: Progress = no_progress
-) -> Report:
-    """Ranks every article for every other, applies the house rules, and activates the result as a new snapshot.
+    workspace: Workspace, *, model: str | None = None, k: int | None = None, full: bool = False,
+    progress: Progress = no_progress, now: datetime | None = None,
+) -> Report:  # fmt: skip
+    """Brings all blocks up to date, and activates them as a new snapshot.
+
+    What was fitted on the site by an earlier build stays in use, and only blocks that changes can concern are made
+    again; the result is the same. The site is fitted anew where settings are others, where too much has changed, or
+    where `full` asks for it.
+
+    Args:
+        workspace: of the site.
+        model: its name; None for the setting.
+        k: items a block; None for the setting.
+        full: fit the site anew.
+        progress: shows long work.
+        now: the moment that decides who may be shown; None for this one.
 
     Raises:
         UsageError: there are no articles, no such model, or k is out of range.
@@ -56,159 +80,222 @@ def build(
         StoreError: the store cannot be read or written; the snapshot before stays.
     """
     settings = workspace.settings
-    model, k = model or settings.build.model, settings.block.k if k is None else k
+    model, k, now = model or settings.build.model, settings.block.k if k is None else k, now or datetime.now(UTC)
     check_k(k)
     report = Report()
     with workspace.store() as store:
-        with report.stage("read") as stage:
-            corpus = Corpus(store.articles())
-            picks = store.picks()
-            stage["rows"] = report.articles = len(corpus)
-        if not len(corpus):
+        if not store.article_count():
             raise UsageError("there are no articles yet: run `simrec ingest SOURCE` first")
-        site = Site(corpus, settings, workspace.vectors, progress)
-        with report.stage("embed") as stage:
-            _ = site.tfidf, site.sentence if model != "tfidf" else None
-            stage["rows"] = len(corpus)
-        with report.stage("standardize") as stage:
-            site.fusion(model)
-            stage["rows"] = len(corpus)
-        if model == "learned":
-            with report.stage("learn") as stage:
-                described = use_learned(site, picks, workspace.learned, fresh=True, progress=progress)
-                report.decision = described["decision"]["why"]
-                stage["rows"] = described["sources"]
-        with report.stage("copies") as stage:
-            chooser = Chooser(site, model, picks if settings.policy.pin_picks else ())
-            stage["rows"] = len(corpus)
-        with report.stage("rank") as stage:
-            rows = np.arange(len(corpus), dtype=np.int32)
-            blocks = list(chooser.blocks(rows, k, spares=settings.build.spares, progress=progress))
-            stage["rows"] = len(blocks)
-        with report.stage("write") as stage:
-            written = store.write_snapshot(
-                blocks, model=model, k=k, settings=describe(settings), keep=settings.build.keep_snapshots
-            )
-            stage["rows"] = len(blocks)
-    report.snapshot, report.blocks = written.id, written.blocks
+        work = _Work(workspace, store, model, k, now, report, progress)
+        followed = None if full or model == "learned" else work.follow()
+        written = followed or (work.learned() if model == "learned" else work.whole())
+    report.snapshot, report.articles, report.blocks = written.id, written.articles, written.blocks
     report.peak_rss_mb = peak_rss_mb()
     return report
 
 
-class Chooser:
-    """Chooses the items of blocks: candidates that may be shown, ranked, and the house rules.
+@dataclass
+class _Work:
+    """A build under way."""
+
+    workspace: Workspace
+    store: Store
+    model: str
+    k: int
+    now: datetime
+    report: Report
+    progress: Progress
+
+    def follow(self) -> Snapshot | None:
+        """Makes again what changes concern; None where the site has to be fitted anew."""
+        about, active = is_current(self.workspace, self.model, self.k), active_snapshot(self.store)
+        if about is None or active is None or active.fitted != about["name"]:
+            return None
+        with self.report.stage("read") as stage:
+            hashes, pins = self.store.article_hashes(), pins_of(self.workspace, self.store)
+            stage["rows"] = len(hashes)
+        found: list[StoredBlock] = []
+        if not is_synced(self.workspace, active, hashes, pins, self.now):
+            with self.report.stage("update") as stage:
+                site = catch_up(self.workspace, self.store, hashes, pins, self.now, found)
+                if site is None:
+                    return None
+                drift = site.drift()
+                stage["rows"] = len(found)
+            if drift.due:
+                self.report.decision = f"fitted anew: {drift.why}"
+                return None
+            with self.report.stage("save") as stage:
+                site.save(self.workspace, self.now)
+            until = site.engine.next_change(self.now)
+        else:
+            until = read_synced(self.workspace)["until"]
+        return self._write(found, about["name"], active.id, hashes, pins, until)
+
+    def whole(self) -> Snapshot:
+        """Fits the site, and makes all blocks."""
+        report, progress = self.report, self.progress
+        with report.stage("read") as stage:
+            corpus = Corpus(self.store.articles())
+            hashes, pins = self.store.article_hashes(), pins_of(self.workspace, self.store)
+            stage["rows"] = len(corpus)
+        site = Site(corpus, self.workspace.settings, self.workspace.vectors, progress)
+        with report.stage("words") as stage:
+            _ = site.tfidf, site.sequences
+            stage["rows"] = len(corpus)
+        with report.stage("embed") as stage:
+            _ = site.static if self.model == "static" else site.sentence if self.model != "tfidf" else None
+            stage["rows"] = len(corpus)
+        with report.stage("neighbors") as stage:
+            site.find_neighbors(self.model)
+            stage["rows"] = len(corpus)
+        with report.stage("standardize") as stage:
+            fitted = fit(site, self.model, self.now)
+            stage["rows"] = len(corpus)
+        with report.stage("rank") as stage:
+            engine = start(site, fitted, self.k, self.now, pins, progress)
+            stage["rows"] = len(corpus)
+        del site
+        live = LiveSite.fresh(engine, hashes)
+        with report.stage("save") as stage:
+            live.save(self.workspace, self.now, always=True)
+        return self._write(all_blocks(engine, progress), live.name, None, hashes, pins, engine.next_change(self.now))
+
+    def learned(self) -> Snapshot:
+        """Trains the site's own ranker where picks are new, and makes all blocks."""
+        report, settings = self.report, self.workspace.settings
+        with report.stage("read") as stage:
+            corpus, picks = Corpus(self.store.articles()), self.store.picks()
+            stage["rows"] = len(corpus)
+        site = Site(corpus, settings, self.workspace.vectors, self.progress)
+        with report.stage("embed") as stage:
+            _ = site.tfidf, site.sentence
+            stage["rows"] = len(corpus)
+        with report.stage("standardize") as stage:
+            site.fusion(self.model)
+            stage["rows"] = len(corpus)
+        with report.stage("learn") as stage:
+            described = use_learned(site, picks, self.workspace.learned, fresh=True, progress=self.progress)
+            report.decision = described["decision"]["why"]
+            stage["rows"] = described["sources"]
+        with report.stage("rank") as stage:
+            pins = pins_of(self.workspace, self.store)
+            chosen = [Pick(source, target, 1) for source, targets in pins.items() for target in targets]
+            chooser = Chooser(site, self.model, chosen, now=self.now)
+            rows = np.arange(len(corpus), dtype=np.int32)
+            blocks = list(chooser.blocks(rows, self.k, spares=settings.build.spares, progress=self.progress))
+            stage["rows"] = len(blocks)
+        return self._write(blocks, None, None, {}, {}, None)
+
+    def _write(
+        self, found: Any, name: str | None, like: int | None, hashes: Mapping[str, str], pins: Mapping[str, Any],
+        until: str | None,
+    ) -> Snapshot:  # fmt: skip
+        settings = self.workspace.settings
+        with self.report.stage("write") as stage:
+            written = self.store.write_snapshot(
+                found, model=self.model, k=self.k, settings=describe(settings), keep=settings.build.keep_snapshots,
+                fitted=name, like=like,
+            )  # fmt: skip
+            stage["rows"] = written.articles
+            if name:
+                note_synced(self.workspace, written, hashes, pins, until)
+        return written
+
+
+def active_snapshot(store: Store) -> Snapshot | None:
+    """The active snapshot; None where there is none, or a newer one is not active."""
+    try:
+        found = store.snapshot()
+    except StoreError:
+        return None
+    return found if found.id == store.newest_snapshot() else None
+
+
+def catch_up(
+    workspace: Workspace, store: Store, hashes: Mapping[str, str], pins: Mapping[str, Sequence[str]], now: datetime,
+    found: list[StoredBlock],
+) -> LiveSite | None:  # fmt: skip
+    """The site as it was fitted, up to date with the store; None where what is saved of it is damaged.
 
     Args:
-        site: the articles and their vectors.
-        model: the model's name.
-        picks: editors' picks, to stand first.
-        now: the moment that eligibility is judged at.
-        eligible: (n,) bool, in place of what eligibility says.
+        workspace: of the site.
+        store: its store.
+        hashes: of all articles, by id.
+        pins: articles that stand first under others.
+        now: the moment that decides who may be shown.
+        found: takes the blocks that are others than when it was saved.
     """
-
-    def __init__(
-        self,
-        site: Site,
-        model: str,
-        picks: Sequence[Pick] = (),
-        *,
-        now: datetime | None = None,
-        eligible: Mask | None = None,
-    ) -> None:
-        self.site = site
-        self.model = model
-        corpus, policy = site.corpus, site.settings.policy
-        shown, self.languages = may_show(site, now or datetime.now(UTC))
-        self.eligible = shown if eligible is None else eligible
-        self.copies = find_copies(site).numbers
-        self.pins = _pins(corpus, picks)
-        self.rules = [("copy", rules.no_copies(self.copies))]
-        if policy.min_score is not None:
-            self.rules.append(("below the minimum score", rules.min_score(policy.min_score)))
-
-    def blocks(
-        self, rows: Rows, k: int, *, spares: int = 0, progress: Progress = no_progress, allowed: Any = None
-    ) -> Iterator[StoredBlock]:
-        """The blocks of some rows, k items and spares, in an order of their own; none is short where it can be full."""
-        depth = max(self.site.settings.rank.candidates, k + spares)
-        waiting = rows
-        with progress("rank", len(rows)) as bar:
-            while len(waiting):
-                short = []
-                for batch, ranking in self._rank(waiting, depth, allowed):
-                    for place, row in enumerate(batch.tolist()):
-                        block, full = self._block(row, ranking, place, k, spares)
-                        if full or depth >= len(self.site.corpus):
-                            bar.update(1)
-                            yield block
-                        else:
-                            short.append(row)
-                waiting = np.array(short, dtype=np.int32)
-                depth = min(depth * DEEPER, len(self.site.corpus))
-
-    def _rank(self, rows: Rows, depth: int, allowed: Any) -> Iterator[tuple[Rows, Similar]]:
-        return self.site.rank(
-            self.model,
-            rows,
-            depth,
-            eligible=self.eligible,
-            groups=self.languages,
-            allowed=allowed,
-            extra=self._extra if self.pins else None,
-        )
-
-    def _extra(self, batch: Rows) -> Rows:
-        width = max((len(self.pins.get(row, ())) for row in batch.tolist()), default=0)
-        extra = np.full((len(batch), width), NO_ROW, dtype=np.int32)
-        for place, row in enumerate(batch.tolist()):
-            may = [p for p in self.pins.get(row, ()) if self.eligible[p] and self.languages[p] == self.languages[row]]
-            extra[place, : len(may)] = may
-        return extra
-
-    def _block(self, row: int, ranking: Similar, place: int, k: int, spares: int) -> tuple[StoredBlock, bool]:
-        policy = self.site.settings.policy
-        rows, scores = ranking.rows[place], ranking.scores[place]
-        selection = rules.select(
-            row,
-            rows,
-            scores,
-            rules=self.rules,
-            k=k + spares,
-            pins=self.pins.get(row, ()),
-            diversity=policy.diversity,
-            similarity=self.site.fusion(self.model).parts[0].part.pairs,
-        )
-        chosen = rows[selection.places]
-        terms = self.site.shared_terms.of(row, chosen)
-        names = [part.name for part, _ in self.site.fusion(self.model).parts]
-        items = []
-        for number, at in enumerate(selection.places.tolist()):
-            parts = {
-                name: round(value, 3) for name, value in zip(names, ranking.parts[place, at].tolist(), strict=True)
-            }
-            reasons: dict[str, Any] = {"terms": terms[number], "parts": parts}
-            if int(rows[at]) in self.pins.get(row, ()):
-                reasons["pinned"] = True
-            items.append(StoredItem(self.site.corpus.ids[rows[at]], round(float(scores[at]), 5), reasons))
-        shortfall = self._shortfall(row, len(items), k, selection.removed) if len(items) < k else None
-        return StoredBlock(self.site.corpus.ids[row], tuple(items), shortfall), len(items) == k + spares
-
-    def _shortfall(self, row: int, found: int, k: int, removed: dict[str, int]) -> str:
-        others = int((self.eligible & (self.languages == self.languages[row])).sum() - self.eligible[row])
-        lang = self.site.corpus.texts[row].lang
-        why = [f"{others} other articles in {lang!r} may be shown"]
-        why += [f"{count} taken out: {name}" for name, count in removed.items()]
-        unlike = others - found - sum(removed.values())
-        if unlike > 0:
-            why.append(f"{unlike} share no word with it")
-        return f"{found} of {k}: " + "; ".join(why)
+    articles = {article.id: article for article in store.articles()}
+    try:
+        site = LiveSite.load(workspace, articles)
+    except ModelError as error:
+        logger.warning("%s", error)
+        return None
+    found += site.follow(articles, hashes, pins, now).blocks
+    return site
 
 
-def may_show(site: Site, now: datetime) -> tuple[Mask, NDArray[np.int32]]:
-    """(n,) bool, who may be shown at a moment, and (n,) numbers: only those of the page's number may be."""
-    corpus = site.corpus
-    same = site.settings.policy.same_language
-    return eligibility.eligible(corpus, now), corpus.lang_codes if same else np.zeros(len(corpus), dtype=np.int32)
+def pins_of(workspace: Workspace, store: Store, pinned: Sequence[Pick] = (), picked: Sequence[Pick] = ()) -> Pins:
+    """The articles that stand first under others, by id: what editors pinned, then their picks, where they are to.
+
+    Args:
+        workspace: of the site.
+        store: its store.
+        pinned, picked: to be added to those that the store has.
+    """
+    pins: dict[str, list[str]] = {}
+    chosen = [_ranked([*store.pins(), *pinned])]
+    if workspace.settings.policy.pin_picks:
+        chosen.append(_ranked([*store.picks(), *picked, *pinned]))
+    for pick in (pick for picks in chosen for pick in picks):
+        targets = pins.setdefault(pick.source_id, [])
+        if pick.target_id not in targets:
+            targets.append(pick.target_id)
+    return pins
+
+
+def _ranked(picks: Sequence[Pick]) -> list[Pick]:
+    """By page, rank and id; of the same pick twice, the last."""
+    last = {(pick.source_id, pick.target_id): pick for pick in picks}
+    return sorted(last.values(), key=lambda pick: (pick.source_id, pick.rank, pick.target_id))
+
+
+def is_synced(
+    workspace: Workspace, snapshot: Snapshot, hashes: Mapping[str, str], pins: Mapping[str, Any], now: datetime
+) -> bool:
+    """Whether a snapshot has all that the store holds, and nobody's time has come since."""
+    said = read_synced(workspace)
+    if said.get("snapshot") != [snapshot.id, snapshot.revision] or said.get("digest") != _digest(hashes, pins):
+        return False
+    return said["until"] is None or now < datetime.fromisoformat(said["until"])
+
+
+def note_synced(
+    workspace: Workspace, snapshot: Snapshot, hashes: Mapping[str, str], pins: Mapping[str, Any], until: str | None
+) -> None:
+    """Notes what a snapshot is up to date with, and until when."""
+    said = {"snapshot": [snapshot.id, snapshot.revision], "digest": _digest(hashes, pins), "until": until}
+    write_whole(
+        state_folder(workspace.path).parent / SYNCED, json.dumps(said).encode(), "free some space and run it again"
+    )
+
+
+def read_synced(workspace: Workspace) -> dict[str, Any]:
+    """What `note_synced` noted; nothing where it cannot be read."""
+    try:
+        found = json.loads((state_folder(workspace.path).parent / SYNCED).read_text(encoding="utf-8"))
+    except (OSError, ValueError):
+        return {}
+    return found if isinstance(found, dict) else {}
+
+
+def _digest(hashes: Mapping[str, str], pins: Mapping[str, Any]) -> str:
+    digest = hashlib.sha256()
+    for id_ in sorted(hashes):
+        digest.update(f"{id_}\0{hashes[id_]}\n".encode())
+    digest.update(json.dumps({source: list(targets) for source, targets in pins.items()}, sort_keys=True).encode())
+    return digest.hexdigest()
 
 
 def check_k(k: int) -> None:
@@ -225,14 +312,6 @@ def peak_rss_mb() -> float:
         return 0.0
     peak = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss
     return round(peak / (1024 * 1024 if sys.platform == "darwin" else 1024), 1)
-
-
-def _pins(corpus: Corpus, picks: Sequence[Pick]) -> dict[int, tuple[int, ...]]:
-    pins: dict[int, list[int]] = {}
-    for pick in picks:
-        if pick.source_id in corpus.row_of and pick.target_id in corpus.row_of:
-            pins.setdefault(corpus.row_of[pick.source_id], []).append(corpus.row_of[pick.target_id])
-    return {row: tuple(targets) for row, targets in pins.items()}
 
 
 __all__ = ["Chooser", "Report", "Snapshot", "build", "check_k", "may_show", "peak_rss_mb"]

@@ -42,6 +42,24 @@ def find_prior(corpus: Corpus, folder: Path | None = None) -> LambdaRanker | Non
     Raises:
         ModelError: the prior is damaged, or from another version.
     """
+    name = find_prior_name(corpus, folder)
+    return load_prior(name, folder) if name else None
+
+
+def load_prior(name: str, folder: Path | None = None) -> LambdaRanker:
+    """The ranker of that name.
+
+    Raises:
+        ModelError: it is not there, or damaged, or from another version.
+    """
+    folder = folder or prior_folder()
+    if folder is None:
+        raise ModelError("the rankers that ship with simrec are not there: install simrec again")
+    return _load(folder / name)
+
+
+def find_prior_name(corpus: Corpus, folder: Path | None = None) -> str | None:
+    """The name of the ranker that `find_prior` finds; None where there is none."""
     folder = folder or prior_folder()
     if folder is None:
         return None
@@ -58,7 +76,7 @@ def find_prior(corpus: Corpus, folder: Path | None = None) -> LambdaRanker | Non
         names = [name for name, without in described["rankers"].items() if set(without) == seen]
     except (OSError, ValueError, KeyError) as error:
         raise ModelError(f"the prior in {folder} is damaged ({error}): install simrec again") from error
-    return _load(folder / names[0]) if names else None
+    return str(names[0]) if names else None
 
 
 def prior_weight(n: int, folder: Path | None = None) -> float:

@@ -119,7 +119,7 @@ class Site:
     @cached_property
     def sentence(self) -> Dense:
         """(n, d) vectors of meaning: title and body."""
-        return self._views.mixed(self.settings.sentence.title_weight)
+        return self._views.articles
 
     @cached_property
     def _views(self) -> Views:
@@ -214,6 +214,14 @@ class Site:
         """Names the terms that two articles share."""
         embedder, vectors = self.tfidf
         return SharedTerms(vectors, embedder.show, embedder.telling())
+
+    def find_neighbors(self, model: str) -> None:
+        """Finds the nearest articles in all spaces that a model's candidates come from."""
+        names = WIDE if model in ("hybrid", "learned") else (model,) if model in ALONE else BOTH
+        for name in {"tfidf", *names} - {"time"}:
+            with self.progress(f"neighbors by {name}", len(self.corpus)) as bar:
+                self.nearby.lists(name)
+                bar.update(len(self.corpus))
 
     def scorer(self, model: str) -> Scorer:
         """What scores with a model, made when first used.

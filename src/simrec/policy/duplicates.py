@@ -68,6 +68,16 @@ class Copies:
             touched.add(one)
         return self._number(touched)
 
+    def pairs(self) -> list[tuple[int, int]]:
+        """The pairs of rows that `link` made copies of each other, each once."""
+        return [
+            (one, other)
+            for one, others in self._links.items()
+            if isinstance(one, int)
+            for other in others
+            if isinstance(other, int) and one < other
+        ]
+
     def _add_text(self, row: int, titles: Any, bodies: Any) -> None:
         digest = hashlib.blake2b(digest_size=16)
         for starts, words in (titles, bodies):

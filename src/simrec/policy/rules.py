@@ -72,10 +72,13 @@ def select(
     """
     places = np.flatnonzero(rows != NO_ROW)
     pinned = [int(place) for pin in pins for place in np.flatnonzero(rows == pin)]
-    places = np.array([*pinned, *(p for p in places.tolist() if p not in set(pinned))], dtype=np.int64)
+    if pinned:
+        first = set(pinned)
+        places = np.array([*pinned, *(p for p in places.tolist() if p not in first)], dtype=np.int64)
     removed: dict[str, int] = {}
     for name, rule in rules:
-        stay = rule(source, rows[places], np.where(np.isin(places, pinned), np.inf, scores[places]))
+        held = np.where(np.isin(places, pinned), np.inf, scores[places]) if pinned else scores[places]
+        stay = rule(source, rows[places], held)
         if not stay.all():
             removed[name] = int((~stay).sum())
         places = places[stay]

@@ -9,15 +9,23 @@ from __future__ import annotations
 import re
 from collections.abc import Callable
 
-from sqlalchemy import Connection, Engine, insert, inspect, select, update
+from sqlalchemy import Connection, Engine, insert, inspect, select, text, update
 
 from simrec.errors import StoreError
-from simrec.store.tables import metadata, schema_version
+from simrec.store.tables import metadata, schema_version, snapshots
 
 
 def m001_initial(connection: Connection) -> None:
     """Articles, addresses, picks, rejects, snapshots, blocks."""
     metadata.create_all(connection)
+
+
+def m002_snapshots_kept_up_to_date(connection: Connection) -> None:
+    """What a snapshot was made with, and how often it was changed since."""
+    known = {column["name"] for column in inspect(connection).get_columns(snapshots.name)}
+    for name, kind in (("fitted", "VARCHAR"), ("revision", "INTEGER NOT NULL DEFAULT 0")):
+        if name not in known:  # a new store has them from the first step
+            connection.execute(text(f"ALTER TABLE {snapshots.name} ADD COLUMN {name} {kind}"))
 
 
 MIGRATIONS: tuple[Callable[[Connection], None], ...] = tuple(

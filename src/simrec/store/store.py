@@ -5,16 +5,17 @@ from __future__ import annotations
 import sqlite3
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import UTC, datetime
+from itertools import islice
 from pathlib import Path
 from typing import Any, Self, TypeAlias
 
-from sqlalchemy import Connection, bindparam, delete, func, insert, select, update
+from sqlalchemy import Connection, bindparam, delete, func, insert, literal, select, update
 from sqlalchemy.dialects.sqlite import insert as upsert
 from sqlalchemy.exc import SQLAlchemyError
 
-from simrec.errors import StoreError
+from simrec.errors import ConflictError, StoreError
 from simrec.store import engine
 from simrec.store.migrations import migrate
 from simrec.store.records import StoredBlock, StoredItem, block_row, pick_row, to_article, to_row
@@ -28,6 +29,10 @@ Find: TypeAlias = Callable[[str], str | None]
 
 PAGE = "page"
 """Origin of the picks that a page's related block names."""
+PIN = "pin"
+"""Origin of the picks that stand first in a block, whatever the settings say."""
+DESK = "desk"
+"""Origin of the picks that were made one by one."""
 
 
 @dataclass(slots=True)
@@ -51,6 +56,8 @@ class Snapshot:
     blocks: int
     settings: Mapping[str, Any]
     active: bool
+    fitted: str | None = None
+    revision: int = 0
 
 
 class Store:
@@ -169,6 +176,17 @@ class Store:
             found = connection.execute(select(articles).order_by(articles.c.id)).mappings()
             return [to_article({**row}) for row in found]
 
+    def article_hashes(self) -> dict[str, str]:
+        """The hash of what was delivered of each article, by id."""
+        with self._read() as connection:
+            return {row.id: row.hash for row in connection.execute(select(articles.c.id, articles.c.hash))}
+
+    def article(self, id_: str) -> Article | None:
+        """The article of an id; None where there is none."""
+        with self._read() as connection:
+            row = connection.execute(select(articles).where(articles.c.id == id_)).mappings().first()
+        return to_article({**row}) if row else None
+
     def article_count(self) -> int:
         """How many articles there are."""
         with self._read() as connection:
@@ -189,26 +207,80 @@ class Store:
                 pairs.setdefault((pick.source_id, pick.target_id), pick)
         return list(pairs.values())
 
+    def pins(self) -> list[Pick]:
+        """The articles that an editor pinned under others, by page and rank."""
+        statement = (
+            select(picks).where(picks.c.origin == PIN).order_by(picks.c.source_id, picks.c.rank, picks.c.target_id)
+        )
+        with self._read() as connection:
+            return [Pick(row.source_id, row.target_id, row.rank, row.grade) for row in connection.execute(statement)]
+
     # Snapshots
 
     def write_snapshot(
-        self, found: Iterable[StoredBlock], *, model: str, k: int, settings: Mapping[str, Any], keep: int
-    ) -> Snapshot:
-        """Writes a snapshot and activates it, in one transaction; then deletes all but the `keep` newest."""
+        self, found: Iterable[StoredBlock], *, model: str, k: int, settings: Mapping[str, Any], keep: int,
+        fitted: str | None = None, like: int | None = None,
+    ) -> Snapshot:  # fmt: skip
+        """Writes a snapshot and activates it, in one transaction; then deletes all but the `keep` newest.
+
+        Args:
+            found: its blocks.
+            model, k, settings: what made it.
+            keep: snapshots to keep.
+            fitted: names what the site was fitted with, where blocks can be kept up to date.
+            like: a snapshot whose blocks are taken over, where `found` has none for a source.
+        """
         with self._write() as connection:
             total = int(connection.scalar(select(func.count()).select_from(articles)) or 0)
             connection.execute(update(snapshots).values(active=False))
             values = {"created_at": datetime.now(UTC).isoformat(timespec="seconds"), "model": model, "k": k}
-            values |= {"articles": total, "blocks": 0, "settings": dict(settings), "active": True}
+            values |= {"articles": total, "blocks": 0, "settings": dict(settings), "active": True, "fitted": fitted}
             number = connection.execute(insert(snapshots).values(values).returning(snapshots.c.id)).scalar_one()
-            rows = [block_row(number, block) for block in found]
-            if rows:
-                connection.execute(insert(blocks), rows)
-            filled = sum(bool(row["items"]) for row in rows)
-            connection.execute(update(snapshots).where(snapshots.c.id == number).values(blocks=filled))
+            if like is not None:
+                columns = (blocks.c.source_id, blocks.c["items"], blocks.c.shortfall)
+                before = select(literal(number), *columns).where(blocks.c.snapshot_id == like)
+                names = ["snapshot_id", "source_id", "items", "shortfall"]
+                connection.execute(insert(blocks).from_select(names, before))
+            _put_blocks(connection, number, found)
+            _count_blocks(connection, number)
             newest = select(snapshots.c.id).order_by(snapshots.c.id.desc()).limit(keep)
             connection.execute(delete(snapshots).where(snapshots.c.id.not_in(newest)))
         return self.snapshot(number)
+
+    def change(
+        self, entries: Sequence[Entry], chosen: Sequence[PickEntry], origin: str, found: Iterable[StoredBlock],
+        snapshot: Snapshot, keys: Callable[[Entry], Iterable[str]],
+    ) -> Snapshot:  # fmt: skip
+        """Stores articles and picks, and brings the blocks of the active snapshot up to date: all of it, or nothing.
+
+        Args:
+            entries: articles, new or changed.
+            chosen: picks to add, of known articles.
+            origin: where they come from.
+            found: blocks that are others now.
+            snapshot: as it was when they were made.
+            keys: the address keys under which others may link to an entry.
+
+        Raises:
+            ConflictError: the snapshot is not the active one, or was changed since; nothing was stored.
+        """
+        with self._write() as connection:
+            same = (snapshots.c.id == snapshot.id, snapshots.c.active, snapshots.c.revision == snapshot.revision)
+            changed = connection.execute(update(snapshots).where(*same).values(revision=snapshot.revision + 1))
+            if changed.rowcount != 1:
+                raise ConflictError("another process has changed the blocks meanwhile")
+            for entry in entries:
+                _put_article(connection, to_row(entry))
+                _put_addresses(connection, entry.article.id, keys(entry))
+            for pick in chosen:
+                row = pick_row(pick, origin) | {"source_id": pick.pick.source_id, "target_id": pick.pick.target_id}
+                statement = upsert(picks).values(row)
+                same_pick = ["source_ref", "target_ref", "origin"]
+                connection.execute(statement.on_conflict_do_update(index_elements=same_pick, set_=row))
+            _put_blocks(connection, snapshot.id, found)
+            total = select(func.count()).select_from(articles).scalar_subquery()
+            connection.execute(update(snapshots).where(snapshots.c.id == snapshot.id).values(articles=total))
+        return replace(snapshot, revision=snapshot.revision + 1)
 
     def snapshot(self, number: int | None = None) -> Snapshot:
         """The snapshot of that number, or the active one.
@@ -222,6 +294,12 @@ class Store:
         if row is None:
             raise StoreError("there is no snapshot yet: run `simrec build` first")
         return Snapshot(**{**row, "created_at": datetime.fromisoformat(row["created_at"])})
+
+    def newest_snapshot(self) -> int | None:
+        """The number of the newest snapshot, active or not."""
+        with self._read() as connection:
+            found: int | None = connection.scalar(select(func.max(snapshots.c.id)))
+        return found
 
     def blocks(self, number: int, source_ids: Sequence[str] | None = None) -> Iterator[StoredBlock]:
         """The blocks of a snapshot, by source id; of all sources, or of those named."""
@@ -293,3 +371,21 @@ def _put_links(connection: Connection, entry: Entry) -> None:
     ]
     if rows:
         connection.execute(insert(picks), rows)
+
+
+def _put_blocks(connection: Connection, number: int, found: Iterable[StoredBlock]) -> None:
+    statement = upsert(blocks)
+    values = {name: statement.excluded[name] for name in ("items", "shortfall")}
+    statement = statement.on_conflict_do_update(index_elements=["snapshot_id", "source_id"], set_=values)
+    waiting = iter(found)
+    while rows := [block_row(number, block) for block in islice(waiting, MANY)]:
+        connection.execute(statement, rows)
+
+
+def _count_blocks(connection: Connection, number: int) -> None:
+    filled = (
+        select(func.count())
+        .select_from(blocks)
+        .where(blocks.c.snapshot_id == number, func.json_array_length(blocks.c["items"]) > 0)
+    )
+    connection.execute(update(snapshots).where(snapshots.c.id == number).values(blocks=filled.scalar_subquery()))

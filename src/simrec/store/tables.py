@@ -79,6 +79,8 @@ snapshots = Table(
     Column("blocks", Integer, nullable=False),
     Column("settings", JSON, nullable=False),
     Column("active", Boolean, nullable=False),
+    Column("fitted", String),
+    Column("revision", Integer, nullable=False, server_default="0"),
     sqlite_autoincrement=True,
 )
 

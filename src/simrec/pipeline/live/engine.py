@@ -12,7 +12,7 @@ from bisect import bisect_left
 from collections.abc import Iterable, Mapping, Sequence
 from datetime import datetime
 from itertools import count
-from typing import Any
+from typing import Any, NamedTuple
 
 import numpy as np
 
@@ -27,8 +27,17 @@ from simrec.rank import scan
 from simrec.store import StoredBlock
 from simrec.types import NO_ROW, Article, Mask, Rows, Scores
 
+MANY = 10
+"""Rows whose pages are looked for one by one; with more of them, all that could be concerned are taken."""
 LISTED = 4
 """Candidates that a page's list keeps for each item of a block, spares included."""
+
+
+class Stale(NamedTuple):
+    """Pages whose block may be another one now: from the list that is kept, or ranked again."""
+
+    lists: set[int]
+    again: set[int]
 
 
 class Engine:
@@ -69,13 +78,21 @@ class Engine:
         self.order = Column(np.zeros(n, dtype=np.int64))
         self.groups = Column(np.zeros(n, dtype=np.int32))
         self.marks = Column(np.array(shelf["reach"]))
+        self.below = Column(np.full_like(shelf["reach"], np.inf))
         self._columns = (
             self.lists, self.scores, self.more, self.level, self.used, self.short,
-            self.alive, self.may, self.order, self.groups, self.marks,
+            self.alive, self.may, self.order, self.groups, self.marks, self.below,
         )  # fmt: skip
         self._ids: list[str] = []
         self._timed: set[int] = set()
         self.composer = Composer(self)
+
+    def restore(self, name: str, values: Any) -> None:
+        """Puts back a column of the pages, as it was saved."""
+        column: Column = getattr(self, name)
+        if column.array.shape != values.shape or column.array.dtype != values.dtype:
+            raise ValueError(f"{name} has shape {values.shape}, expected {column.array.shape}")
+        column.array[:] = values
 
     # What may be shown
 
@@ -96,6 +113,17 @@ class Engine:
     def members_of(self, row: int) -> int:
         """How many may be shown under a page."""
         return int(self._is_member(row).sum())
+
+    def next_change(self, now: datetime) -> str | None:
+        """The next moment at which an article may be shown, or may be no more; None where there is none."""
+        moments = [
+            moment
+            for row in self._timed
+            for article in (self.articles[row],)
+            for moment in (article.embargo_until, article.expires_at, article.published_at)
+            if moment and moment > now
+        ]
+        return min(moments).isoformat() if moments else None
 
     def pins_of(self, row: int) -> list[int]:
         """The articles that stand first under a page, where they may be shown there."""
@@ -162,7 +190,7 @@ class Engine:
         missing = len(self.shelf) - len(column.array)
         if missing > 0:
             like = column.array
-            fill = NO_ROW if column is self.lists else -np.inf if column is self.scores else 0
+            fill = {id(self.lists): NO_ROW, id(self.scores): -np.inf, id(self.below): np.inf}.get(id(column), 0)
             column.append(np.full((missing, *like.shape[1:]), fill, dtype=like.dtype))
 
     def _sort_ids(self, ids: Sequence[str], rows: Sequence[int]) -> None:
@@ -206,14 +234,16 @@ class Engine:
         """Ranks all of a page's candidates, looking deeper until its block is full, and keeps the best of them."""
         members, pins = self._is_member(row), self.pins_of(row)
         page = np.array([row], dtype=np.int32)
+        below = np.full(len(self.comparer.spaces), np.inf, dtype=np.float32)
         for level in count():
             marks = self.comparer.marks(row, level)
             candidates = self.comparer.candidates(row, marks, members, pins)
             ranked, scores = self._sort(candidates[0], self.comparer.score(page, candidates)[0])
             choice = self.composer.choose(row, ranked, scores)
             if choice.full or np.isneginf(marks).all():
-                self.keep(row, ranked, scores, choice, level, marks)
+                self.keep(row, ranked, scores, choice, level, marks, below)
                 return choice
+            below = marks
         raise AssertionError  # the last level has all marks at -inf
 
     def offer(self, row: int, candidates: Rows, scores: Scores, marks: Scores) -> None:
@@ -224,19 +254,29 @@ class Engine:
             ranked, by_rank = self._sort(candidates[there], scores[there])
             choice = self.composer.choose(row, ranked, by_rank)
             if choice.full:
-                self.keep(row, ranked, by_rank, choice, 0, marks)
+                self.keep(row, ranked, by_rank, choice, 0, marks, np.full_like(marks, np.inf))
                 return
         self.rank(row)
 
-    def keep(self, row: int, rows: Rows, scores: Scores, choice: Choice, level: int, marks: Scores) -> None:
-        """Keeps the best of a page's candidates, and what its block depends on."""
+    def keep(
+        self, row: int, rows: Rows, scores: Scores, choice: Choice, level: int, marks: Scores, below: Scores
+    ) -> None:
+        """Keeps the best of a page's candidates, and what its block depends on.
+
+        Args:
+            row: the page.
+            rows, scores: its candidates, best first.
+            choice: its choice of them.
+            level: how deep it looked.
+            marks, below: what candidates reached there, and one level above it, where they were too few.
+        """
         lists, length = self.lists.array, self.lists.array.shape[1]
         lists[row], self.scores.array[row] = NO_ROW, -np.inf
         kept = min(len(rows), length)
         lists[row, :kept], self.scores.array[row, :kept] = rows[:kept], scores[:kept]
         self.more.array[row] = len(rows) > length
         self.level.array[row] = level
-        self.marks.array[row] = marks
+        self.marks.array[row], self.below.array[row] = marks, below
         self.used.array[row] = min(choice.used, length)
         self.short.array[row] = len(choice.rows) < self.composer.wanted
 
@@ -249,8 +289,6 @@ class Engine:
         """A page's choice from the list that is kept, or, where that is too short, from all its candidates."""
         rows = self.lists.array[row]
         rows = rows[rows != NO_ROW]
-        if self.level.array[row] or self.pins.get(self.articles[row].id):
-            return self.rank(row)
         choice = self.composer.choose(row, rows, self.scores.array[row, : len(rows)])
         if not choice.full or (self.more.array[row] and len(choice.rows) < self.composer.wanted):
             return self.rank(row)
@@ -271,73 +309,80 @@ class Engine:
             now: the moment that decides who may be shown.
             also: ids of pages whose pins are others now.
         """
+        stale = Stale(set(), {self.row_of[id_] for id_ in also if id_ in self.row_of})
         changed: set[int] = set()
-        stale = {self.row_of[id_] for id_ in also if id_ in self.row_of}
         for row in gone:
             id_ = self.articles[row].id
-            stale |= self._leave(row)
+            if self.may.array[row]:
+                self._leave(row, stale)
             changed |= self.dismiss(row)
-            stale |= self._pinning(id_)
-        self.comparer.refresh()
-        changed |= self.admit(list(come), list(come.values()), now)
+            stale.again.update(self._pinning(id_))
+        changed |= self.admit(list(come), list(come.values()), now) - set(come)
         for row, article in come.items():
             if self.may.array[row]:
-                stale |= self._enter(row)
-            stale |= {row} | self._pinning(article.id)
-        stale |= self._flip(now)
-        return self.make(stale | self._holding(changed) | changed)
+                self._enter(row, stale)
+            stale.again.update({row} | self._pinning(article.id))
+        self._flip(now, stale)
+        self._hold(changed, stale)
+        return self.make(stale.lists - stale.again, stale.again)
 
-    def _flip(self, now: datetime) -> set[int]:
+    def make(self, lists: Iterable[int], again: Iterable[int] = ()) -> list[StoredBlock]:
+        """Blocks, in order of id: of pages whose lists are as they should be, and of those that are ranked again."""
+        alive = self.alive.array
+        pages = {row: self.choose for row in lists if alive[row]} | {row: self.rank for row in again if alive[row]}
+        order = sorted(pages, key=lambda row: self.articles[row].id)
+        return self.composer.blocks(order, [pages[row](row) for row in order])
+
+    def _flip(self, now: datetime, stale: Stale) -> None:
         """Lets articles come and go whose time it is."""
-        stale: set[int] = set()
         for row in sorted(self._timed):
-            may = reason_hidden(self.articles[row], now) is None
+            article = self.articles[row]
+            may = reason_hidden(article, now) is None
             if may == self.may.array[row]:
                 continue
+            if not may:
+                self._leave(row, stale)
             self.may.array[row] = may
-            stale |= self._pinning(self.articles[row].id) | (self._enter(row) if may else self._leave(row))
-        return stale
+            if may:
+                self._enter(row, stale)
+            stale.again.update(self._pinning(article.id))
 
     def _pinning(self, id_: str) -> set[int]:
         """The pages that an article is pinned to."""
         return {self.row_of[source] for source in self._pinned_by.get(id_, ()) if source in self.row_of}
 
-    def _holding(self, rows: set[int]) -> set[int]:
-        """The pages that have one of some rows in their lists."""
-        found: set[int] = set()
-        for row in rows:
-            found.update(np.flatnonzero((self.lists.array == row).any(axis=1) & self.alive.array).tolist())
-        wary = self.alive.array & (self.short.array | (self.level.array > 0))  # their lists do not say all
-        if rows and wary.any():
-            found.update(np.flatnonzero(wary).tolist())
-        return found
+    def _hold(self, changed: set[int], stale: Stale) -> None:
+        """Notes the pages that have one of some rows, whose copies are others now, among their candidates."""
+        if not changed:
+            return
+        stale.lists.update(changed)
+        for row in changed:
+            stale.lists.update(np.flatnonzero((self.lists.array == row).any(axis=1)).tolist())
+        wary = self.alive.array & (self.short.array | (self.level.array > 0))  # what counts there is not in the list
+        if wary.any():
+            if len(changed) <= MANY:
+                wary &= np.logical_or.reduce([self._seen(row) for row in changed])
+            stale.again.update(np.flatnonzero(wary).tolist())
 
-    def _few(self, group: int) -> set[int]:
-        """The short pages of a language of few articles: they say how many there are."""
-        same = (self.groups.array == group) & self.alive.array
-        if int((same & self.may.array).sum()) > FEW + 2:
-            return set()
-        return set(np.flatnonzero(same & self.short.array).tolist())
-
-    def _leave(self, row: int) -> set[int]:
-        """Takes a row out of all lists; returns the pages whose block may be another now."""
+    def _leave(self, row: int, stale: Stale) -> None:
+        """Takes a row out of all lists."""
         pages, places = scan.remove(self.lists.array, self.scores.array, row)
-        stale = self.alive.array[pages] & ((places < self.used.array[pages]) | (self.level.array[pages] > 0))
-        return set(pages[stale].tolist()) | self._few(self.groups.array[row]) | self._short_of(row)
+        stale.lists.update(pages[places < self.used.array[pages]].tolist())
+        self._count_again(row, stale)
 
-    def _enter(self, row: int) -> set[int]:
-        """Puts a row into the lists of all pages that it is a candidate of; returns those whose block may change."""
+    def _enter(self, row: int, stale: Stale) -> None:
+        """Puts a row into the lists of all pages that it is a candidate of."""
         seen = self._seen(row)
-        deep = seen & ((self.level.array > 0) | self.short.array)
-        pages = np.flatnonzero(seen & ~deep).astype(np.int32)
-        candidates = np.full((len(pages), 1), row, dtype=np.int32)
-        gained = self.comparer.score(pages, candidates)[:, 0]
+        again = seen & (self.short.array | scan.reached(self.comparer.scans(row), self.below.array))
+        pages = np.flatnonzero(seen & ~again).astype(np.int32)
+        gained = self.comparer.score(pages, np.full((len(pages), 1), row, dtype=np.int32))[:, 0]
         places = scan.insert(
             self.lists.array, self.scores.array, self.more.array, pages, row, gained,
             self.shelf["published"], self.order.array,
         )  # fmt: skip
-        stale = pages[(places >= 0) & (places < self.used.array[pages])]
-        return set(stale.tolist()) | set(np.flatnonzero(deep).tolist()) | self._few(self.groups.array[row])
+        stale.lists.update(pages[(places >= 0) & (places < self.used.array[pages])].tolist())
+        stale.again.update(np.flatnonzero(again).tolist())
+        self._count_again(row, stale)
 
     def _seen(self, row: int) -> Mask:
         """(n,) bool: the pages that a row is a candidate of."""
@@ -346,15 +391,12 @@ class Engine:
         found[row] = False
         return found
 
-    def _short_of(self, row: int) -> set[int]:
-        """The short pages that a row is a candidate of: they count all of theirs."""
+    def _count_again(self, row: int, stale: Stale) -> None:
+        """Notes the short blocks that say how many articles there are, of which a row is one."""
         if not self.short.array.any():
-            return set()
-        return set(np.flatnonzero(self._seen(row) & self.short.array).tolist())
-
-    def make(self, rows: Iterable[int]) -> list[StoredBlock]:
-        """The blocks of some rows, in order of id."""
-        pages = sorted((row for row in rows if self.alive.array[row]), key=lambda row: self.articles[row].id)
-        return self.composer.blocks(
-            pages, [self.choose(row) if self.lists.array[row, 0] != NO_ROW else self.rank(row) for row in pages]
-        )
+            return
+        group = self.alive.array & (self.groups.array == self.groups.array[row])
+        short = group & self.short.array
+        if int((group & self.may.array).sum()) > FEW + 1:
+            short &= self._seen(row)
+        stale.again.update(np.flatnonzero(short).tolist())

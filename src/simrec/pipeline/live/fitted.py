@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
+from functools import cached_property
 from typing import Any
 
 import numpy as np
@@ -41,6 +42,7 @@ class Fitted:
         sample: (s,) the rows that a row's usual similarities are measured against.
         eligible: (n,) bool: who could be shown then.
         prior, prior_weight: the ranker trained on other sites, and its share; None and 0 without it.
+        prior_name: which of them it is.
     """
 
     settings: Settings
@@ -64,11 +66,17 @@ class Fitted:
     eligible: Mask
     prior: LambdaRanker | None
     prior_weight: float
+    prior_name: str = ""
 
     @property
     def n(self) -> int:
         """Articles that it was fitted on: the first rows of the shelf."""
         return len(self.eligible)
+
+    @cached_property
+    def df(self) -> NDArray[np.int64]:
+        """(terms,) how many articles had each term."""
+        return np.rint((self.n + 1) / np.exp(self.tfidf.idf_.astype(np.float64))).astype(np.int64)
 
     def text_of(self, article: Article) -> Text:
         """What embedders read of an article."""
@@ -99,7 +107,7 @@ class Fitted:
     def _meaning(self, text: Text) -> dict[str, Any]:
         views = self.meaning.views([text])
         return {
-            "sentence": views.mixed(self.meaning.title_weight),
+            "sentence": views.articles,
             "title_sentence": views.titles,
             "body_sentence": views.bodies,
             "passages": views.passages,

@@ -3,11 +3,14 @@
 from __future__ import annotations
 
 from collections.abc import Iterator, Mapping
+from copy import copy
 from datetime import datetime
 from typing import Any
 
 import numpy as np
 
+from simrec.embed.sentence import SentenceEmbedder
+from simrec.embed.static import StaticEmbedder
 from simrec.pipeline.copies import near_copies
 from simrec.pipeline.dates import are_spread
 from simrec.pipeline.live.compare import Comparer, cut, spaces_of
@@ -16,7 +19,7 @@ from simrec.pipeline.live.fitted import Fitted
 from simrec.pipeline.live.shelf import SPARSE, Shelf
 from simrec.pipeline.live.standards import final, measure, shown
 from simrec.pipeline.nearby import LISTED
-from simrec.pipeline.prior import prior_weight
+from simrec.pipeline.prior import find_prior_name, prior_weight
 from simrec.pipeline.signals import clipped
 from simrec.pipeline.site import Site
 from simrec.pipeline.sources import POOL, quota
@@ -44,12 +47,14 @@ def fit(site: Site, model: str, now: datetime) -> Fitted:
     names = sorted({primary(a.lang or corpus.main_lang) for a in corpus.articles})
     fused = model in ("hybrid", "fusion")
     signals = site.features.signals if prior else None
+    if meaning and model != "static":
+        _ = site.sentence  # by the backend that stays in use
     return Fitted(
         settings=settings,
         model=model,
         main_lang=corpus.main_lang,
         tfidf=tfidf[0],
-        meaning=(site.static_embedder if model == "static" else site.embedder) if meaning else None,
+        meaning=_alone(site.static_embedder if model == "static" else site.embedder) if meaning else None,
         tags=site.tags_embedder if fused else None,
         titles=site.title_embedder if prior else None,
         vectorizers=site.vectorizers,
@@ -65,8 +70,18 @@ def fit(site: Site, model: str, now: datetime) -> Fitted:
         sample=site.fusion(model).sample_,
         eligible=eligibility.eligible(corpus, now),
         prior=prior,
+        prior_name=find_prior_name(corpus) or "" if prior else "",
         prior_weight=(prior_weight(len(corpus)) if share is None else share) if prior else 0.0,
     )
+
+
+def _alone(embedder: SentenceEmbedder | StaticEmbedder) -> Any:
+    """An embedder that keeps no vectors: a folder of them is slow to look up for one text."""
+    if isinstance(embedder, SentenceEmbedder):
+        return embedder.settled()
+    alone = copy(embedder)
+    alone.cache = None
+    return alone
 
 
 def shelve(site: Site, fitted: Fitted) -> Shelf:

@@ -1,0 +1,26 @@
+"""`simrec status`."""
+
+from __future__ import annotations
+
+from argparse import Namespace
+from dataclasses import asdict
+from typing import Any
+
+from simrec.cli.options import add_command, add_workspace, say
+
+
+def add(commands: Any) -> None:
+    """Declares the command."""
+    command = add_command(commands, "status", "Say what is active, what waits, and whether a refit is due.", run)
+    add_workspace(command)
+
+
+def run(options: Namespace) -> dict[str, Any]:
+    """Looks at a workspace, and changes nothing."""
+    from simrec.pipeline.status import status
+    from simrec.pipeline.workspace import Workspace
+
+    found = status(Workspace.open(options.workspace))
+    for line in found.lines():
+        say(options, line)
+    return asdict(found)

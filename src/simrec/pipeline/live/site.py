@@ -1,0 +1,196 @@
+"""A workspace's engine: found on disk, brought up to what the store holds, kept when it is worth it."""
+
+from __future__ import annotations
+
+import logging
+import uuid
+from collections.abc import Mapping, Sequence
+from datetime import datetime
+from pathlib import Path
+from typing import Any, NamedTuple
+
+import numpy as np
+
+from simrec.errors import ModelError
+from simrec.pipeline.live import saved
+from simrec.pipeline.live.drift import Drift, measure_drift
+from simrec.pipeline.live.engine import Engine
+from simrec.pipeline.site import describe
+from simrec.pipeline.workspace import Workspace
+from simrec.store import StoredBlock
+from simrec.types import NO_ROW, Article
+
+logger = logging.getLogger(__name__)
+
+SAVE_FROM = 0.02
+"""Share of rows that were added since an engine was saved, from which it is saved again."""
+IRRELEVANT = {"ingest", "block"}
+"""Settings that no ranking depends on."""
+
+
+class Change(NamedTuple):
+    """Blocks that may be others now, and whether anything was taken away, added or changed."""
+
+    blocks: list[StoredBlock]
+    changed: int
+
+
+class LiveSite:
+    """An engine and the versions of the articles that are in it.
+
+    Args:
+        engine: the engine.
+        hashes: of the article of each row, by row, as the store has it.
+        ids: of the same.
+        name: names what was fitted: snapshots made with it can be brought up to date.
+        rows: of the engine, when it was saved last.
+    """
+
+    def __init__(self, engine: Engine, ids: list[str], hashes: list[str], name: str, rows: int) -> None:
+        self.engine = engine
+        self.ids = ids
+        self.hashes = hashes
+        self.name = name
+        self._saved = rows
+
+    @classmethod
+    def fresh(cls, engine: Engine, hashes: Mapping[str, str]) -> LiveSite:
+        """A site that was just fitted; `hashes` of its articles by id."""
+        ids = [engine.articles[row].id for row in range(engine.fitted.n)]
+        return cls(engine, ids, [hashes[id_] for id_ in ids], uuid.uuid4().hex, 0)
+
+    @classmethod
+    def load(cls, workspace: Workspace, articles: Mapping[str, Article]) -> LiveSite:
+        """Reads a saved engine as it was; `follow` brings it up to what the store holds.
+
+        Args:
+            workspace: of the site.
+            articles: as the store has them, by id.
+
+        Raises:
+            ModelError: it is damaged, or an article is gone from the store.
+        """
+        folder = state_folder(workspace.path)
+        said = saved.read_about(folder)
+        engine = saved.load(folder, workspace.settings)
+        about = said["about"] if said else {}
+        site = cls(engine, about["ids"], about["hashes"], about["name"], len(engine.shelf))
+        there = np.flatnonzero(np.load(folder / "page-alive.npy", allow_pickle=False)).tolist()
+        missing = [site.ids[row] for row in there if site.ids[row] not in articles]
+        if missing:
+            raise ModelError(f"article {missing[0]!r} is gone from the store: run `simrec build --full`")
+        engine.set_pins(about["pins"])
+        pairs = np.load(folder / "copies.npy", allow_pickle=False).tolist()
+        moment = datetime.fromisoformat(about["moment"])
+        engine.admit(there, [articles[site.ids[row]] for row in there], moment, near=pairs)
+        engine.restore("may", np.load(folder / "page-may.npy", allow_pickle=False))
+        return site
+
+    def follow(
+        self, articles: Mapping[str, Article], hashes: Mapping[str, str], pins: Mapping[str, Any], now: datetime
+    ) -> Change:
+        """Brings the engine up to what the store holds.
+
+        Args:
+            articles: all articles by id; only those are looked at whose hash is new.
+            hashes: of all articles, by id.
+            pins: articles that stand first under others, by id.
+            now: the moment that decides who may be shown.
+        """
+        engine = self.engine
+        gone, come = [], {}
+        for id_, row in engine.row_of.items():
+            if hashes.get(id_) != self.hashes[row]:
+                gone.append(row)
+        for id_, hash_ in hashes.items():
+            row = engine.row_of.get(id_, NO_ROW)
+            if row == NO_ROW or self.hashes[row] != hash_:
+                come[self._shelve(articles[id_], hash_)] = articles[id_]
+        also = {
+            source for source in {*pins, *engine.pins} if tuple(pins.get(source, ())) != engine.pins.get(source, ())
+        }
+        if also:
+            engine.set_pins(pins)
+        blocks = engine.update(gone, come, now, also)
+        return Change(blocks, len(gone) + len(come) + len(also))
+
+    def put(self, article: Article, hash_: str, now: datetime) -> Change:
+        """Adds an article, or another version of it."""
+        engine = self.engine
+        before = engine.row_of.get(article.id, NO_ROW)
+        if before != NO_ROW and self.hashes[before] == hash_:
+            return Change(engine.update([], {}, now), 0)
+        row = self._shelve(article, hash_)
+        return Change(engine.update([before] if before != NO_ROW else [], {row: article}, now), 1)
+
+    def pin(self, pins: Mapping[str, Sequence[str]], now: datetime) -> list[StoredBlock]:
+        """Takes over what stands first under pages."""
+        return self.engine.update([], {}, now, self._repin(pins))
+
+    def _repin(self, pins: Mapping[str, Sequence[str]]) -> set[str]:
+        """Takes over pins; returns the ids of the pages whose pins are others now."""
+        before = self.engine.pins
+        also = {source for source in {*pins, *before} if tuple(pins.get(source, ())) != before.get(source, ())}
+        if also:
+            self.engine.set_pins(pins)
+        return also
+
+    def _shelve(self, article: Article, hash_: str) -> int:
+        """The row of a version of an article: that which it was fitted with, or a new one."""
+        own = self._fitted_rows.get(article.id, NO_ROW)
+        same = own != NO_ROW and self.hashes[own] == hash_
+        row = self.engine.shelve(article, own, same)
+        if row == len(self.ids):
+            self.ids.append(article.id)
+            self.hashes.append(hash_)
+        return row
+
+    @property
+    def _fitted_rows(self) -> Mapping[str, int]:
+        found = self.__dict__.get("_rows_by_id")
+        if found is None:
+            found = self.__dict__["_rows_by_id"] = {
+                id_: row for row, id_ in enumerate(self.ids[: self.engine.fitted.n])
+            }
+        return found
+
+    def drift(self) -> Drift:
+        """How far the site has moved from what it was fitted on."""
+        return measure_drift(self.engine)
+
+    def save(self, workspace: Workspace, now: datetime, *, always: bool = False) -> bool:
+        """Saves the engine where that is worth it: what is not saved is made again when it is needed."""
+        if not always and len(self.engine.shelf) - self._saved < SAVE_FROM * len(self.engine.shelf):
+            return False
+        about = {
+            "name": self.name,
+            "ids": self.ids,
+            "hashes": self.hashes,
+            "pins": {source: list(targets) for source, targets in self.engine.pins.items()},
+            "moment": now.isoformat(),
+            "settings": ranking_settings(workspace),
+        }
+        saved.save(self.engine, state_folder(workspace.path), about)
+        self._saved = len(self.engine.shelf)
+        return True
+
+
+def state_folder(workspace: Path) -> Path:
+    """Where a workspace keeps its engine."""
+    return workspace / "vectors" / "site"
+
+
+def ranking_settings(workspace: Workspace) -> dict[str, Any]:
+    """The settings that rankings depend on."""
+    return {name: values for name, values in describe(workspace.settings).items() if name not in IRRELEVANT}
+
+
+def is_current(workspace: Workspace, model: str, k: int) -> dict[str, Any] | None:
+    """What is said of a saved engine that fits these settings; None where a site has to be fitted anew."""
+    said = saved.read_about(state_folder(workspace.path))
+    if said is None or said["model"] != model or said["k"] != k:
+        return None
+    return said["about"] if said["about"]["settings"] == ranking_settings(workspace) else None
+
+
+__all__ = ["Change", "LiveSite", "is_current", "ranking_settings", "state_folder"]

@@ -1,0 +1,193 @@
+"""One article at a time: published, changed, withdrawn, picked or pinned, with every block that this concerns."""
+
+from __future__ import annotations
+
+import logging
+import threading
+import time
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass, replace
+from datetime import UTC, datetime
+from pathlib import Path
+from types import TracebackType
+from typing import Self
+
+from simrec.errors import ConflictError, NotFoundError, UsageError
+from simrec.pipeline.build import active_snapshot, catch_up, note_synced, pins_of
+from simrec.pipeline.ingest import entry_keys
+from simrec.pipeline.live.drift import Drift
+from simrec.pipeline.live.site import LiveSite, is_current
+from simrec.pipeline.workspace import Workspace
+from simrec.store import Snapshot, StoredBlock
+from simrec.store.records import article_hash
+from simrec.store.store import DESK, PIN
+from simrec.types import Article, Entry, Pick, PickEntry, Status
+
+logger = logging.getLogger(__name__)
+
+TRIES = 5
+"""How often a change is made again where another process was faster."""
+BY = "publish"
+"""Where articles come from that were published one by one."""
+
+
+@dataclass(frozen=True)
+class Change:
+    """What a change did.
+
+    Attributes:
+        blocks: ids of the articles whose blocks were made again, the article's own among them.
+        seconds: that it took, until it was stored.
+    """
+
+    blocks: tuple[str, ...]
+    seconds: float
+
+
+class Pipeline:
+    """A site's blocks in a warm process: each change is in all of them when the call returns.
+
+    A change is stored whole or not at all: the article, and every block that it enters or leaves. The blocks are those
+    that `simrec build` would make with what is fitted. One process may use it from several threads; several processes
+    may use one workspace.
+
+    Args:
+        workspace: of the site, with a snapshot of `simrec build` of any model but `learned`.
+        clock: tells the time.
+
+    Attributes:
+        opened: what bringing the blocks up to date with the store did, when it was opened.
+
+    Raises:
+        UsageError: there is no such snapshot.
+        ModelError: what was fitted is damaged.
+    """
+
+    def __init__(self, workspace: Workspace, clock: Callable[[], datetime] = lambda: datetime.now(UTC)) -> None:
+        self.workspace = workspace
+        self._clock = clock
+        self._lock = threading.Lock()
+        self._store = workspace.store()
+        self._site: LiveSite | None = None
+        self._snapshot: Snapshot | None = None
+        self.opened = Change((), 0.0)
+        with self._lock:
+            self._open()
+
+    @classmethod
+    def open(cls, path: Path | str) -> Pipeline:
+        """The pipeline of the workspace in a folder."""
+        return cls(Workspace.open(Path(path)))
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        self.close()
+
+    def close(self) -> None:
+        """Closes the store."""
+        self._store.close()
+
+    def publish(self, *articles: Article) -> Change:
+        """Adds articles, or replaces those that have their ids."""
+        return self._change(lambda: articles)
+
+    update = publish
+
+    def withdraw(self, *ids: str) -> Change:
+        """Takes articles out of all blocks, for good. Raises NotFoundError where there is no such article."""
+        return self._change(lambda: [replace(self._article(id_), status="withdrawn") for id_ in ids])
+
+    def unpublish(self, *ids: str) -> Change:
+        """Makes drafts of articles again: they leave all blocks. Raises NotFoundError where one is not there."""
+        status: Status = "draft"
+        return self._change(lambda: [replace(self._article(id_), status=status) for id_ in ids])
+
+    def pick(self, source_id: str, target_id: str, rank: int = 1) -> Change:
+        """Adds an editor's pick; it stands first where `policy.pin_picks` says so, and is learned from."""
+        return self._pick(source_id, target_id, rank, DESK)
+
+    def pin(self, source_id: str, target_id: str, rank: int = 1) -> Change:
+        """Adds an editor's pick that stands first in the block, whatever the settings say."""
+        return self._pick(source_id, target_id, rank, PIN)
+
+    def drift(self) -> Drift:
+        """How far the site has moved from what it was fitted on."""
+        with self._lock:
+            return self._live().drift()
+
+    def _pick(self, source_id: str, target_id: str, rank: int, origin: str) -> Change:
+        if source_id == target_id:
+            raise UsageError(f"{source_id!r} cannot stand under itself")
+        for id_ in (source_id, target_id):
+            self._article(id_)
+        pick = PickEntry(Pick(source_id, target_id, rank), BY)
+        return self._change(lambda: (), [pick], origin)
+
+    def _article(self, id_: str) -> Article:
+        found = self._store.article(id_)
+        if found is None:
+            raise NotFoundError(f"there is no article {id_!r}: see `simrec ingest`")
+        return found
+
+    def _change(
+        self, make: Callable[[], Sequence[Article]], picks: Sequence[PickEntry] = (), origin: str = DESK
+    ) -> Change:
+        with self._lock:
+            start = time.perf_counter()
+            for _ in range(TRIES):
+                try:
+                    found = self._try(make(), picks, origin)
+                    return Change(tuple(block.source_id for block in found), time.perf_counter() - start)
+                except ConflictError as error:
+                    logger.info("%s: its changes are taken over", error)
+                    self._site = None
+                except BaseException:
+                    self._site = None  # it may be ahead of the store
+                    raise
+            raise ConflictError("other processes keep changing the blocks: try again")
+
+    def _try(self, articles: Sequence[Article], picks: Sequence[PickEntry], origin: str) -> list[StoredBlock]:
+        site, now = self._live(), self._clock()
+        assert self._snapshot is not None  # noqa: S101 - `_live` has opened it
+        found: dict[str, StoredBlock] = {}
+        for article in articles:
+            found |= {block.source_id: block for block in site.put(article, article_hash(article), now).blocks}
+        if picks:
+            chosen = {"pinned" if origin == PIN else "picked": [entry.pick for entry in picks]}
+            pins = pins_of(self.workspace, self._store, **chosen)
+            found |= {block.source_id: block for block in site.pin(pins, now)}
+        entries = [Entry(article, BY) for article in articles]
+        self._snapshot = self._store.change(entries, picks, origin, found.values(), self._snapshot, entry_keys)
+        return list(found.values())
+
+    def _live(self) -> LiveSite:
+        if self._site is None:
+            self._open()
+        assert self._site is not None  # noqa: S101 - `_open` raises where there is none
+        return self._site
+
+    def _open(self) -> None:
+        """Reads what was fitted, and brings it and the active snapshot up to date with the store."""
+        snapshot = active_snapshot(self._store)
+        about = is_current(self.workspace, snapshot.model, snapshot.k) if snapshot else None
+        if snapshot is None or about is None or snapshot.fitted != about["name"]:
+            raise UsageError(
+                "there is no snapshot that articles can be published into: run `simrec build` with another model than "
+                "learned, and the settings of now"
+            )
+        start, now, found = time.perf_counter(), self._clock(), list[StoredBlock]()
+        hashes, pins = self._store.article_hashes(), pins_of(self.workspace, self._store)
+        site = catch_up(self.workspace, self._store, hashes, pins, now, found)
+        if site is None:
+            raise UsageError("what was fitted of the site is damaged: run `simrec build --full`")
+        self._snapshot = self._store.change((), (), DESK, found, snapshot, entry_keys) if found else snapshot
+        note_synced(self.workspace, self._snapshot, hashes, pins, site.engine.next_change(now))
+        self._site = site
+        self.opened = Change(tuple(block.source_id for block in found), time.perf_counter() - start)
+
+
+__all__ = ["Change", "Pipeline"]
