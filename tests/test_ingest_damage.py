@@ -160,7 +160,7 @@ def test_a_gzip_cut_in_half_keeps_what_was_before(tmp_path: Path) -> None:
     """The records before the cut are entries, and one reject says that the rest is lost."""
     import random
 
-    draw = random.Random(0)  # noqa: S311
+    draw = random.Random(0)
     lines = [record(id=str(i), body=f"{BODY} {draw.random()}") for i in range(2000)]
     data = gzip.compress("\n".join(lines).encode())
     (tmp_path / "a.jsonl.gz").write_bytes(data[: len(data) // 2])

@@ -8,10 +8,11 @@ from typing import Any
 import numpy as np
 import pytest
 
-from simrec.embed.tfidf import TfidfEmbedder
-from simrec.index.sparse import SparseIndex
-from simrec.policy import duplicates, rules
+from simrec.pipeline.copies import find_copies
+from simrec.pipeline.site import Site
+from simrec.policy import rules
 from simrec.policy.eligibility import eligible, reason_hidden
+from simrec.settings import PolicySettings, Settings
 from simrec.types import Article, Corpus
 
 NOW = datetime(2025, 1, 1, 12, tzinfo=UTC)
@@ -28,11 +29,8 @@ def article(id_: str = "a", **values: Any) -> Article:
 
 def groups(articles: list[Article], threshold: float = 0.7) -> list[int]:
     """The group of each article, by TF-IDF neighbors as in a build."""
-    corpus = Corpus(sorted(articles, key=lambda a: a.id))
-    vectors = TfidfEmbedder().fit_transform(corpus.texts)
-    rows = np.arange(len(corpus), dtype=np.int32)
-    found = SparseIndex(vectors).query(vectors, 30, exclude=rows)
-    return duplicates.groups(corpus, found, threshold).tolist()
+    settings = Settings(policy=PolicySettings(near_duplicate=threshold))
+    return find_copies(Site(Corpus(sorted(articles, key=lambda a: a.id)), settings)).numbers.tolist()
 
 
 @pytest.mark.parametrize(

@@ -13,6 +13,7 @@ import pytest
 from sklearn.base import clone
 
 from simrec.embed.cache import write_folder
+from simrec.embed.words import analyze, sequences
 from simrec.errors import ModelError
 from simrec.evaluate.protocol import Truth, truth
 from simrec.pipeline import models, prior, prior_train
@@ -21,7 +22,6 @@ from simrec.pipeline.dates import are_of_publication, are_spread
 from simrec.pipeline.decision import choose
 from simrec.pipeline.prior import find_prior, prior_weight
 from simrec.pipeline.prior_train import PublicSite, choose_weight, fit_prior, save_prior
-from simrec.pipeline.signals import sequences
 from simrec.pipeline.site import Site
 from simrec.pipeline.train import Picked, train
 from simrec.pipeline.workspace import Workspace
@@ -70,7 +70,7 @@ def test_nearest_in_time_looks_both_ways_and_skips_what_has_no_date() -> None:
 def run_of(title: str, body: str, *more: str) -> float:
     """What the kernel says of a title in another article's body."""
     texts = [Article("page", "Nothing alike", body).text, Article("other", title, "Else.").text]
-    titles, bodies, weights = sequences([*texts, *(Article(word, word, word).text for word in more)])
+    titles, bodies, weights = sequences(analyze([*texts, *(Article(word, word, word).text for word in more)]))
     rows, others = np.array([0], dtype=np.int32), np.array([[1]], dtype=np.int32)
     return float(kernels.title_runs(titles, bodies, weights, rows, others)[0, 0, 0])
 
@@ -105,7 +105,7 @@ def dated(days: Sequence[float | None], **fields: object) -> Corpus:
 def trusted(corpus: Corpus) -> bool:
     """Whether the dates are said to be those of publication."""
     near = np.array([[(row + i) % len(corpus) for i in (1, 2, 3)] for row in range(len(corpus))], dtype=np.int32)
-    return are_of_publication(corpus, near, *sequences(corpus.texts))
+    return are_of_publication(corpus, near, *sequences(analyze(corpus.texts)))
 
 
 def in_address(number: int, published: datetime) -> str:

@@ -59,6 +59,7 @@ class SentenceEmbedder(TransformerMixin, BaseEstimator):
     """
 
     name = "sentence"
+    _settled = False
     engine_: Quantized | None = None
 
     def __init__(

@@ -3,10 +3,11 @@
 from __future__ import annotations
 
 from collections.abc import Callable
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, NamedTuple
 
 import numpy as np
 
+from simrec.rank import kernels
 from simrec.text import is_unspaced
 from simrec.types import Mask, Rows
 
@@ -27,41 +28,48 @@ class SharedTerms:
         self._telling = telling
         self._vectors = vectors
         self._show = show
-        self._spread = np.zeros(vectors.shape[1], dtype=np.float32)
+        self._shown: dict[int, _Term] = {}
+
+    def use(self, vectors: csr_matrix) -> None:
+        """Goes on with the same vectors, and more of them."""
+        self._vectors = vectors
 
     def of(self, row: int, others: Rows, most: int = 6) -> list[list[str]]:
         """For each of the `others`, the terms that it shares with `row`, the weightiest first.
 
         A term that repeats words of one already named is left out: "river" beside "river bank".
         """
-        indptr, indices, data = self._vectors.indptr, self._vectors.indices, self._vectors.data
-        own = slice(indptr[row], indptr[row + 1])
-        self._spread[indices[own]] = data[own]
-        found = []
-        for other in others:
-            columns = indices[indptr[other] : indptr[other + 1]]
-            weights = data[indptr[other] : indptr[other + 1]] * self._spread[columns]
-            shared = weights > 0
-            if (shared & self._telling[columns]).any():
-                shared &= self._telling[columns]
-            columns, weights = columns[shared], weights[shared]
-            best = columns[np.lexsort((columns, -weights))[: 8 * most]]
-            found.append(_distinct([self._show(int(column)) for column in best], most))
-        self._spread[indices[own]] = 0
+        arrays = (self._vectors.indptr, self._vectors.indices, self._vectors.data)
+        columns = kernels.shared_terms(arrays, self._telling, row, np.asarray(others, dtype=np.int32), 8 * most)
+        return [_distinct([self._term(column) for column in best if column >= 0], most) for best in columns.tolist()]
+
+    def _term(self, column: int) -> _Term:
+        found = self._shown.get(column)
+        if found is None:
+            shown = self._show(column)
+            found = self._shown[column] = _Term(shown, frozenset(shown.split()), is_unspaced(shown))
         return found
 
 
-def _distinct(terms: list[str], most: int) -> list[str]:
-    named: list[str] = []
+class _Term(NamedTuple):
+    """A term as it is shown, its words, and whether its script has no spaces."""
+
+    shown: str
+    words: frozenset[str]
+    unspaced: bool
+
+
+def _distinct(terms: list[_Term], most: int) -> list[str]:
+    named: list[_Term] = []
     for term in terms:
         if len(named) == most:
             break
         if not any(_overlap(term, other) for other in named):
             named.append(term)
-    return named
+    return [term.shown for term in named]
 
 
-def _overlap(one: str, other: str) -> bool:
-    if is_unspaced(one) and is_unspaced(other):
-        return one in other or other in one
-    return not set(one.split()).isdisjoint(other.split())
+def _overlap(one: _Term, other: _Term) -> bool:
+    if one.unspaced and other.unspaced:
+        return one.shown in other.shown or other.shown in one.shown
+    return not one.words.isdisjoint(other.words)

@@ -147,6 +147,54 @@ def _term_pairs(
     return out
 
 
+def shared_terms(vectors: Any, telling: Any, row: int, others: Any, most: int) -> Any:
+    """(c, most) the terms that weigh most in the cosines of a row with others, -1 at the end; equal ones by number.
+
+    Args:
+        vectors: (n, terms) unit rows as (indptr, indices, data); columns ascend.
+        telling: (terms,) bool; other terms are listed only where no telling one is shared.
+        row: the row.
+        others: (c,) int32.
+        most: terms to list.
+    """
+    ptr, indices, data = vectors
+    return _shared_terms(ptr, indices, data, telling, scratch("terms", len(telling), np.float32)[0], row, others, most)
+
+
+@numba.njit(cache=True, nogil=True)
+def _shared_terms(
+    ptr: Any, indices: Any, data: Any, telling: Any, spread: Any, row: int, others: Any, most: int
+) -> Any:
+    out = np.full((len(others), most), -1, dtype=np.int32)
+    weights = np.empty(most, dtype=np.float32)
+    for at in range(ptr[row], ptr[row + 1]):
+        spread[indices[at]] = data[at]
+    for place in range(len(others)):
+        other = others[place]
+        any_telling = False
+        for at in range(ptr[other], ptr[other + 1]):
+            if spread[indices[at]] > 0 and telling[indices[at]]:
+                any_telling = True
+                break
+        count = 0
+        for at in range(ptr[other], ptr[other + 1]):
+            term = indices[at]
+            weight = spread[term] * data[at]
+            if weight <= 0 or (any_telling and not telling[term]):
+                continue
+            if count == most and weight <= weights[most - 1]:
+                continue
+            count = min(count + 1, most)
+            behind = count - 1
+            while behind > 0 and weights[behind - 1] < weight:
+                weights[behind], out[place, behind] = weights[behind - 1], out[place, behind - 1]
+                behind -= 1
+            weights[behind], out[place, behind] = weight, term
+    for at in range(ptr[row], ptr[row + 1]):
+        spread[indices[at]] = 0
+    return out
+
+
 def share_pairs(vectors: Any, shares: Any, width: int, rows: Any, others: Any) -> Any:
     """(b, c) the share of o's title that r's terms name; arguments as those of `term_pairs`."""
     return _share_pairs(vectors, shares, scratch("terms", width, np.float32), rows, others)

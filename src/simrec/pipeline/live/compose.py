@@ -48,7 +48,7 @@ class Composer:
         self._engine = engine
         self.settings = engine.fitted.settings
         self.wanted = engine.k + self.settings.build.spares
-        self._telling = engine.fitted.tfidf.telling()
+        self._terms = SharedTerms(engine.shelf["tfidf"], engine.fitted.tfidf.show, engine.fitted.tfidf.telling())
 
     def choose(self, row: int, rows: Rows, scores: Scores) -> Choice:
         """Applies the house rules to candidates (c,), best first."""
@@ -86,7 +86,8 @@ class Composer:
             engine.comparer.parts(np.array(pages, dtype=np.int32), chosen) if width else np.zeros((len(pages), 0, 1))
         )
         names = [part.name for part, _ in engine.comparer.fusion.parts]
-        terms = SharedTerms(engine.shelf["tfidf"], engine.fitted.tfidf.show, self._telling)
+        terms = self._terms
+        terms.use(engine.shelf["tfidf"])
         return [
             self._block(page, choice, parts[place], names, terms)
             for place, (page, choice) in enumerate(zip(pages, choices, strict=True))
