@@ -17,6 +17,7 @@ from hypothesis import strategies as st
 
 from simrec.errors import NotFoundError, UsageError
 from simrec.pipeline.build import build, pins_of
+from simrec.pipeline.ingest import ingest
 from simrec.pipeline.live.site import LiveSite, state_folder
 from simrec.pipeline.publish import Pipeline
 from simrec.pipeline.status import status
@@ -66,8 +67,6 @@ def lines(articles: Sequence[Article]) -> str:
 @pytest.fixture(scope="module")
 def base(tmp_path_factory: pytest.TempPathFactory, toy_model: Path) -> dict[str, Path]:
     """Built sites of sixty articles, by model."""
-    from simrec.pipeline.ingest import ingest
-
     rng, found = random.Random(0), {}
     text = lines([make_article(number, rng) for number in range(60)])
     for model in ("tfidf", "hybrid"):
@@ -294,6 +293,8 @@ def test_errors_say_what_to_do(base: dict[str, Path], tmp_path: Path) -> None:
     damaged.write_bytes(b"x")
     with pytest.raises(UsageError, match="build --full"):
         Pipeline(workspace)
+    (tmp_path / "more.jsonl").write_text(lines([make_article(200, random.Random(0))]))
+    ingest(workspace, [tmp_path / "more.jsonl"])
     assert "rank" in build(workspace, model="tfidf", k=4, now=NOW).stages
     shutil.rmtree(state_folder(workspace.path))
     with pytest.raises(UsageError, match="simrec build"):

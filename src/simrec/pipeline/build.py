@@ -153,13 +153,15 @@ class _Work:
             fitted = fit(site, self.model, self.now)
             stage["rows"] = len(corpus)
         with report.stage("rank") as stage:
-            engine = start(site, fitted, self.k, self.now, pins, progress)
+            engine, choices = start(site, fitted, self.k, self.now, pins, progress)
             stage["rows"] = len(corpus)
         del site
         live = LiveSite.fresh(engine, hashes)
         with report.stage("save") as stage:
             live.save(self.workspace, self.now, always=True)
-        return self._write(all_blocks(engine, progress), live.name, None, hashes, pins, engine.next_change(self.now))
+        return self._write(
+            all_blocks(engine, choices, progress), live.name, None, hashes, pins, engine.next_change(self.now)
+        )
 
     def learned(self) -> Snapshot:
         """Trains the site's own ranker where picks are new, and makes all blocks."""

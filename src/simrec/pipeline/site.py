@@ -21,6 +21,7 @@ from simrec.errors import UsageError
 from simrec.index.dense import no_neighbors
 from simrec.index.masked import masked_top_k
 from simrec.pipeline.dates import are_spread
+from simrec.pipeline.distilled import distill
 from simrec.pipeline.nearby import Nearby
 from simrec.pipeline.prior import find_prior, prior_weight
 from simrec.pipeline.scorers import FusionScorer, PriorScorer, Scorer
@@ -106,7 +107,7 @@ class Site:
     def static_embedder(self) -> StaticEmbedder:
         """The sentence model, distilled to static vectors on this site's words."""
         embedder = StaticEmbedder(**self.settings.sentence.model_dump(), cache=self.cache)
-        return embedder.fit(self.corpus.texts, progress=self.progress)
+        return distill(embedder, self.corpus.texts, self.progress)
 
     @cached_property
     def static(self) -> Dense:

@@ -24,5 +24,5 @@ def as_neighbors(rows: Rows) -> Neighbors:
     return Neighbors(rows, np.zeros(rows.shape, dtype=np.float32))
 
 
-DEEPER = 8
+DEEPER = 3
 """How much deeper to look, each time, for an article whose block is not full yet."""

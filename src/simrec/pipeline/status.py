@@ -39,9 +39,8 @@ class Status:
         """It in words, what is to be done among them."""
         if self.snapshot is None:
             return [f"{self.articles} articles, no snapshot yet: run `simrec build`"]
-        found = [
-            f"{self.articles} articles; snapshot {self.snapshot} of {self.created_at}, {self.model}, {self.blocks} blocks"
-        ]
+        made = f"snapshot {self.snapshot} of {self.created_at}, {self.model}, {self.blocks} blocks"
+        found = [f"{self.articles} articles; {made}"]
         if self.waiting:
             found.append("the store holds changes that are not in the blocks yet: run `simrec build`")
         if self.drift is None:

@@ -11,7 +11,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from simrec.policy.shingles import jaccard_pairs
-from simrec.types import NO_ROW, Article, Mask, Rows, Scores
+from simrec.types import Article, Mask, Rows, Scores
 
 LOOK_AT_COSINE = 0.4
 """TF-IDF neighbors below this share too little to be copies; they are not compared."""
@@ -27,11 +27,12 @@ class Copies:
     third.
 
     Attributes:
-        numbers: (n,) int32, that of the lowest row among an article's copies.
+        numbers: (n,) int32.
     """
 
     def __init__(self) -> None:
         self.numbers: NDArray[np.int32] = np.zeros(0, dtype=np.int32)
+        self._last = -1
         self._links: defaultdict[Hashable, set[Hashable]] = defaultdict(set)
         self._texts: dict[bytes, set[int]] = {}
         self._text_of: dict[int, bytes] = {}
@@ -48,6 +49,7 @@ class Copies:
             titles, bodies: (starts, words) of all rows: numbers of words, in the order of the texts.
         """
         touched: set[Hashable] = set(rows)
+        self._grow(rows)
         for row, article in zip(rows, articles, strict=True):
             self._add_text(row, titles, bodies)
             original = ("original", article.id)
@@ -90,25 +92,32 @@ class Copies:
                 self._link(other, ("text", key))
 
     def remove(self, row: int) -> set[int]:
-        """Takes a row out; returns the rows whose number is another now."""
+        """Takes a row out; returns the rows that were its copies, where they are no longer all each other's."""
         self._texts[self._text_of.pop(row)].discard(row)
         near = self._links.pop(row, set())
         for other in near:
             self._links[other].discard(row)
             if not self._links[other]:
                 del self._links[other]
-        self.numbers[row] = row
-        return self._number(near)
+        self.numbers[row] = self._fresh()
+        parts: list[list[int]] = []
+        seen: set[Hashable] = set()
+        for start in near:
+            if start not in seen:
+                group = self._group(start)
+                seen |= group
+                parts.append([node for node in group if isinstance(node, int)])
+        parts = sorted((part for part in parts if part), key=len)
+        for part in parts[:-1]:
+            self.numbers[part] = self._fresh()
+        return {row for part in parts for row in part} if len(parts) > 1 else set()
 
     def _link(self, one: Hashable, other: Hashable) -> None:
         self._links[one].add(other)
         self._links[other].add(one)
 
     def _number(self, touched: Iterable[Hashable]) -> set[int]:
-        most = max((row for row in touched if isinstance(row, int)), default=NO_ROW) + 1
-        known = len(self.numbers)
-        if most > known:
-            self.numbers = np.concatenate([self.numbers, np.arange(known, most, dtype=np.int32)])
+        """Gives each group one number, that of most of its rows; returns the rows whose number is another now."""
         seen: set[Hashable] = set()
         changed: set[int] = set()
         for start in touched:
@@ -116,11 +125,25 @@ class Copies:
                 continue
             group = self._group(start)
             seen |= group
-            rows = [row for row in group if isinstance(row, int)]
-            lowest = min(rows, default=NO_ROW)
-            changed.update(row for row in rows if self.numbers[row] != lowest)
-            self.numbers[rows] = lowest
+            rows = np.array(sorted(node for node in group if isinstance(node, int)), dtype=np.int64)
+            numbers, counts = np.unique(self.numbers[rows], return_counts=True)
+            if len(numbers) > 1:
+                number = numbers[np.argmax(counts)]
+                changed.update(rows[self.numbers[rows] != number].tolist())
+                self.numbers[rows] = number
         return changed
+
+    def _grow(self, rows: Sequence[int]) -> None:
+        """Gives new rows numbers of their own."""
+        missing = max(rows, default=-1) + 1 - len(self.numbers)
+        if missing > 0:
+            self.numbers = np.concatenate([self.numbers, np.zeros(missing, dtype=np.int32)])
+        for row in rows:
+            self.numbers[row] = self._fresh()
+
+    def _fresh(self) -> int:
+        self._last += 1
+        return self._last
 
     def _group(self, start: Hashable) -> set[Hashable]:
         group, waiting = {start}, [start]

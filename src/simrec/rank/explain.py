@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Iterable
 from typing import TYPE_CHECKING, NamedTuple
 
 import numpy as np
@@ -41,7 +41,7 @@ class SharedTerms:
         """
         arrays = (self._vectors.indptr, self._vectors.indices, self._vectors.data)
         columns = kernels.shared_terms(arrays, self._telling, row, np.asarray(others, dtype=np.int32), 8 * most)
-        return [_distinct([self._term(column) for column in best if column >= 0], most) for best in columns.tolist()]
+        return [_distinct((self._term(column) for column in best if column >= 0), most) for best in columns.tolist()]
 
     def _term(self, column: int) -> _Term:
         found = self._shown.get(column)
@@ -59,7 +59,7 @@ class _Term(NamedTuple):
     unspaced: bool
 
 
-def _distinct(terms: list[_Term], most: int) -> list[str]:
+def _distinct(terms: Iterable[_Term], most: int) -> list[str]:
     named: list[_Term] = []
     for term in terms:
         if len(named) == most:

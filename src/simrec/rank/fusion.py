@@ -79,13 +79,8 @@ class Fusion:
         for column, (part, _) in enumerate(self.parts):
             for start in range(0, n, BATCH):
                 rows = np.arange(start, min(start + BATCH, n), dtype=np.int32)
-                scores = part.to_sample(rows, sample).astype(np.float64)
-                other = rows[:, None] != sample
-                count = np.maximum(other.sum(axis=1, keepdims=True), 1)
-                mean = np.where(other, scores, 0).sum(axis=1, keepdims=True) / count
-                variance = np.where(other, (scores - mean) ** 2, 0).sum(axis=1, keepdims=True) / count
-                self.mean_[column][rows] = mean[:, 0]
-                self.sd_[column][rows] = np.sqrt(variance[:, 0])
+                moments = kernels.row_moments(part.to_sample(rows, sample), rows, sample)
+                self.mean_[column][rows], self.sd_[column][rows] = moments[:, 0], moments[:, 1]
                 bar.update(len(rows))
         return self
 

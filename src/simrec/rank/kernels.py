@@ -35,31 +35,14 @@ def scratch(name: str, width: int, dtype: Any, fill: float = 0) -> Any:
     return held
 
 
-@inlined
+@numba.njit(cache=True, nogil=True, fastmath={"reassoc", "nsz", "contract"})
 def dot(one: Any, two: Any) -> Any:
-    """The product of two float32 vectors: sixteen sums side by side, added up in pairs."""
-    n = len(one)
-    s0 = s1 = s2 = s3 = s4 = s5 = s6 = s7 = np.float32(0)
-    t0 = t1 = t2 = t3 = t4 = t5 = t6 = t7 = np.float32(0)
-    for at in range(0, n - 15, 16):
-        s0 += one[at] * two[at]
-        s1 += one[at + 1] * two[at + 1]
-        s2 += one[at + 2] * two[at + 2]
-        s3 += one[at + 3] * two[at + 3]
-        s4 += one[at + 4] * two[at + 4]
-        s5 += one[at + 5] * two[at + 5]
-        s6 += one[at + 6] * two[at + 6]
-        s7 += one[at + 7] * two[at + 7]
-        t0 += one[at + 8] * two[at + 8]
-        t1 += one[at + 9] * two[at + 9]
-        t2 += one[at + 10] * two[at + 10]
-        t3 += one[at + 11] * two[at + 11]
-        t4 += one[at + 12] * two[at + 12]
-        t5 += one[at + 13] * two[at + 13]
-        t6 += one[at + 14] * two[at + 14]
-        t7 += one[at + 15] * two[at + 15]
-    total = (((s0 + t0) + (s4 + t4)) + ((s2 + t2) + (s6 + t6))) + (((s1 + t1) + (s5 + t5)) + ((s3 + t3) + (s7 + t7)))
-    for at in range(n - n % 16, n):
+    """The product of two float32 vectors.
+
+    The compiler may order the additions for speed; it does so once, for the length at hand, whoever calls it.
+    """
+    total = np.float32(0)
+    for at in range(len(one)):
         total += one[at] * two[at]
     return total
 
@@ -249,6 +232,16 @@ def dense_pairs(one: Any, two: Any, rows: Any, others: Any) -> Any:
 
 
 @compiled
+def dense_scan(vectors: Any, row: int) -> Any:
+    """(n,) float32: the products of a row with all rows, itself too."""
+    out = np.empty(len(vectors), dtype=np.float32)
+    own = vectors[row]
+    for other in numba.prange(len(vectors)):
+        out[other] = dot(own, vectors[other])
+    return out
+
+
+@compiled
 def best_passages(vectors: Any, starts: Any, rows: Any, others: Any) -> Any:
     """(b, c, 2): the best cosine of any two passages, and the mean of each source passage's best.
 
@@ -301,6 +294,59 @@ def _dampened(score: Any, mean: Any, sd: Any) -> Any:
     if z > 0:
         return np.float32(np.log1p(z))
     return z * np.float32(0.1)
+
+
+@compiled
+def row_moments(scores: Any, rows: Any, others: Any) -> Any:
+    """(b, 2) float64: mean and standard deviation of each row's scores (b, s) with others (s,), itself left out."""
+    out = np.zeros((len(rows), 2), dtype=np.float64)
+    for place in numba.prange(len(rows)):
+        total, count = 0.0, 0
+        for column in range(len(others)):
+            if others[column] != rows[place]:
+                total += scores[place, column]
+                count += 1
+        if count:
+            mean, squares = total / count, 0.0
+            for column in range(len(others)):
+                if others[column] != rows[place]:
+                    squares += (scores[place, column] - mean) ** 2
+            out[place, 0], out[place, 1] = mean, np.sqrt(squares / count)
+    return out
+
+
+@compiled
+def sparse_products(vectors: Any, inverted: Any, columns: int, rows: Any) -> Any:
+    """(b, columns) float32: products of rows with the rows of another matrix, given by its inverted lists.
+
+    Args:
+        vectors: (n, terms) as (indptr, indices, data); columns ascend.
+        inverted: (starts, where, values) of the other matrix: the rows that have each term.
+        columns: rows of the other matrix.
+        rows: (b,) int32.
+    """
+    ptr, indices, data = vectors
+    starts, where, values = inverted
+    out = np.zeros((len(rows), columns), dtype=np.float32)
+    for place in numba.prange(len(rows)):
+        for at in range(ptr[rows[place]], ptr[rows[place] + 1]):
+            term, value = indices[at], data[at]
+            for entry in range(starts[term], starts[term + 1]):
+                out[place, where[entry]] += value * values[entry]
+    return out
+
+
+@compiled
+def equal_codes(codes: Any, rows: Any, others: Any) -> Any:
+    """(b, c) float32: 1 where two rows have the same code, 0 elsewhere, and where it is -1."""
+    out = np.zeros(others.shape, dtype=np.float32)
+    for place in numba.prange(len(rows)):
+        own = codes[rows[place]]
+        for column in range(others.shape[1]):
+            other = others[place, column]
+            if own >= 0 and other >= 0 and codes[other] == own:
+                out[place, column] = 1
+    return out
 
 
 @compiled

@@ -7,8 +7,8 @@ from typing import TYPE_CHECKING, Protocol
 import numpy as np
 from numpy.typing import NDArray
 
-from simrec.rank import kernels
-from simrec.types import NO_ROW, Dense, Rows, Scores
+from simrec.rank import kernels, scan
+from simrec.types import Dense, Rows, Scores
 
 if TYPE_CHECKING:
     from scipy.sparse import csr_matrix
@@ -51,6 +51,7 @@ class SparsePart:
     def __init__(self, name: str, vectors: csr_matrix) -> None:
         self.name = name
         self.vectors = vectors
+        self._sampled: tuple[Rows, scan.Inverted] | None = None
 
     def pairs(self, rows: Rows, others: Rows) -> Scores:
         """See `Part`."""
@@ -59,7 +60,12 @@ class SparsePart:
 
     def to_sample(self, rows: Rows, sample: Rows) -> Scores:
         """See `Part`."""
-        return np.asarray((self.vectors[rows] @ self.vectors[sample].T).toarray())
+        if self._sampled is None or not np.array_equal(self._sampled[0], sample):
+            self._sampled = (sample, scan.invert(self.vectors[sample]))
+        inverted = self._sampled[1]
+        arrays = (self.vectors.indptr, self.vectors.indices, self.vectors.data)
+        lists = (inverted.starts, inverted.where, inverted.data)
+        return np.asarray(kernels.sparse_products(arrays, lists, len(sample), rows))
 
 
 class SectionPart:
@@ -76,8 +82,7 @@ class SectionPart:
 
     def pairs(self, rows: Rows, others: Rows) -> Scores:
         """See `Part`."""
-        own = self.codes[rows][:, None]
-        return np.asarray((own == self.codes[others]) & (own != NO_ROW), dtype=np.float32)
+        return np.asarray(kernels.equal_codes(self.codes, rows, others))
 
     def to_sample(self, rows: Rows, sample: Rows) -> Scores:
         """See `Part`."""

@@ -11,7 +11,7 @@ import numba
 import numpy as np
 from numpy.typing import NDArray
 
-from simrec.rank.kernels import compiled, dot, inlined
+from simrec.rank.kernels import compiled, inlined
 
 DAY = 86_400.0
 
@@ -90,16 +90,6 @@ def _sparse_scan(
     return out
 
 
-@compiled
-def dense_scan(vectors: Any, row: int) -> Any:
-    """(n,) float32: the products of a row with all rows, itself too."""
-    out = np.empty(len(vectors), dtype=np.float32)
-    own = vectors[row]
-    for other in numba.prange(len(vectors)):
-        out[other] = dot(own, vectors[other])
-    return out
-
-
 @numba.njit(cache=True, nogil=True)
 def time_scan(published: Any, row: int) -> Any:
     """(n,) float32: minus the days between a row and all rows, less 1, so that no score is 0; NaN without a date."""
@@ -107,6 +97,95 @@ def time_scan(published: Any, row: int) -> Any:
     for other in range(len(published)):
         out[other] = -1 - abs(published[row] - published[other]) / DAY
     return out
+
+
+@numba.njit(cache=True, nogil=True)
+def best(scores: Any, among: Any, most: int) -> Any:
+    """(b,) rows of the best scores among some, best first, equal ones in order of row; b at most `most`.
+
+    Args:
+        scores: (n,) float32; 0 or NaN is nothing shared.
+        among: (m,) bool, of the first m rows; m at most n.
+        most: how many.
+    """
+    heap = np.empty(most, dtype=np.int32)
+    count = 0
+    for row in range(len(among)):
+        score = scores[row]
+        if not among[row] or score == 0 or np.isnan(score):
+            continue
+        if count < most:
+            at = count
+            count += 1
+        elif score > scores[heap[0]]:  # an equal one that comes later stands behind
+            at = 0
+        else:
+            continue
+        heap[at] = row
+        if at:
+            while at and _worse(scores, heap[at], heap[(at - 1) // 2]):
+                up = (at - 1) // 2
+                heap[at], heap[up] = heap[up], heap[at]
+                at = up
+        else:
+            _sift(scores, heap, count)
+    for end in range(count - 1, 0, -1):
+        heap[0], heap[end] = heap[end], heap[0]
+        _sift(scores, heap, end)
+    return heap[:count]
+
+
+@numba.njit(cache=True, nogil=True)
+def _worse(scores: Any, one: Any, other: Any) -> Any:
+    return scores[one] < scores[other] or (scores[one] == scores[other] and one > other)
+
+
+@numba.njit(cache=True, nogil=True)
+def _sift(scores: Any, heap: Any, count: int) -> None:
+    """Lets the first entry sink to its place: the worst of all comes first."""
+    at = 0
+    while 2 * at + 1 < count:
+        child = 2 * at + 1
+        if child + 1 < count and _worse(scores, heap[child + 1], heap[child]):
+            child += 1
+        if not _worse(scores, heap[child], heap[at]):
+            return
+        heap[at], heap[child] = heap[child], heap[at]
+        at = child
+
+
+@numba.njit(cache=True, nogil=True)
+def distinct(ranked: Any, numbers: Any, most: int) -> Any:
+    """For pages whose only rule is that no story comes twice: what is chosen of their candidates, (b, c) best first.
+
+    Returns:
+        places (b, most) int32 in the list, -1 at the end; how many candidates there are, and how many of them are
+        copies of one above, (b,) each.
+    """
+    b, c = ranked.shape
+    places = np.full((b, most), -1, dtype=np.int32)
+    there, copies = np.zeros(b, dtype=np.int64), np.zeros(b, dtype=np.int64)
+    seen = np.empty(c, dtype=np.int32)
+    for page in range(b):
+        count = 0
+        for at in range(c):
+            row = ranked[page, at]
+            if row < 0:
+                break
+            there[page] += 1
+            again = False
+            for other in range(count):
+                if seen[other] == numbers[row]:
+                    again = True
+                    break
+            if again:
+                copies[page] += 1
+                continue
+            seen[count] = numbers[row]
+            if count < most:
+                places[page, count] = at
+            count += 1
+    return places, there, copies
 
 
 @numba.njit(cache=True, nogil=True)

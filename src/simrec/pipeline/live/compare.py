@@ -10,7 +10,7 @@ from simrec.pipeline.live.standards import Standards, fill, final, measure, show
 from simrec.pipeline.nearby import LISTED
 from simrec.pipeline.signals import SPACES
 from simrec.pipeline.sources import DEEPER, POOL, WIDE, quota
-from simrec.rank import scan
+from simrec.rank import kernels, scan
 from simrec.rank.candidates import pool, union
 from simrec.rank.features import HUB, NAMES, PairFeatures
 from simrec.rank.fusion import Fusion
@@ -18,6 +18,8 @@ from simrec.types import NO_ROW, Mask, Neighbors, Rows, Scores
 
 GAP = 2e-6
 """The least difference of two scores that no rounding makes."""
+FOLD = 64
+"""Candidates of one page that a core scores together."""
 COLUMN_OF = {"titles": "title_sentence", "time": "published", "static": "sentence"}
 """The column that a space's scores come from, where it has another name."""
 
@@ -69,7 +71,7 @@ class Comparer:
         if name == "published":
             return np.asarray(scan.time_scan(column, row))
         if isinstance(column, np.ndarray):
-            return np.asarray(scan.dense_scan(column, row))
+            return np.asarray(kernels.dense_scan(column, row))
         if name not in self._inverted:
             self._inverted[name] = scan.invert(column)
         return scan.sparse_scan(self._inverted[name], column, row)
@@ -187,6 +189,11 @@ class Comparer:
         """(b, c) scores of candidates, -1 for none, as they are sorted and shown; -inf where there is none."""
         if candidates.size == 0:
             return np.full(candidates.shape, -np.inf, dtype=np.float32)
+        if len(pages) == 1 and candidates.shape[1] > FOLD:  # one page's candidates, on all cores
+            folds = -(-candidates.shape[1] // FOLD)
+            folded = np.full((folds, FOLD), NO_ROW, dtype=np.int32)
+            folded.ravel()[: candidates.shape[1]] = candidates[0]
+            return self.score(np.repeat(pages, folds), folded).reshape(1, -1)[:, : candidates.shape[1]]
         if self.features is None or self.prior is None:
             return shown(self.fusion.score(pages, candidates).scores)
         table, there = self.features.absolute(pages, candidates), candidates != NO_ROW
@@ -222,14 +229,10 @@ def cut(lists: dict[str, Neighbors], depth: int) -> tuple[Scores, Rows]:
 
 def _best(scores: Scores, among: Mask, most: int) -> Neighbors:
     """(1, most) the best of a row's scores, equal ones in order of row; those that share nothing are left out."""
-    known = np.flatnonzero(among & (scores != 0) & ~np.isnan(scores)).astype(np.int32)
-    if len(known) > most:
-        least = np.partition(scores[known], len(known) - most)[len(known) - most]
-        known = known[scores[known] >= least]
-    order = np.lexsort((known, -scores[known]))[:most]
+    rows = scan.best(scores, among, most)
     found = Neighbors(np.full((1, most), NO_ROW, dtype=np.int32), np.full((1, most), -np.inf, dtype=np.float32))
-    found.rows[0, : len(order)] = known[order]
-    found.scores[0, : len(order)] = scores[known[order]]
+    found.rows[0, : len(rows)] = rows
+    found.scores[0, : len(rows)] = scores[rows]
     return found
 
 

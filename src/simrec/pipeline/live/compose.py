@@ -86,21 +86,21 @@ class Composer:
             engine.comparer.parts(np.array(pages, dtype=np.int32), chosen) if width else np.zeros((len(pages), 0, 1))
         )
         names = [part.name for part, _ in engine.comparer.fusion.parts]
+        rounded = np.round(parts.astype(np.float64), 3).tolist()
         terms = self._terms
         terms.use(engine.shelf["tfidf"])
         return [
-            self._block(page, choice, parts[place], names, terms)
+            self._block(page, choice, rounded[place], names, terms)
             for place, (page, choice) in enumerate(zip(pages, choices, strict=True))
         ]
 
     def _block(self, page: int, choice: Choice, parts: Any, names: list[str], terms: SharedTerms) -> StoredBlock:
         engine = self._engine
         shared = terms.of(page, choice.rows)
-        pins = set(engine.pins_of(page))
+        pins = set(engine.pins_of(page)) if engine.pins else set()
         items = []
         for at, (row, score) in enumerate(zip(choice.rows.tolist(), choice.scores.tolist(), strict=True)):
-            values = {name: round(value, 3) for name, value in zip(names, parts[at].tolist(), strict=True)}
-            reasons: dict[str, Any] = {"terms": shared[at], "parts": values}
+            reasons: dict[str, Any] = {"terms": shared[at], "parts": dict(zip(names, parts[at], strict=True))}
             if row in pins:
                 reasons["pinned"] = True
             items.append(StoredItem(engine.articles[row].id, round(score, 5), reasons))
@@ -109,10 +109,14 @@ class Composer:
 
     def _shortfall(self, page: int, choice: Choice) -> str:
         others = self._engine.members_of(page)
-        why = [f"{count} taken out: {name}" for name, count in choice.removed.items()]
+        removed = dict(choice.removed)
+        copies = self._engine.copies_of(page)
+        if copies:
+            removed = {"copy": copies + removed.pop("copy", 0), **removed}
+        why = [f"{count} taken out: {name}" for name, count in removed.items()]
         if others <= FEW:
             lang = self._engine.fitted.text_of(self._engine.articles[page]).lang
             why.insert(0, f"{others} other articles in {lang!r} may be shown")
-            unlike = others - len(choice.rows) - sum(choice.removed.values())
+            unlike = others - len(choice.rows) - sum(removed.values())
             why += [f"{unlike} share nothing with it"] * (unlike > 0)
         return f"{len(choice.rows)} of {self._engine.k}: " + "; ".join(why)

@@ -29,7 +29,7 @@ from simrec.types import NO_ROW, Article, Mask, Rows, Scores
 
 MANY = 10
 """Rows whose pages are looked for one by one; with more of them, all that could be concerned are taken."""
-LISTED = 4
+LISTED = 8
 """Candidates that a page's list keeps for each item of a block, spares included."""
 
 
@@ -110,6 +110,15 @@ class Engine:
         found[row] = False
         return found
 
+    def _is_copy(self, row: int) -> Mask:
+        """(n,) bool: who is a copy of a page, itself too: never a candidate."""
+        found: Mask = self.copies.numbers == self.copies.numbers[row]
+        return found
+
+    def copies_of(self, row: int) -> int:
+        """How many copies of a page could be shown under it, if they were none."""
+        return int((self._is_member(row) & self._is_copy(row)).sum())
+
     def members_of(self, row: int) -> int:
         """How many may be shown under a page."""
         return int(self._is_member(row).sum())
@@ -129,7 +138,11 @@ class Engine:
         """The articles that stand first under a page, where they may be shown there."""
         targets = [self.row_of.get(target, NO_ROW) for target in self.pins.get(self.articles[row].id, ())]
         group = self.groups.array[row]
-        return [t for t in targets if t not in (NO_ROW, row) and self.may.array[t] and self.groups.array[t] == group]
+        may, numbers = self.may.array, self.copies.numbers
+        return [
+            t for t in targets
+            if t != NO_ROW and may[t] and self.groups.array[t] == group and numbers[t] != numbers[row]
+        ]  # fmt: skip
 
     # Rows that come and go
 
@@ -232,7 +245,7 @@ class Engine:
 
     def rank(self, row: int) -> Choice:
         """Ranks all of a page's candidates, looking deeper until its block is full, and keeps the best of them."""
-        members, pins = self._is_member(row), self.pins_of(row)
+        members, pins = self._is_member(row) & ~self._is_copy(row), self.pins_of(row)
         page = np.array([row], dtype=np.int32)
         below = np.full(len(self.comparer.spaces), np.inf, dtype=np.float32)
         for level in count():
@@ -246,17 +259,42 @@ class Engine:
             below = marks
         raise AssertionError  # the last level has all marks at -inf
 
-    def offer(self, row: int, candidates: Rows, scores: Scores, marks: Scores) -> None:
-        """Keeps a page's first candidates, where they are enough for its block; else ranks it, deeper and deeper."""
-        pins = self.pins_of(row)
-        there = candidates != NO_ROW
-        if not pins:
-            ranked, by_rank = self._sort(candidates[there], scores[there])
-            choice = self.composer.choose(row, ranked, by_rank)
+    def offer(self, pages: Rows, candidates: Rows, scores: Scores, marks: Scores) -> list[Choice]:
+        """Keeps pages' first candidates, where they are enough for a block; else ranks a page, deeper and deeper.
+
+        Args:
+            pages: (b,).
+            candidates, scores: (b, c), -1 and -inf for none.
+            marks: (b, s) that the candidates reached.
+        """
+        numbers, wanted = self.copies.numbers, self.composer.wanted
+        gone = (candidates == NO_ROW) | (numbers[candidates] == numbers[pages][:, None])
+        by_score = np.where(gone, -np.inf, scores)
+        newest = -np.nan_to_num(self.shelf["published"], nan=-np.inf)
+        order = np.lexsort((self.order.array[candidates], newest[candidates], -by_score), axis=1)
+        ranked = np.take_along_axis(np.where(gone, NO_ROW, candidates), order, 1)
+        by_rank = np.take_along_axis(by_score, order, 1).astype(np.float32)
+        places, there, copies = scan.distinct(ranked, numbers, wanted)
+        policy = self.fitted.settings.policy
+        plain = policy.min_score is None and not policy.diversity
+        choices = []
+        for at, page in enumerate(pages.tolist()):
+            rows, scored = ranked[at, : there[at]], by_rank[at, : there[at]]
+            if self.pins.get(self.articles[page].id) or there[at] - copies[at] < wanted:
+                choices.append(self.rank(page))
+                continue
+            if plain:
+                chosen = places[at]
+                removed = {"copy": int(copies[at])} if copies[at] else {}
+                choice = Choice(rows[chosen], scored[chosen], removed, full=True, used=int(chosen[-1]) + 1)
+            else:
+                choice = self.composer.choose(page, rows, scored)
             if choice.full:
-                self.keep(row, ranked, by_rank, choice, 0, marks, np.full_like(marks, np.inf))
-                return
-        self.rank(row)
+                self.keep(page, rows, scored, choice, 0, marks[at], np.full_like(marks[at], np.inf))
+                choices.append(choice)
+            else:
+                choices.append(self.rank(page))
+        return choices
 
     def keep(
         self, row: int, rows: Rows, scores: Scores, choice: Choice, level: int, marks: Scores, below: Scores
@@ -315,7 +353,9 @@ class Engine:
             id_ = self.articles[row].id
             if self.may.array[row]:
                 self._leave(row, stale)
-            changed |= self.dismiss(row)
+            again = self.dismiss(row)
+            stale.again.update(again)
+            changed |= again
             stale.again.update(self._pinning(id_))
         changed |= self.admit(list(come), list(come.values()), now) - set(come)
         for row, article in come.items():
@@ -355,7 +395,7 @@ class Engine:
         """Notes the pages that have one of some rows, whose copies are others now, among their candidates."""
         if not changed:
             return
-        stale.lists.update(changed)
+        stale.again.update(changed)
         for row in changed:
             stale.lists.update(np.flatnonzero((self.lists.array == row).any(axis=1)).tolist())
         wary = self.alive.array & (self.short.array | (self.level.array > 0))  # what counts there is not in the list
@@ -387,8 +427,7 @@ class Engine:
     def _seen(self, row: int) -> Mask:
         """(n,) bool: the pages that a row is a candidate of."""
         found: Mask = scan.reached(self.comparer.scans(row), self.marks.array)
-        found &= self.alive.array & (self.groups.array == self.groups.array[row])
-        found[row] = False
+        found &= self.alive.array & (self.groups.array == self.groups.array[row]) & ~self._is_copy(row)
         return found
 
     def _count_again(self, row: int, stale: Stale) -> None:
@@ -398,5 +437,5 @@ class Engine:
         group = self.alive.array & (self.groups.array == self.groups.array[row])
         short = group & self.short.array
         if int((group & self.may.array).sum()) > FEW + 1:
-            short &= self._seen(row)
+            short &= self._seen(row) | self._is_copy(row)
         stale.again.update(np.flatnonzero(short).tolist())

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from copy import copy
 from datetime import datetime
 from typing import Any
@@ -14,6 +14,7 @@ from simrec.embed.static import StaticEmbedder
 from simrec.pipeline.copies import near_copies
 from simrec.pipeline.dates import are_spread
 from simrec.pipeline.live.compare import Comparer, cut, spaces_of
+from simrec.pipeline.live.compose import Choice
 from simrec.pipeline.live.engine import Engine
 from simrec.pipeline.live.fitted import Fitted
 from simrec.pipeline.live.shelf import SPARSE, Shelf
@@ -139,29 +140,28 @@ def _widened(scores: Scores) -> Scores:
 
 def start(
     site: Site, fitted: Fitted, k: int, now: datetime, pins: Mapping[str, Any], progress: Progress = no_progress
-) -> Engine:
-    """An engine with all articles in it, each page's candidates ranked; blocks are yet to be made: see `all_blocks`."""
+) -> tuple[Engine, list[Choice]]:
+    """An engine with all articles in it, and the choice of each page, by row: see `all_blocks`."""
     shelf = shelve(site, fitted)
     engine = Engine(shelf, k)
     engine.set_pins(pins)
     everyone = np.arange(len(site.corpus), dtype=np.int32)
     engine.admit(everyone.tolist(), site.corpus.articles, now, near=near_copies(site))
+    choices: dict[int, Choice] = {}
     with progress("rank", len(everyone)) as bar:
         for batch, marks, candidates in _candidates(site, engine):
             scores = _score(engine.comparer, batch, candidates)
-            for place, row in enumerate(batch.tolist()):
-                engine.offer(row, candidates[place], scores[place], marks[place])
+            choices.update(zip(batch.tolist(), engine.offer(batch, candidates, scores, marks), strict=True))
             bar.update(len(batch))
-    return engine
+    return engine, [choices[row] for row in everyone.tolist()]
 
 
-def all_blocks(engine: Engine, progress: Progress = no_progress) -> Iterator[StoredBlock]:
+def all_blocks(engine: Engine, choices: Sequence[Choice], progress: Progress = no_progress) -> Iterator[StoredBlock]:
     """The blocks of all articles, in order of id."""
-    pages = [engine.row_of[id_] for id_ in sorted(engine.row_of)]
-    with progress("write blocks", len(pages)) as bar:
-        for begin in range(0, len(pages), CHUNK):
-            chunk = pages[begin : begin + CHUNK]
-            yield from engine.make(chunk)
+    with progress("write blocks", len(choices)) as bar:
+        for begin in range(0, len(choices), CHUNK):
+            chunk = choices[begin : begin + CHUNK]
+            yield from engine.composer.blocks(range(begin, begin + len(chunk)), chunk)
             bar.update(len(chunk))
 
 
