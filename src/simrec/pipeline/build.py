@@ -157,11 +157,12 @@ class _Work:
             stage["rows"] = len(corpus)
         del site
         live = LiveSite.fresh(engine, hashes)
+        with report.stage("compose") as stage:  # not while the store waits
+            found = list(all_blocks(engine, choices, progress))
+            stage["rows"] = len(found)
         with report.stage("save") as stage:
             live.save(self.workspace, self.now, always=True)
-        return self._write(
-            all_blocks(engine, choices, progress), live.name, None, hashes, pins, engine.next_change(self.now)
-        )
+        return self._write(found, live.name, None, hashes, pins, engine.next_change(self.now))
 
     def learned(self) -> Snapshot:
         """Trains the site's own ranker where picks are new, and makes all blocks."""

@@ -21,10 +21,11 @@ def distill(embedder: StaticEmbedder, texts: Sequence[Text], progress: Progress)
     """
     if embedder.cache is None or len(texts) <= APART:
         return embedder.fit(texts, progress=progress)
-    from joblib import Parallel, delayed
+    from joblib import Parallel, cpu_count, delayed, parallel_config
     from joblib.externals.loky import get_reusable_executor
 
-    with progress("distill the sentence model", 1) as bar:
+    threads = parallel_config("loky", inner_max_num_threads=cpu_count())
+    with progress("distill the sentence model", 1) as bar, threads:
         (key,) = Parallel(n_jobs=2)([delayed(_fit)(embedder, texts)])
         get_reusable_executor().shutdown(wait=True)
         bar.update(1)

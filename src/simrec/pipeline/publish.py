@@ -161,7 +161,9 @@ class Pipeline:
             pins = pins_of(self.workspace, self._store, **chosen)
             found |= {block.source_id: block for block in site.pin(pins, now)}
         entries = [Entry(article, BY) for article in articles]
-        self._snapshot = self._store.change(entries, picks, origin, found.values(), self._snapshot, entry_keys)
+        self._snapshot = self._store.change(
+            entries, picks, origin, found.values(), self._snapshot, entry_keys, len(site.engine.row_of)
+        )
         return list(found.values())
 
     def _live(self) -> LiveSite:
@@ -184,10 +186,13 @@ class Pipeline:
         site = catch_up(self.workspace, self._store, hashes, pins, now, found)
         if site is None:
             raise UsageError("what was fitted of the site is damaged: run `simrec build --full`")
-        self._snapshot = self._store.change((), (), DESK, found, snapshot, entry_keys) if found else snapshot
+        self._snapshot = self._follow(found, snapshot, len(hashes)) if found else snapshot
         note_synced(self.workspace, self._snapshot, hashes, pins, site.engine.next_change(now))
         self._site = site
         self.opened = Change(tuple(block.source_id for block in found), time.perf_counter() - start)
+
+    def _follow(self, found: Sequence[StoredBlock], snapshot: Snapshot, total: int) -> Snapshot:
+        return self._store.change((), (), DESK, found, snapshot, entry_keys, total)
 
 
 __all__ = ["Change", "Pipeline"]

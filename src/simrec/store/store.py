@@ -7,11 +7,12 @@ from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass, replace
 from datetime import UTC, datetime
+from functools import cache
 from itertools import islice
 from pathlib import Path
 from typing import Any, Self, TypeAlias
 
-from sqlalchemy import Connection, bindparam, delete, func, insert, literal, select, update
+from sqlalchemy import Connection, Table, bindparam, delete, func, insert, literal, select, update
 from sqlalchemy.dialects.sqlite import insert as upsert
 from sqlalchemy.exc import SQLAlchemyError
 
@@ -249,7 +250,7 @@ class Store:
 
     def change(
         self, entries: Sequence[Entry], chosen: Sequence[PickEntry], origin: str, found: Iterable[StoredBlock],
-        snapshot: Snapshot, keys: Callable[[Entry], Iterable[str]],
+        snapshot: Snapshot, keys: Callable[[Entry], Iterable[str]], total: int,
     ) -> Snapshot:  # fmt: skip
         """Stores articles and picks, and brings the blocks of the active snapshot up to date: all of it, or nothing.
 
@@ -260,13 +261,16 @@ class Store:
             found: blocks that are others now.
             snapshot: as it was when they were made.
             keys: the address keys under which others may link to an entry.
+            total: articles that there are now.
 
         Raises:
             ConflictError: the snapshot is not the active one, or was changed since; nothing was stored.
         """
         with self._write() as connection:
             same = (snapshots.c.id == snapshot.id, snapshots.c.active, snapshots.c.revision == snapshot.revision)
-            changed = connection.execute(update(snapshots).where(*same).values(revision=snapshot.revision + 1))
+            changed = connection.execute(
+                update(snapshots).where(*same).values(revision=snapshot.revision + 1, articles=total)
+            )
             if changed.rowcount != 1:
                 raise ConflictError("another process has changed the blocks meanwhile")
             for entry in entries:
@@ -278,9 +282,7 @@ class Store:
                 same_pick = ["source_ref", "target_ref", "origin"]
                 connection.execute(statement.on_conflict_do_update(index_elements=same_pick, set_=row))
             _put_blocks(connection, snapshot.id, found)
-            total = select(func.count()).select_from(articles).scalar_subquery()
-            connection.execute(update(snapshots).where(snapshots.c.id == snapshot.id).values(articles=total))
-        return replace(snapshot, revision=snapshot.revision + 1)
+        return replace(snapshot, revision=snapshot.revision + 1, articles=total)
 
     def snapshot(self, number: int | None = None) -> Snapshot:
         """The snapshot of that number, or the active one.
@@ -352,8 +354,16 @@ def _stays(before: Mapping[str, Any], entry: Entry) -> bool:
 
 
 def _put_article(connection: Connection, row: Mapping[str, Any]) -> None:
-    statement = upsert(articles).values(row)
-    connection.execute(statement.on_conflict_do_update(index_elements=["id"], set_=dict(row)))
+    connection.execute(_replacing(articles), dict(row))
+
+
+@cache
+def _replacing(table: Table) -> Any:
+    """Inserts rows of a table, and replaces those that are there; made once, for it takes longer than it runs."""
+    statement = upsert(table)
+    keys = {column.name for column in table.primary_key}
+    values = {column.name: statement.excluded[column.name] for column in table.columns if column.name not in keys}
+    return statement.on_conflict_do_update(index_elements=sorted(keys), set_=values)
 
 
 def _put_addresses(connection: Connection, article_id: str, keys: Iterable[str]) -> None:
@@ -374,12 +384,9 @@ def _put_links(connection: Connection, entry: Entry) -> None:
 
 
 def _put_blocks(connection: Connection, number: int, found: Iterable[StoredBlock]) -> None:
-    statement = upsert(blocks)
-    values = {name: statement.excluded[name] for name in ("items", "shortfall")}
-    statement = statement.on_conflict_do_update(index_elements=["snapshot_id", "source_id"], set_=values)
     waiting = iter(found)
     while rows := [block_row(number, block) for block in islice(waiting, MANY)]:
-        connection.execute(statement, rows)
+        connection.execute(_replacing(blocks), rows)
 
 
 def _count_blocks(connection: Connection, number: int) -> None:

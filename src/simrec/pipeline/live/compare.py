@@ -47,6 +47,7 @@ class Comparer:
         self.prior = self.fitted.prior
         self.columns = [NAMES.index(name) for name in self.prior.features] if self.prior else []
         self._inverted: dict[str, scan.Inverted] = {}
+        self._near: dict[tuple[str, int], Scores] = {}
         self._scans: dict[tuple[int, str], Scores] = {}
         self.refresh()
 
@@ -143,15 +144,22 @@ class Comparer:
         self.shelf.set("near_fused", row, fused)
         sees = np.zeros(len(others), dtype=bool)
         for name in ("tfidf", "sentence"):
-            scanned, marks = self.scan(row, name)[: len(others)], self.shelf[f"near_{name}"][: len(others)]
-            sees |= others & (scanned != 0) & (scanned >= marks[:, -1])
+            scanned = self.scan(row, name)[: len(others)]
+            sees |= others & (scanned != 0) & (scanned >= self._fitted_near(name, LISTED - 1))
             if name == "tfidf":
-                hub = others & (scanned != 0) & (scanned >= marks[:, HUB - 1])
+                hub = others & (scanned != 0) & (scanned >= self._fitted_near(name, HUB - 1))
                 self.shelf.set("hub_tfidf", row, np.float32(hub.sum() / HUB))
         pages = np.flatnonzero(sees).astype(np.int32)
         by_fusion = self.fusion.score(pages, np.full((len(pages), 1), row, dtype=np.int32)).scores[:, 0]
         among = by_fusion >= self.shelf["near_fused"][pages, HUB - 1]
         self.shelf.set("hub_fused", row, np.float32(among.sum() / HUB))
+
+    def _fitted_near(self, name: str, place: int) -> Scores:
+        """(n,) the score at a place of each fitted row's list."""
+        key = (name, place)
+        if key not in self._near:
+            self._near[key] = np.ascontiguousarray(self.shelf[f"near_{name}"][: self.fitted.n, place])
+        return self._near[key]
 
     def _list(self, row: int, space: str, members: Mask) -> Neighbors:
         return _best(self.scan(row, space)[: len(members)], members, quota(space, self.depth) + 1)
