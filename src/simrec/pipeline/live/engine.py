@@ -336,34 +336,49 @@ class Engine:
 
     # Changes
 
-    def update(
-        self, gone: Iterable[int], come: Mapping[int, Article], now: datetime, also: Iterable[str] = ()
-    ) -> list[StoredBlock]:
-        """Takes rows away and adds others; returns the blocks that may be others now, in order of id.
+    def replace(self, gone: int, row: int, article: Article, now: datetime, stale: Stale) -> None:
+        """Puts an article in the place of another, or of an earlier version of itself; blocks are yet to be made.
 
         Args:
-            gone: rows whose articles are no more, or have another row now.
-            come: the articles of rows that were added to the shelf, and measured.
+            gone: the row that goes; -1 for none.
+            row: that of the article, added to the shelf and measured.
+            article: the article.
             now: the moment that decides who may be shown.
-            also: ids of pages whose pins are others now.
+            stale: notes the pages that this concerns.
         """
-        stale = Stale(set(), {self.row_of[id_] for id_ in also if id_ in self.row_of})
         changed: set[int] = set()
-        for row in gone:
-            id_ = self.articles[row].id
-            if self.may.array[row]:
-                self._leave(row, stale)
-            again = self.dismiss(row)
-            stale.again.update(again)
-            changed |= again
-            stale.again.update(self._pinning(id_))
-        changed |= self.admit(list(come), list(come.values()), now) - set(come)
-        for row, article in come.items():
-            if self.may.array[row]:
-                self._enter(row, stale)
-            stale.again.update({row} | self._pinning(article.id))
-        self._flip(now, stale)
+        if gone != NO_ROW:
+            if self.may.array[gone]:
+                self._leave(gone, stale)
+            changed = self.dismiss(gone)
+            stale.again.update(changed)
+        changed |= self.admit([row], [article], now) - {row}
+        if self.may.array[row]:
+            self._enter(row, stale)
+        stale.again.update(self._pinning(article.id))
         self._hold(changed, stale)
+        self.rank(row)
+        stale.lists.add(row)
+
+    def remove(self, row: int, stale: Stale) -> None:
+        """Takes an article away that nothing takes the place of."""
+        id_ = self.articles[row].id
+        if self.may.array[row]:
+            self._leave(row, stale)
+        changed = self.dismiss(row)
+        stale.again.update(changed | self._pinning(id_))
+        self._hold(changed, stale)
+
+    def finish(self, stale: Stale, now: datetime, pinned: Iterable[str] = ()) -> list[StoredBlock]:
+        """The blocks that may be others now, in order of id.
+
+        Args:
+            stale: what changes have noted.
+            now: the moment that decides who may be shown; who has become or ceased to be since, comes and goes.
+            pinned: ids of pages whose pins are others now.
+        """
+        self._flip(now, stale)
+        stale.again.update(self.row_of[id_] for id_ in pinned if id_ in self.row_of)
         return self.make(stale.lists - stale.again, stale.again)
 
     def make(self, lists: Iterable[int], again: Iterable[int] = ()) -> list[StoredBlock]:

@@ -14,7 +14,7 @@ import numpy as np
 from simrec.errors import ModelError
 from simrec.pipeline.live import saved
 from simrec.pipeline.live.drift import Drift, measure_drift
-from simrec.pipeline.live.engine import Engine
+from simrec.pipeline.live.engine import Engine, Stale
 from simrec.pipeline.site import describe
 from simrec.pipeline.workspace import Workspace
 from simrec.store import StoredBlock
@@ -97,35 +97,36 @@ class LiveSite:
             pins: articles that stand first under others, by id.
             now: the moment that decides who may be shown.
         """
-        engine = self.engine
-        gone, come = [], {}
-        for id_, row in engine.row_of.items():
-            if hashes.get(id_) != self.hashes[row]:
-                gone.append(row)
-        for id_, hash_ in hashes.items():
-            row = engine.row_of.get(id_, NO_ROW)
-            if row == NO_ROW or self.hashes[row] != hash_:
-                come[self._shelve(articles[id_], hash_)] = articles[id_]
-        also = {
-            source for source in {*pins, *engine.pins} if tuple(pins.get(source, ())) != engine.pins.get(source, ())
-        }
-        if also:
-            engine.set_pins(pins)
-        blocks = engine.update(gone, come, now, also)
-        return Change(blocks, len(gone) + len(come) + len(also))
+        engine, stale = self.engine, Stale(set(), set())
+        changed = [id_ for id_ in hashes if self._hash_of(id_) != hashes[id_]]
+        lost = [row for id_, row in engine.row_of.items() if id_ not in hashes]
+        for row in lost:
+            engine.remove(row, stale)
+        for id_ in changed:
+            self._replace(articles[id_], hashes[id_], now, stale)
+        pinned = self._repin(pins)
+        blocks = engine.finish(stale, now, pinned)
+        return Change(blocks, len(changed) + len(lost) + len(pinned))
 
     def put(self, article: Article, hash_: str, now: datetime) -> Change:
         """Adds an article, or another version of it."""
-        engine = self.engine
-        before = engine.row_of.get(article.id, NO_ROW)
-        if before != NO_ROW and self.hashes[before] == hash_:
-            return Change(engine.update([], {}, now), 0)
-        row = self._shelve(article, hash_)
-        return Change(engine.update([before] if before != NO_ROW else [], {row: article}, now), 1)
+        stale = Stale(set(), set())
+        changed = self._hash_of(article.id) != hash_
+        if changed:
+            self._replace(article, hash_, now, stale)
+        return Change(self.engine.finish(stale, now), int(changed))
+
+    def _hash_of(self, id_: str) -> str | None:
+        row = self.engine.row_of.get(id_, NO_ROW)
+        return None if row == NO_ROW else self.hashes[row]
+
+    def _replace(self, article: Article, hash_: str, now: datetime, stale: Stale) -> None:
+        before = self.engine.row_of.get(article.id, NO_ROW)
+        self.engine.replace(before, self._shelve(article, hash_), article, now, stale)
 
     def pin(self, pins: Mapping[str, Sequence[str]], now: datetime) -> list[StoredBlock]:
         """Takes over what stands first under pages."""
-        return self.engine.update([], {}, now, self._repin(pins))
+        return self.engine.finish(Stale(set(), set()), now, self._repin(pins))
 
     def _repin(self, pins: Mapping[str, Sequence[str]]) -> set[str]:
         """Takes over pins; returns the ids of the pages whose pins are others now."""
