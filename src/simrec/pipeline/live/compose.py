@@ -64,11 +64,11 @@ class Composer:
         left = int((rows != NO_ROW).sum()) - selection.removed.get("copy", 0)
         whole = len(selection.places) == self.wanted and not policy.diversity and not pins
         used = int(selection.places.max()) + 1 if whole else len(rows)
-        return Choice(rows[selection.places], scores[selection.places], selection.removed, left >= self._needed, used)
+        return Choice(rows[selection.places], scores[selection.places], selection.removed, left >= self.needed, used)
 
     @property
-    def _needed(self) -> int:
-        """Candidates that must be left for a choice to be the same among more of them."""
+    def needed(self) -> int:
+        """Candidates that must be left, no two of one story, for a block to be full."""
         return max(10 * self.wanted, 50) if self.settings.policy.diversity else self.wanted
 
     @property

@@ -78,10 +78,11 @@ class Engine:
         self.order = Column(np.zeros(n, dtype=np.int64))
         self.groups = Column(np.zeros(n, dtype=np.int32))
         self.marks = Column(np.array(shelf["reach"]))
+        self.lacking = Column(np.zeros(n, dtype=np.int16))
         self.below = Column(np.full_like(shelf["reach"], np.inf))
         self._columns = (
             self.lists, self.scores, self.more, self.level, self.used, self.short,
-            self.alive, self.may, self.order, self.groups, self.marks, self.below,
+            self.alive, self.may, self.order, self.groups, self.marks, self.below, self.lacking,
         )  # fmt: skip
         self._ids: list[str] = []
         self._timed: set[int] = set()
@@ -247,17 +248,19 @@ class Engine:
         """Ranks all of a page's candidates, looking deeper until its block is full, and keeps the best of them."""
         members, pins = self._is_member(row) & ~self._is_copy(row), self.pins_of(row)
         page = np.array([row], dtype=np.int32)
-        below = np.full(len(self.comparer.spaces), np.inf, dtype=np.float32)
+        below, lacking = np.full(len(self.comparer.spaces), np.inf, dtype=np.float32), 0
         for level in count():
             marks = self.comparer.marks(row, level)
             candidates = self.comparer.candidates(row, marks, members, pins)
-            ranked, scores = self._sort(candidates[0], self.comparer.score(page, candidates)[0])
-            choice = self.composer.choose(row, ranked, scores)
-            if choice.full or np.isneginf(marks).all():
-                self.keep(row, ranked, scores, choice, level, marks, below)
-                return choice
-            below = marks
-        raise AssertionError  # the last level has all marks at -inf
+            stories = len(np.unique(self.copies.numbers[candidates]))
+            if stories >= self.composer.needed or np.isneginf(marks).all():
+                break
+            below, lacking = marks, self.composer.needed - stories
+        ranked, scores = self._sort(candidates[0], self.comparer.score(page, candidates)[0])
+        choice = self.composer.choose(row, ranked, scores)
+        self.keep(row, ranked, scores, choice, level, marks, below)
+        self.lacking.array[row] = lacking
+        return choice
 
     def offer(self, pages: Rows, candidates: Rows, scores: Scores, marks: Scores) -> list[Choice]:
         """Keeps pages' first candidates, where they are enough for a block; else ranks a page, deeper and deeper.
@@ -428,7 +431,9 @@ class Engine:
     def _enter(self, row: int, stale: Stale) -> None:
         """Puts a row into the lists of all pages that it is a candidate of."""
         seen = self._seen(row)
-        again = seen & (self.short.array | scan.reached(self.comparer.scans(row), self.below.array))
+        nearer = seen & scan.reached(self.comparer.scans(row), self.below.array)
+        self.lacking.array[nearer] -= 1
+        again = seen & (self.short.array | (nearer & (self.lacking.array <= 0)))
         pages = np.flatnonzero(seen & ~again).astype(np.int32)
         gained = self.comparer.score(pages, np.full((len(pages), 1), row, dtype=np.int32))[:, 0]
         places = scan.insert(

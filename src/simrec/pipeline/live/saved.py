@@ -29,7 +29,7 @@ FILE = "site.json"
 COUNTERS = ("tfidf", "tags", "titles")
 ARRAYS = ("weights", "rare", "dates", "sample", "eligible")
 PLAIN = ("model", "main_lang", "ages", "usual", "dates_are_of_publication", "titles_are_headlines", "prior_weight")
-OF_PAGES = ("alive", "may", "lists", "scores", "more", "level", "used", "short", "marks", "below")
+OF_PAGES = ("alive", "may", "lists", "scores", "more", "level", "used", "short", "marks", "below", "lacking")
 
 
 def save(engine: Engine, folder: Path, about: Mapping[str, Any]) -> None:
