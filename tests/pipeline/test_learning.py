@@ -25,7 +25,7 @@ from simrec.pipeline.prior_train import PublicSite, choose_weight, fit_prior, sa
 from simrec.pipeline.site import Site
 from simrec.pipeline.train import Picked, train
 from simrec.pipeline.workspace import Workspace
-from simrec.rank import kernels
+from simrec.rank import kernels_titles
 from simrec.rank.candidates import nearest_in_time, pool
 from simrec.rank.catalogue import LEARNED, OF_PAIRS
 from simrec.rank.features import NAMES, RELATIVE, Remembered
@@ -72,7 +72,7 @@ def run_of(title: str, body: str, *more: str) -> float:
     texts = [Article("page", "Nothing alike", body).text, Article("other", title, "Else.").text]
     titles, bodies, weights = sequences(analyze([*texts, *(Article(word, word, word).text for word in more)]))
     rows, others = np.array([0], dtype=np.int32), np.array([[1]], dtype=np.int32)
-    return float(kernels.title_runs(titles, bodies, weights, rows, others)[0, 0, 0])
+    return float(kernels_titles.title_runs(titles, bodies, weights, rows, others)[0, 0, 0])
 
 
 @pytest.mark.parametrize(

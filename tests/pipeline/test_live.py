@@ -16,11 +16,12 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
 from simrec.errors import NotFoundError, UsageError
-from simrec.pipeline.build import build, pins_of
+from simrec.pipeline.build import build
 from simrec.pipeline.ingest import ingest
 from simrec.pipeline.live.site import LiveSite, state_folder
 from simrec.pipeline.publish import Pipeline
 from simrec.pipeline.status import status
+from simrec.pipeline.synced import pins_of
 from simrec.pipeline.workspace import Workspace
 from simrec.store import StoredBlock
 from simrec.types import Article

@@ -2,37 +2,29 @@
 
 from __future__ import annotations
 
-import hashlib
-import json
 import logging
 import sys
 import time
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
-from typing import Any, TypeAlias
+from typing import Any
 
 import numpy as np
 
-from simrec.errors import ModelError, StoreError, UsageError
-from simrec.files import write_whole
+from simrec.errors import UsageError
 from simrec.pipeline.chooser import Chooser, may_show
-from simrec.pipeline.live.site import LiveSite, is_current, state_folder
+from simrec.pipeline.live.site import LiveSite, is_current
 from simrec.pipeline.live.start import all_blocks, fit, start
 from simrec.pipeline.models import use_learned
 from simrec.pipeline.site import Site, describe
+from simrec.pipeline.synced import active_snapshot, catch_up, is_synced, note_synced, pins_of, read_synced
 from simrec.pipeline.workspace import Workspace
 from simrec.store import Snapshot, Store, StoredBlock
 from simrec.types import Corpus, Pick, Progress, no_progress
 
 logger = logging.getLogger(__name__)
-
-SYNCED = "site.synced.json"
-"""What the active snapshot is known to be up to date with, beside the folder of what was fitted."""
-
-
-Pins: TypeAlias = dict[str, list[str]]
 
 
 @dataclass
@@ -204,101 +196,6 @@ class _Work:
             if name:
                 note_synced(self.workspace, written, hashes, pins, until)
         return written
-
-
-def active_snapshot(store: Store) -> Snapshot | None:
-    """The active snapshot; None where there is none, or a newer one is not active."""
-    try:
-        found = store.snapshot()
-    except StoreError:
-        return None
-    return found if found.id == store.newest_snapshot() else None
-
-
-def catch_up(
-    workspace: Workspace, store: Store, hashes: Mapping[str, str], pins: Mapping[str, Sequence[str]], now: datetime,
-    found: list[StoredBlock],
-) -> LiveSite | None:  # fmt: skip
-    """The site as it was fitted, up to date with the store; None where what is saved of it is damaged.
-
-    Args:
-        workspace: of the site.
-        store: its store.
-        hashes: of all articles, by id.
-        pins: articles that stand first under others.
-        now: the moment that decides who may be shown.
-        found: takes the blocks that are others than when it was saved.
-    """
-    articles = {article.id: article for article in store.articles()}
-    try:
-        site = LiveSite.load(workspace, articles)
-    except ModelError as error:
-        logger.warning("%s", error)
-        return None
-    found += site.follow(articles, hashes, pins, now).blocks
-    return site
-
-
-def pins_of(workspace: Workspace, store: Store, pinned: Sequence[Pick] = (), picked: Sequence[Pick] = ()) -> Pins:
-    """The articles that stand first under others, by id: what editors pinned, then their picks, where they are to.
-
-    Args:
-        workspace: of the site.
-        store: its store.
-        pinned, picked: to be added to those that the store has.
-    """
-    pins: dict[str, list[str]] = {}
-    chosen = [_ranked([*store.pins(), *pinned])]
-    if workspace.settings.policy.pin_picks:
-        chosen.append(_ranked([*store.picks(), *picked, *pinned]))
-    for pick in (pick for picks in chosen for pick in picks):
-        targets = pins.setdefault(pick.source_id, [])
-        if pick.target_id not in targets:
-            targets.append(pick.target_id)
-    return pins
-
-
-def _ranked(picks: Sequence[Pick]) -> list[Pick]:
-    """By page, rank and id; of the same pick twice, the last."""
-    last = {(pick.source_id, pick.target_id): pick for pick in picks}
-    return sorted(last.values(), key=lambda pick: (pick.source_id, pick.rank, pick.target_id))
-
-
-def is_synced(
-    workspace: Workspace, snapshot: Snapshot, hashes: Mapping[str, str], pins: Mapping[str, Any], now: datetime
-) -> bool:
-    """Whether a snapshot has all that the store holds, and nobody's time has come since."""
-    said = read_synced(workspace)
-    if said.get("snapshot") != [snapshot.id, snapshot.revision] or said.get("digest") != _digest(hashes, pins):
-        return False
-    return said["until"] is None or now < datetime.fromisoformat(said["until"])
-
-
-def note_synced(
-    workspace: Workspace, snapshot: Snapshot, hashes: Mapping[str, str], pins: Mapping[str, Any], until: str | None
-) -> None:
-    """Notes what a snapshot is up to date with, and until when."""
-    said = {"snapshot": [snapshot.id, snapshot.revision], "digest": _digest(hashes, pins), "until": until}
-    write_whole(
-        state_folder(workspace.path).parent / SYNCED, json.dumps(said).encode(), "free some space and run it again"
-    )
-
-
-def read_synced(workspace: Workspace) -> dict[str, Any]:
-    """What `note_synced` noted; nothing where it cannot be read."""
-    try:
-        found = json.loads((state_folder(workspace.path).parent / SYNCED).read_text(encoding="utf-8"))
-    except (OSError, ValueError):
-        return {}
-    return found if isinstance(found, dict) else {}
-
-
-def _digest(hashes: Mapping[str, str], pins: Mapping[str, Any]) -> str:
-    digest = hashlib.sha256()
-    for id_ in sorted(hashes):
-        digest.update(f"{id_}\0{hashes[id_]}\n".encode())
-    digest.update(json.dumps({source: list(targets) for source, targets in pins.items()}, sort_keys=True).encode())
-    return digest.hexdigest()
 
 
 def check_k(k: int) -> None:

@@ -8,7 +8,7 @@ from collections.abc import Callable, Sequence
 
 import numpy as np
 
-from simrec.rank import kernels
+from simrec.rank import kernels_titles
 from simrec.rank.features import Sequences
 from simrec.types import NO_ROW, Article, Corpus, Mask, Rows, Scores
 
@@ -73,7 +73,7 @@ def _older_where_named(corpus: Corpus, near: Rows, titles: Sequences, bodies: Se
     """For each mention of a whole title of three words or more, whether the mentioned article is older."""
     sample = np.sort(np.random.default_rng(0).choice(len(corpus), min(len(corpus), SAMPLE), replace=False))
     rows, others = sample.astype(np.int32), near[sample]
-    named = kernels.title_runs(titles, bodies, weights, rows, others)[:, :, 0] >= 1 - 1e-6
+    named = kernels_titles.title_runs(titles, bodies, weights, rows, others)[:, :, 0] >= 1 - 1e-6
     named &= (np.diff(titles.starts)[others] >= 3) & (others != NO_ROW)
     own, other = corpus.published[rows][:, None], corpus.published[others]
     known = named & ~np.isnan(own) & ~np.isnan(other) & (own != other)

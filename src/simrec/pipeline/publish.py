@@ -13,10 +13,10 @@ from types import TracebackType
 from typing import Self
 
 from simrec.errors import ConflictError, NotFoundError, UsageError
-from simrec.pipeline.build import active_snapshot, catch_up, note_synced, pins_of
 from simrec.pipeline.ingest import entry_keys
 from simrec.pipeline.live.drift import Drift
 from simrec.pipeline.live.site import LiveSite, is_current
+from simrec.pipeline.synced import active_snapshot, catch_up, note_synced, pins_of
 from simrec.pipeline.workspace import Workspace
 from simrec.store import Snapshot, StoredBlock
 from simrec.store.records import article_hash

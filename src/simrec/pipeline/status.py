@@ -7,8 +7,8 @@ from datetime import UTC, datetime
 from typing import Any
 
 from simrec.errors import StoreError
-from simrec.pipeline.build import active_snapshot, catch_up, is_synced, pins_of
 from simrec.pipeline.live.site import is_current
+from simrec.pipeline.synced import active_snapshot, catch_up, is_synced, pins_of
 from simrec.pipeline.workspace import Workspace
 
 

@@ -13,7 +13,7 @@ from typing import TYPE_CHECKING, Any, NamedTuple
 import numpy as np
 from numpy.typing import NDArray
 
-from simrec.rank import kernels
+from simrec.rank import kernels, kernels_scores, kernels_titles
 from simrec.rank.catalogue import FUSED, NEAR, OF_PAIRS
 from simrec.rank.fusion import Fusion
 from simrec.types import NO_ROW, Dense, Mask, Neighbors, Rows, Scores
@@ -156,7 +156,7 @@ class PairFeatures:
         if not signals.titles_are_headlines:
             unknown = {name: np.nan for name in NAMES if GROUP_OF[name] == "titles"}
             return unknown | {"title_near": similar["title_sentence"]}
-        runs = kernels.title_runs(
+        runs = kernels_titles.title_runs(
             signals.title_sequences, signals.body_sequences, signals.word_weights, rows, candidates
         )
         return similar | {
@@ -176,7 +176,7 @@ class PairFeatures:
         scores = {"tfidf": "tfidf_cos", "sentence": "sentence_cos", "title": "title_near", "fused": "fused"}
         columns: dict[str, Any] = {}
         for name in NEAR:
-            places = kernels.places_in_lists(self.signals.near[name], found[scores[name]], rows, candidates)
+            places = kernels_scores.places_in_lists(self.signals.near[name], found[scores[name]], rows, candidates)
             columns |= {f"{name}_rank": places[:, :, 0], f"{name}_rank_back": places[:, :, 1]}
         return columns
 

@@ -8,7 +8,7 @@ from typing import NamedTuple, Self
 import numpy as np
 from numpy.typing import NDArray
 
-from simrec.rank import kernels
+from simrec.rank import kernels_scores
 from simrec.rank.parts import Part
 from simrec.types import NO_ROW, Bar, Progress, Rows, Scores, Similar, no_progress
 
@@ -79,7 +79,7 @@ class Fusion:
         for column, (part, _) in enumerate(self.parts):
             for start in range(0, n, BATCH):
                 rows = np.arange(start, min(start + BATCH, n), dtype=np.int32)
-                moments = kernels.row_moments(part.to_sample(rows, sample), rows, sample)
+                moments = kernels_scores.row_moments(part.to_sample(rows, sample), rows, sample)
                 self.mean_[column][rows], self.sd_[column][rows] = moments[:, 0], moments[:, 1]
                 bar.update(len(rows))
         return self
@@ -117,7 +117,7 @@ class Fusion:
         back = np.empty_like(own)
         for column, (part, _) in enumerate(self.parts):
             known = part.pairs(rows, candidates) if scores is None else scores[column]
-            both = kernels.standardize(known, self.mean_[column], self.sd_[column], rows, candidates)
+            both = kernels_scores.standardize(known, self.mean_[column], self.sd_[column], rows, candidates)
             own[:, :, column], back[:, :, column] = both[:, :, 0], both[:, :, 1]
         return own, back
 

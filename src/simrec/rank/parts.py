@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Protocol
 import numpy as np
 from numpy.typing import NDArray
 
-from simrec.rank import kernels, scan
+from simrec.rank import kernels, kernels_scores, scan
 from simrec.types import Dense, Rows, Scores
 
 if TYPE_CHECKING:
@@ -65,7 +65,7 @@ class SparsePart:
         inverted = self._sampled[1]
         arrays = (self.vectors.indptr, self.vectors.indices, self.vectors.data)
         lists = (inverted.starts, inverted.where, inverted.data)
-        return np.asarray(kernels.sparse_products(arrays, lists, len(sample), rows))
+        return np.asarray(kernels_scores.sparse_products(arrays, lists, len(sample), rows))
 
 
 class SectionPart:
@@ -82,7 +82,7 @@ class SectionPart:
 
     def pairs(self, rows: Rows, others: Rows) -> Scores:
         """See `Part`."""
-        return np.asarray(kernels.equal_codes(self.codes, rows, others))
+        return np.asarray(kernels_scores.equal_codes(self.codes, rows, others))
 
     def to_sample(self, rows: Rows, sample: Rows) -> Scores:
         """See `Part`."""
@@ -105,7 +105,7 @@ class AgePart:
 
     def pairs(self, rows: Rows, others: Rows) -> Scores:
         """See `Part`."""
-        return np.asarray(kernels.closeness(self.published, MONTH, self.usual, rows, others))
+        return np.asarray(kernels_scores.closeness(self.published, MONTH, self.usual, rows, others))
 
     def to_sample(self, rows: Rows, sample: Rows) -> Scores:
         """See `Part`."""

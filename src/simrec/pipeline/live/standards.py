@@ -13,7 +13,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from simrec.pipeline.scorers import fused
-from simrec.rank import kernels
+from simrec.rank import kernels_scores
 from simrec.rank.blend import Moments, mix, moments
 from simrec.rank.features import NAMES, Table
 from simrec.rank.fusion import DECIMALS, undampen
@@ -69,7 +69,7 @@ def fill(table: Table, there: Mask, rows: Rows, best: Scores, places: Scores) ->
     by_fusion = np.ascontiguousarray(table[:, :, FUSED])
     others = np.where(there, 0, -1).astype(np.int32)
     table[:, :, GAP] = by_fusion - best[:, :1]
-    table[:, :, PLACE] = kernels.places_among(places, by_fusion, rows, others)
+    table[:, :, PLACE] = kernels_scores.places_among(places, by_fusion, rows, others)
     for number, (share, column) in enumerate(SHARES, start=1):
         table[:, :, share] = table[:, :, column] / best[:, number : number + 1]
 
