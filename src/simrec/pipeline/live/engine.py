@@ -28,10 +28,22 @@ MANY = 10
 
 
 class Stale(NamedTuple):
-    """Pages whose block may be another one now: from the list that is kept, or ranked again."""
+    """Pages whose block may be another one now.
+
+    Attributes:
+        lists: from the list that is kept.
+        again: ranked again.
+        deep: ranked again if nearer candidates fill the block by now.
+    """
 
     lists: set[int]
     again: set[int]
+    deep: set[int]
+
+    @classmethod
+    def nothing(cls) -> Stale:
+        """No page."""
+        return cls(set(), set(), set())
 
 
 class Engine(Pages):
@@ -181,7 +193,17 @@ class Engine(Pages):
         """
         self._flip(now, stale)
         stale.again.update(self.row_of[id_] for id_ in pinned if id_ in self.row_of)
-        return self.make(stale.lists - stale.again, stale.again)
+        again = stale.again | {row for row in stale.deep - stale.again if self._is_filled_nearer(row)}
+        return self.make(stale.lists - again, again)
+
+    def _is_filled_nearer(self, row: int) -> bool:
+        """Whether a page that looks deep has enough candidates one level nearer by now."""
+        if not self.alive.array[row]:
+            return False
+        members = self.is_member(row) & ~self.is_copy(row)
+        nearer = self.comparer.candidates(row, self.below.array[row], members, self.pins_of(row))
+        self.lacking.array[row] = self.composer.needed - len(np.unique(self.copies.numbers[nearer]))
+        return bool(self.lacking.array[row] <= 0)
 
     def make(self, lists: Iterable[int], again: Iterable[int] = ()) -> list[StoredBlock]:
         """Blocks, in order of id: of pages whose lists are as they should be, and of those that are ranked again."""
@@ -232,7 +254,8 @@ class Engine(Pages):
         seen = self._seen(row)
         nearer = seen & scan.reached(self.comparer.scans(row), self.below.array)
         self.lacking.array[nearer] -= 1
-        again = seen & (self.short.array | (nearer & (self.lacking.array <= 0)))
+        stale.deep.update(np.flatnonzero(nearer & (self.lacking.array <= 0)).tolist())
+        again = seen & self.short.array
         pages = np.flatnonzero(seen & ~again).astype(np.int32)
         gained = self.comparer.score(pages, np.full((len(pages), 1), row, dtype=np.int32))[:, 0]
         places = scan.insert(

@@ -97,7 +97,7 @@ class LiveSite:
             pins: articles that stand first under others, by id.
             now: the moment that decides who may be shown.
         """
-        engine, stale = self.engine, Stale(set(), set())
+        engine, stale = self.engine, Stale.nothing()
         changed = [id_ for id_ in hashes if self._hash_of(id_) != hashes[id_]]
         lost = [row for id_, row in engine.row_of.items() if id_ not in hashes]
         for row in lost:
@@ -110,7 +110,7 @@ class LiveSite:
 
     def put(self, article: Article, hash_: str, now: datetime) -> Change:
         """Adds an article, or another version of it."""
-        stale = Stale(set(), set())
+        stale = Stale.nothing()
         changed = self._hash_of(article.id) != hash_
         if changed:
             self._replace(article, hash_, now, stale)
@@ -126,7 +126,7 @@ class LiveSite:
 
     def pin(self, pins: Mapping[str, Sequence[str]], now: datetime) -> list[StoredBlock]:
         """Takes over what stands first under pages."""
-        return self.engine.finish(Stale(set(), set()), now, self._repin(pins))
+        return self.engine.finish(Stale.nothing(), now, self._repin(pins))
 
     def _repin(self, pins: Mapping[str, Sequence[str]]) -> set[str]:
         """Takes over pins; returns the ids of the pages whose pins are others now."""
