@@ -242,7 +242,7 @@ def test_articles_without_words_do_not_break_a_build(make_site: Callable[..., Wo
     odd = [{"id": "stop", "title": "The", "body": "the of and"}, {"id": "signs", "title": "!!!", "body": "— … !"}]
     workspace = make_site(lines(9) + "\n" + "\n".join(json.dumps(o | {"lang": "en"}) for o in odd))
     build(workspace, model="tfidf")
-    assert "share no word with it" in (similar(workspace, "signs").block.shortfall or "")
+    assert "share nothing with it" in (similar(workspace, "signs").block.shortfall or "")
     build(workspace, model="hybrid")
     assert len(similar(workspace, "stop").block.items) == 5
 

@@ -40,7 +40,7 @@ def run(options: Namespace) -> dict[str, Any]:
     )
     values = asdict(report)
     if report.decision:
-        say(options, report.decision)
+        say(options, f"learned: {report.decision}" if "learn" in report.stages else report.decision)
     else:
         del values["decision"]
     return values
