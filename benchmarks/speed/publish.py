@@ -102,5 +102,6 @@ def _articles(source: str, times: int, prefix: str) -> list[Any]:
     found = []
     for place, record in enumerate(records):
         kept = {name: record[name] for name in ("title", "body", "section", "lang") if record.get(name)}
+        kept["body"] = f"{kept.get('body', '')}\n\nVersion {place}."  # the same one twice would be no change
         found.append(Article(**kept, id=f"{prefix}{place}-{record['id']}" if prefix else record["id"]))
     return found
