@@ -241,7 +241,8 @@ class Engine(Pages):
         if wary.any():
             if len(changed) <= MANY:
                 wary &= np.logical_or.reduce([self._seen(row) for row in changed])
-            stale.again.update(np.flatnonzero(wary).tolist())
+            stale.again.update(np.flatnonzero(wary & self.short.array).tolist())
+            stale.deep.update(np.flatnonzero(wary & ~self.short.array).tolist())
 
     def _leave(self, row: int, stale: Stale) -> None:
         """Takes a row out of all lists."""
