@@ -226,7 +226,7 @@ def test_a_change_that_cannot_be_stored_changes_nothing(
     before = stored(workspace)
     with Pipeline(workspace, lambda: NOW) as pipeline:
         with monkeypatch.context() as patched:
-            patched.setattr("simrec.store.store._put_blocks", lambda *_: 1 / 0)
+            patched.setattr("simrec.store.store._put_blocks", lambda *_, **__: 1 / 0)
             with pytest.raises(ZeroDivisionError):
                 pipeline.publish(make_article(700, random.Random(1)))
         assert stored(workspace) == before
@@ -234,6 +234,53 @@ def test_a_change_that_cannot_be_stored_changes_nothing(
     with workspace.store() as store:
         assert store.article("a700") is None
     assert stored(workspace) == from_nothing(workspace, NOW)
+
+
+def test_an_article_that_is_again_as_it_was_has_its_blocks_again(base: dict[str, Path], tmp_path: Path) -> None:
+    """Changed and withdrawn by `publish`, delivered as it was by `ingest`: the next build sees it."""
+    shutil.copytree(base["tfidf"], tmp_path / "site")
+    workspace = Workspace.open(tmp_path / "site")
+    before = stored(workspace)
+    with Pipeline(workspace, lambda: NOW) as pipeline:
+        pipeline.withdraw("a001", "a002")
+        pipeline.publish(replace(make_article(3, random.Random(9)), id="a003"))
+    assert stored(workspace) != before
+    ingest(workspace, [tmp_path / "site" / "articles.jsonl"])
+    build(workspace, model="tfidf", k=4, now=NOW)
+    assert stored(workspace) == before
+    with Pipeline(workspace, lambda: NOW) as pipeline:
+        assert pipeline.opened.blocks == ()
+
+
+@pytest.mark.usefixtures("never_due")
+def test_a_build_that_dies_before_its_snapshot_leaves_nothing_behind(
+    base: dict[str, Path], tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """The next one makes all that it would have made, however much was changed."""
+    shutil.copytree(base["tfidf"], tmp_path / "site")
+    workspace, rng = Workspace.open(tmp_path / "site"), random.Random(5)
+    (tmp_path / "more.jsonl").write_text(lines([make_article(number, rng) for number in range(55, 75)]))
+    ingest(workspace, [tmp_path / "more.jsonl"])
+    with monkeypatch.context() as patched:
+        patched.setattr("simrec.store.store._count_blocks", lambda *_: 1 / 0)
+        with pytest.raises(ZeroDivisionError):
+            build(workspace, model="tfidf", k=4, now=NOW)
+    build(workspace, model="tfidf", k=4, now=NOW)
+    assert stored(workspace) == from_nothing(workspace, NOW)
+
+
+def test_pins_stay_when_articles_are_ingested_again(base: dict[str, Path], tmp_path: Path) -> None:
+    """And when the site is fitted anew."""
+    shutil.copytree(base["tfidf"], tmp_path / "site")
+    workspace = Workspace.open(tmp_path / "site")
+    with workspace.store() as store:
+        page, *others = [a.id for a in store.articles() if a.lang == "en"]
+    pinned = next(id_ for id_ in others if id_ not in [item.id for item in stored(workspace)[page].items])
+    with Pipeline(workspace, lambda: NOW) as pipeline:
+        pipeline.pin(page, pinned)
+    ingest(workspace, [tmp_path / "site" / "articles.jsonl"])
+    build(workspace, model="tfidf", k=4, full=True, now=NOW)
+    assert stored(workspace)[page].items[0].id == pinned
 
 
 def test_two_processes_publish_into_one_site(base: dict[str, Path], tmp_path: Path) -> None:

@@ -106,23 +106,24 @@ class _Work:
         with self.report.stage("read") as stage:
             hashes, pins = self.store.article_hashes(), pins_of(self.workspace, self.store)
             stage["rows"] = len(hashes)
-        found: list[StoredBlock] = []
-        if not is_synced(self.workspace, active, hashes, pins, self.now):
-            with self.report.stage("update") as stage:
-                site = catch_up(self.workspace, self.store, hashes, pins, self.now, found)
-                if site is None:
-                    return None
-                drift = site.drift()
-                stage["rows"] = len(found)
-            if drift.due:
-                self.report.decision = f"fitted anew: {drift.why}"
-                return None
-            with self.report.stage("save") as stage:
-                site.save(self.workspace, self.now)
-            until = site.engine.next_change(self.now)
-        else:
+        if is_synced(self.workspace, active, hashes, pins, self.now):
             until = read_synced(self.workspace)["until"]
-        return self._write(found, about["name"], active.id, hashes, pins, until)
+            return self._write((), about["name"], active.id, hashes, pins, until)
+        found: list[StoredBlock] = []
+        with self.report.stage("update") as stage:
+            site = catch_up(self.workspace, self.store, active, hashes, pins, self.now, found)
+            if site is None:
+                return None
+            drift = site.drift()
+            stage["rows"] = len(found)
+        if drift.due:
+            self.report.decision = f"fitted anew: {drift.why}"
+            return None
+        written = self._write(found, about["name"], active.id, hashes, pins, site.engine.next_change(self.now))
+        with self.report.stage("save") as stage:  # never before its blocks are stored: it would pass for up to date
+            if site.save(self.workspace, self.now):
+                self.store.settle_blocks(written.id)
+        return written
 
     def whole(self) -> Snapshot:
         """Fits the site, and makes all blocks."""

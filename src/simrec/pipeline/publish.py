@@ -183,7 +183,7 @@ class Pipeline:
             )
         start, now, found = time.perf_counter(), self._clock(), list[StoredBlock]()
         hashes, pins = self._store.article_hashes(), pins_of(self.workspace, self._store)
-        site = catch_up(self.workspace, self._store, hashes, pins, now, found)
+        site = catch_up(self.workspace, self._store, snapshot, hashes, pins, now, found)
         if site is None:
             raise UsageError("what was fitted of the site is damaged: run `simrec build --full`")
         self._snapshot = self._follow(found, snapshot, len(hashes)) if found else snapshot

@@ -71,7 +71,7 @@ def status(workspace: Workspace, now: datetime | None = None) -> Status:
         hashes, pins = store.article_hashes(), pins_of(workspace, store)
         about = is_current(workspace, snapshot.model, snapshot.k)
         followed = active_snapshot(store) is not None and about is not None and snapshot.fitted == about["name"]
-        site = catch_up(workspace, store, hashes, pins, now, []) if followed else None
+        site = catch_up(workspace, store, snapshot, hashes, pins, now, []) if followed else None
         return Status(
             articles=count,
             snapshot=snapshot.id,

@@ -33,18 +33,19 @@ def active_snapshot(store: Store) -> Snapshot | None:
 
 
 def catch_up(
-    workspace: Workspace, store: Store, hashes: Mapping[str, str], pins: Mapping[str, Sequence[str]], now: datetime,
-    found: list[StoredBlock],
+    workspace: Workspace, store: Store, snapshot: Snapshot, hashes: Mapping[str, str],
+    pins: Mapping[str, Sequence[str]], now: datetime, found: list[StoredBlock],
 ) -> LiveSite | None:  # fmt: skip
     """The site as it was fitted, up to date with the store; None where what is saved of it is damaged.
 
     Args:
         workspace: of the site.
         store: its store.
+        snapshot: the active one.
         hashes: of all articles, by id.
         pins: articles that stand first under others.
         now: the moment that decides who may be shown.
-        found: takes the blocks that are others than when it was saved.
+        found: takes the blocks that are others than those of the snapshot.
     """
     articles = {article.id: article for article in store.articles()}
     try:
@@ -52,7 +53,10 @@ def catch_up(
     except ModelError as error:
         logger.warning("%s", error)
         return None
-    found += site.follow(articles, hashes, pins, now).blocks
+    # blocks that changes since it was saved have made again may have to be as they were then: they are made, too
+    made = site.follow(articles, hashes, pins, now, store.changed_blocks(snapshot.id)).blocks
+    stored = {block.source_id: block for block in store.blocks(snapshot.id, [block.source_id for block in made])}
+    found += [block for block in made if stored.get(block.source_id) != block]
     return site
 
 

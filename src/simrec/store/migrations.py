@@ -12,7 +12,7 @@ from collections.abc import Callable
 from sqlalchemy import Connection, Engine, insert, inspect, select, text, update
 
 from simrec.errors import StoreError
-from simrec.store.tables import metadata, schema_version, snapshots
+from simrec.store.tables import blocks, metadata, schema_version, snapshots
 
 
 def m001_initial(connection: Connection) -> None:
@@ -21,11 +21,16 @@ def m001_initial(connection: Connection) -> None:
 
 
 def m002_snapshots_kept_up_to_date(connection: Connection) -> None:
-    """What a snapshot was made with, and how often it was changed since."""
-    known = {column["name"] for column in inspect(connection).get_columns(snapshots.name)}
-    for name, kind in (("fitted", "VARCHAR"), ("revision", "INTEGER NOT NULL DEFAULT 0")):
+    """What a snapshot was made with, how often it was changed since, and which of its blocks were."""
+    added = (
+        (snapshots, "fitted", "VARCHAR"),
+        (snapshots, "revision", "INTEGER NOT NULL DEFAULT 0"),
+        (blocks, "changed", "BOOLEAN NOT NULL DEFAULT 0"),
+    )
+    for table, name, kind in added:
+        known = {column["name"] for column in inspect(connection).get_columns(table.name)}
         if name not in known:  # a new store has them from the first step
-            connection.execute(text(f"ALTER TABLE {snapshots.name} ADD COLUMN {name} {kind}"))
+            connection.execute(text(f"ALTER TABLE {table.name} ADD COLUMN {name} {kind}"))
 
 
 MIGRATIONS: tuple[Callable[[Connection], None], ...] = tuple(

@@ -238,11 +238,11 @@ class Store:
             values |= {"articles": total, "blocks": 0, "settings": dict(settings), "active": True, "fitted": fitted}
             number = connection.execute(insert(snapshots).values(values).returning(snapshots.c.id)).scalar_one()
             if like is not None:
-                columns = (blocks.c.source_id, blocks.c["items"], blocks.c.shortfall)
+                columns = (blocks.c.source_id, blocks.c["items"], blocks.c.shortfall, blocks.c.changed)
                 before = select(literal(number), *columns).where(blocks.c.snapshot_id == like)
-                names = ["snapshot_id", "source_id", "items", "shortfall"]
+                names = ["snapshot_id", "source_id", "items", "shortfall", "changed"]
                 connection.execute(insert(blocks).from_select(names, before))
-            _put_blocks(connection, number, found)
+            _put_blocks(connection, number, found, changed=like is not None)
             _count_blocks(connection, number)
             newest = select(snapshots.c.id).order_by(snapshots.c.id.desc()).limit(keep)
             connection.execute(delete(snapshots).where(snapshots.c.id.not_in(newest)))
@@ -281,8 +281,19 @@ class Store:
                 statement = upsert(picks).values(row)
                 same_pick = ["source_ref", "target_ref", "origin"]
                 connection.execute(statement.on_conflict_do_update(index_elements=same_pick, set_=row))
-            _put_blocks(connection, snapshot.id, found)
+            _put_blocks(connection, snapshot.id, found, changed=True)
         return replace(snapshot, revision=snapshot.revision + 1, articles=total)
+
+    def changed_blocks(self, number: int) -> list[str]:
+        """The sources whose blocks in a snapshot were made again since what was fitted was saved."""
+        with self._read() as connection:
+            wanted = select(blocks.c.source_id).where(blocks.c.snapshot_id == number, blocks.c.changed)
+            return list(connection.scalars(wanted))
+
+    def settle_blocks(self, number: int) -> None:
+        """Notes that what was fitted was saved with all that the blocks of a snapshot show."""
+        with self._write() as connection:
+            connection.execute(update(blocks).where(blocks.c.snapshot_id == number).values(changed=False))
 
     def snapshot(self, number: int | None = None) -> Snapshot:
         """The snapshot of that number, or the active one.
@@ -306,12 +317,16 @@ class Store:
     def blocks(self, number: int, source_ids: Sequence[str] | None = None) -> Iterator[StoredBlock]:
         """The blocks of a snapshot, by source id; of all sources, or of those named."""
         statement = select(blocks).where(blocks.c.snapshot_id == number).order_by(blocks.c.source_id)
+        parts: list[Any] = [statement]
         if source_ids is not None:
-            statement = statement.where(blocks.c.source_id.in_(source_ids))
+            wanted = sorted(set(source_ids))
+            some = (wanted[start : start + MANY] for start in range(0, len(wanted), MANY))
+            parts = [statement.where(blocks.c.source_id.in_(ids)) for ids in some]
         with self._read() as connection:
-            for row in connection.execute(statement):
-                items = tuple(StoredItem(**item) for item in row._mapping["items"])
-                yield StoredBlock(row.source_id, items, row.shortfall)
+            for part in parts:
+                for row in connection.execute(part):
+                    items = tuple(StoredItem(**item) for item in row._mapping["items"])
+                    yield StoredBlock(row.source_id, items, row.shortfall)
 
     # Connections
 
@@ -383,9 +398,9 @@ def _put_links(connection: Connection, entry: Entry) -> None:
         connection.execute(insert(picks), rows)
 
 
-def _put_blocks(connection: Connection, number: int, found: Iterable[StoredBlock]) -> None:
+def _put_blocks(connection: Connection, number: int, found: Iterable[StoredBlock], *, changed: bool) -> None:
     waiting = iter(found)
-    while rows := [block_row(number, block) for block in islice(waiting, MANY)]:
+    while rows := [block_row(number, block) | {"changed": changed} for block in islice(waiting, MANY)]:
         connection.execute(_replacing(blocks), rows)
 
 

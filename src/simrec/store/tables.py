@@ -91,4 +91,5 @@ blocks = Table(
     Column("source_id", String, primary_key=True),
     Column("items", JSON, nullable=False),
     Column("shortfall", String),
+    Column("changed", Boolean, nullable=False, server_default="0"),
 )

@@ -4,8 +4,9 @@ from __future__ import annotations
 
 import logging
 import uuid
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from datetime import datetime
+from functools import cached_property
 from pathlib import Path
 from typing import Any, NamedTuple
 
@@ -87,8 +88,9 @@ class LiveSite:
         return site
 
     def follow(
-        self, articles: Mapping[str, Article], hashes: Mapping[str, str], pins: Mapping[str, Any], now: datetime
-    ) -> Change:
+        self, articles: Mapping[str, Article], hashes: Mapping[str, str], pins: Mapping[str, Any], now: datetime,
+        also: Iterable[str] = (),
+    ) -> Change:  # fmt: skip
         """Brings the engine up to what the store holds.
 
         Args:
@@ -96,6 +98,7 @@ class LiveSite:
             hashes: of all articles, by id.
             pins: articles that stand first under others, by id.
             now: the moment that decides who may be shown.
+            also: ids of pages whose blocks are made in any case.
         """
         engine, stale = self.engine, Stale.nothing()
         changed = [id_ for id_ in hashes if self._hash_of(id_) != hashes[id_]]
@@ -105,6 +108,7 @@ class LiveSite:
         for id_ in changed:
             self._replace(articles[id_], hashes[id_], now, stale)
         pinned = self._repin(pins)
+        stale.lists.update(engine.row_of[id_] for id_ in also if id_ in engine.row_of)
         blocks = engine.finish(stale, now, pinned)
         return Change(blocks, len(changed) + len(lost) + len(pinned))
 
@@ -146,14 +150,9 @@ class LiveSite:
             self.hashes.append(hash_)
         return row
 
-    @property
+    @cached_property
     def _fitted_rows(self) -> Mapping[str, int]:
-        found = self.__dict__.get("_rows_by_id")
-        if found is None:
-            found = self.__dict__["_rows_by_id"] = {
-                id_: row for row, id_ in enumerate(self.ids[: self.engine.fitted.n])
-            }
-        return found
+        return {id_: row for row, id_ in enumerate(self.ids[: self.engine.fitted.n])}
 
     def drift(self) -> Drift:
         """How far the site has moved from what it was fitted on."""
