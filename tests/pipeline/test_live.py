@@ -15,7 +15,7 @@ import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
-from simrec.errors import NotFoundError, UsageError
+from simrec.errors import InputError, NotFoundError, UsageError
 from simrec.pipeline.build import build
 from simrec.pipeline.ingest import ingest
 from simrec.pipeline.live.site import LiveSite, state_folder
@@ -328,6 +328,35 @@ def test_status_says_when_a_refit_is_due(base: dict[str, Path], tmp_path: Path) 
     assert "fitted anew" in report.decision
 
 
+@pytest.mark.usefixtures("never_due")
+def test_odd_articles_are_published_as_they_are_built(base: dict[str, Path], tmp_path: Path) -> None:
+    """Without words, in signs, in a language of their own, very long, without any metadata."""
+    shutil.copytree(base["hybrid"], tmp_path / "site")
+    workspace = Workspace.open(tmp_path / "site")
+    odd = [("", ""), ("!!!", "— …"), ("橋の修理", "橋は三月から閉鎖されている。"), ("Long", "bridge crack " * 20_000)]
+    with Pipeline(workspace, lambda: NOW) as pipeline:
+        for number, (title, body) in enumerate(odd):
+            pipeline.publish(Article(f"odd{number}", title, body, lang="ja" if number == 2 else None))
+    assert stored(workspace) == from_nothing(workspace, NOW)
+
+
+def test_another_sentence_model_fits_the_site_anew(base: dict[str, Path], tmp_path: Path) -> None:
+    """Also where it has the name of the one before: vectors of two models are never mixed."""
+    shutil.copytree(base["hybrid"], tmp_path / "site")
+    workspace = Workspace.open(tmp_path / "site")
+    model = shutil.copytree(workspace.settings.sentence.model, tmp_path / "model")
+    settings = workspace.settings.model_copy(
+        update={"sentence": workspace.settings.sentence.model_copy(update={"model": str(model)})}
+    )
+    workspace = Workspace(workspace.path, settings)
+    assert "rank" in build(workspace, model="hybrid", k=4, now=NOW).stages
+    assert "rank" not in build(workspace, model="hybrid", k=4, now=NOW).stages
+    (model / "config_sentence_transformers.json").write_text("{}\n")
+    with pytest.raises(UsageError, match="simrec build"):
+        Pipeline(workspace)
+    assert "rank" in build(workspace, model="hybrid", k=4, now=NOW).stages
+
+
 def test_errors_say_what_to_do(base: dict[str, Path], tmp_path: Path) -> None:
     """An unknown article, a page under itself, no build yet, a damaged engine."""
     shutil.copytree(base["tfidf"], tmp_path / "site")
@@ -337,6 +366,10 @@ def test_errors_say_what_to_do(base: dict[str, Path], tmp_path: Path) -> None:
             pipeline.withdraw("nobody")
         with pytest.raises(UsageError, match="under itself"):
             pipeline.pin("a000", "a000")
+        with pytest.raises(InputError, match="published_at needs a zone"):
+            pipeline.publish(Article("naive", "A", "B", published_at=datetime(2025, 1, 1)))
+        with pytest.raises(InputError, match="needs an id"):
+            pipeline.publish(Article(" ", "A", "B"))
     damaged = next(state_folder(workspace.path).glob("column-tfidf.2.npy"))
     damaged.write_bytes(b"x")
     with pytest.raises(UsageError, match="build --full"):

@@ -9,7 +9,7 @@ from functools import lru_cache
 from pathlib import Path
 
 import simrec
-from simrec.embed.cache import is_intact
+from simrec.embed.cache import MANIFEST, is_intact
 from simrec.errors import ModelError
 from simrec.rank.learned import LambdaRanker
 from simrec.text import content_hash
@@ -90,6 +90,15 @@ def prior_weight(n: int, folder: Path | None = None) -> float:
         return 0.0
     weight = float(json.loads((folder / FILE).read_text(encoding="utf-8"))["weight"])
     return weight * min(1.0, math.sqrt(n / FULL_SHARE))
+
+
+def prior_fingerprint() -> str:
+    """Names all that ships of the prior; empty where it is not there."""
+    folder = prior_folder()
+    if folder is None:
+        return ""
+    files = [folder / FILE, *sorted(folder.glob(f"*/{MANIFEST}"))]
+    return content_hash(*(path.read_text(encoding="utf-8") for path in files))
 
 
 def sketch(texts: Sequence[Text]) -> list[str]:

@@ -12,16 +12,16 @@ from pathlib import Path
 from types import TracebackType
 from typing import Self
 
-from simrec.errors import ConflictError, NotFoundError, UsageError
+from simrec.errors import ConflictError, InputError, NotFoundError, UsageError
 from simrec.pipeline.ingest import entry_keys
 from simrec.pipeline.live.drift import Drift
 from simrec.pipeline.live.site import LiveSite, is_current
 from simrec.pipeline.synced import active_snapshot, catch_up, note_synced, pins_of
 from simrec.pipeline.workspace import Workspace
 from simrec.store import Snapshot, StoredBlock
-from simrec.store.records import article_hash
+from simrec.store.records import DATES, article_hash
 from simrec.store.store import DESK, PIN
-from simrec.types import Article, Entry, Pick, PickEntry, Status
+from simrec.types import STATUSES, Article, Entry, Pick, PickEntry, Status
 
 logger = logging.getLogger(__name__)
 
@@ -92,7 +92,13 @@ class Pipeline:
         self._store.close()
 
     def publish(self, *articles: Article) -> Change:
-        """Adds articles, or replaces those that have their ids."""
+        """Adds articles, or replaces those that have their ids.
+
+        Raises:
+            InputError: an article has no id, or a date without a zone.
+        """
+        for article in articles:
+            _check(article)
         return self._change(lambda: articles)
 
     update = publish
@@ -193,6 +199,18 @@ class Pipeline:
 
     def _follow(self, found: Sequence[StoredBlock], snapshot: Snapshot, total: int) -> Snapshot:
         return self._store.change((), (), DESK, found, snapshot, entry_keys, total)
+
+
+def _check(article: Article) -> None:
+    """Raises InputError for what a source would have had rejected."""
+    if not article.id.strip():
+        raise InputError("an article needs an id")
+    if article.status not in STATUSES:
+        raise InputError(f"article {article.id!r}: status must be one of {', '.join(STATUSES)}, got {article.status!r}")
+    for name in DATES:
+        date = getattr(article, name)
+        if date is not None and date.tzinfo is None:
+            raise InputError(f"article {article.id!r}: {name} needs a zone, say UTC")
 
 
 __all__ = ["Change", "Pipeline"]

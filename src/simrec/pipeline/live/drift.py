@@ -15,6 +15,9 @@ MOST_DRIFT = 0.1
 MOST_UNKNOWN = 0.05
 """The same, for the share of words in new and changed articles that were not there before."""
 
+MOST_SUPERSEDED = 0.5
+"""The same, for versions that came and went, over the articles that are there: their rows stay until then."""
+
 
 class Drift(NamedTuple):
     """What has changed since a site was fitted.
@@ -53,6 +56,7 @@ def measure_drift(engine: Engine) -> Drift:
     idf = np.log((len(rows) + 1) / np.maximum(df, 1))
     moved = float(np.average(np.abs(idf - fitted.tfidf.idf_), weights=np.maximum(df, 0))) if df.sum() > 0 else 0.0
     unknown = _unknown(engine, new)
+    superseded = (len(shelf) - fitted.n - len(new)) / max(len(rows), 1)
     reasons = [
         f"{value:.0%} of {what}"
         for value, most, what in (
@@ -61,6 +65,8 @@ def measure_drift(engine: Engine) -> Drift:
         )
         if value > most
     ]
+    if superseded > MOST_SUPERSEDED:
+        reasons.append("many versions of articles have come and gone, which makes every change slower")
     if moved > MOST_DRIFT:
         reasons.append(f"terms' IDF has moved by {moved:.2f}")
     return Drift(len(rows), round(changed, 4), round(moved, 4), round(unknown, 4), bool(reasons), "; ".join(reasons))

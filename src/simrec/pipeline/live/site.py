@@ -12,10 +12,12 @@ from typing import Any, NamedTuple
 
 import numpy as np
 
+from simrec.embed.sentence import checksum, find
 from simrec.errors import ModelError
 from simrec.pipeline.live import saved
 from simrec.pipeline.live.drift import Drift, measure_drift
 from simrec.pipeline.live.engine import Engine, Stale
+from simrec.pipeline.prior import prior_fingerprint
 from simrec.pipeline.site import describe
 from simrec.pipeline.workspace import Workspace
 from simrec.store import StoredBlock
@@ -168,7 +170,7 @@ class LiveSite:
             "hashes": self.hashes,
             "pins": {source: list(targets) for source, targets in self.engine.pins.items()},
             "moment": now.isoformat(),
-            "settings": ranking_settings(workspace),
+            "made_with": made_with(workspace, self.engine.fitted.model),
         }
         saved.save(self.engine, state_folder(workspace.path), about)
         self._saved = len(self.engine.shelf)
@@ -180,9 +182,19 @@ def state_folder(workspace: Path) -> Path:
     return workspace / "vectors" / "site"
 
 
-def ranking_settings(workspace: Workspace) -> dict[str, Any]:
-    """The settings that rankings depend on."""
-    return {name: values for name, values in describe(workspace.settings).items() if name not in IRRELEVANT}
+def made_with(workspace: Workspace, model: str) -> dict[str, Any]:
+    """What rankings depend on beside the articles: settings, the sentence model's files, the rankers that ship.
+
+    Raises:
+        ModelError: the sentence model is nowhere, or damaged.
+    """
+    settings, name = workspace.settings, workspace.settings.sentence.model
+    ranking = {section: values for section, values in describe(settings).items() if section not in IRRELEVANT}
+    return {
+        "settings": ranking,
+        "sentence": checksum(name, find(name)) if model != "tfidf" else "",
+        "prior": prior_fingerprint(),
+    }
 
 
 def is_current(workspace: Workspace, model: str, k: int) -> dict[str, Any] | None:
@@ -190,7 +202,7 @@ def is_current(workspace: Workspace, model: str, k: int) -> dict[str, Any] | Non
     said = saved.read_about(state_folder(workspace.path))
     if said is None or said["model"] != model or said["k"] != k:
         return None
-    return said["about"] if said["about"]["settings"] == ranking_settings(workspace) else None
+    return said["about"] if said["about"]["made_with"] == made_with(workspace, model) else None
 
 
-__all__ = ["Change", "LiveSite", "is_current", "ranking_settings", "state_folder"]
+__all__ = ["Change", "LiveSite", "is_current", "made_with", "state_folder"]
