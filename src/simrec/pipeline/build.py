@@ -29,13 +29,14 @@ logger = logging.getLogger(__name__)
 
 @dataclass
 class Report:
-    """What a build did: `build --json`."""
+    """What a build did: `build --json`; `recalls` are those of `simrec.pipeline.nearby.Nearby`."""
 
     snapshot: int = 0
     articles: int = 0
     blocks: int = 0
     stages: dict[str, dict[str, float]] = field(default_factory=dict)
     peak_rss_mb: float = 0.0
+    recalls: dict[str, float] = field(default_factory=dict)
     decision: str = ""
 
     @contextmanager
@@ -141,6 +142,7 @@ class _Work:
             stage["rows"] = len(corpus)
         with report.stage("neighbors") as stage:
             site.find_neighbors(self.model)
+            report.recalls = site.nearby.recalls
             stage["rows"] = len(corpus)
         with report.stage("standardize") as stage:
             fitted = fit(site, self.model, self.now)
@@ -149,7 +151,7 @@ class _Work:
             engine, choices = start(site, fitted, self.k, self.now, pins, progress)
             stage["rows"] = len(corpus)
         del site
-        live = LiveSite.fresh(engine, hashes)
+        live = LiveSite.fresh(engine, hashes, report.recalls)
         with report.stage("compose") as stage:  # not while the store waits
             found = list(all_blocks(engine, choices, progress))
             stage["rows"] = len(found)

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from datetime import UTC, datetime
 from typing import Any
 
@@ -25,6 +25,7 @@ class Status:
         waiting: whether the store holds what the snapshot does not.
         drift: how far the site has moved from what was fitted, see `simrec.pipeline.live.drift.Drift`; None where
             nothing was.
+        recalls: recall@10 of neighbors, by space, where they were approximate when the site was fitted.
     """
 
     articles: int
@@ -34,6 +35,7 @@ class Status:
     created_at: str | None
     waiting: bool
     drift: dict[str, Any] | None
+    recalls: dict[str, float] = field(default_factory=dict)
 
     def lines(self) -> list[str]:
         """It in words, what is to be done among them."""
@@ -52,6 +54,8 @@ class Status:
                 f"no refit is due: {self.drift['changed']:.1%} of the articles are new or changed since the last one, "
                 f"IDF has moved by {self.drift['idf']:.3f}, {self.drift['unknown']:.1%} of new words are unknown"
             )
+        for name, recall in self.recalls.items():
+            found.append(f"neighbors by {name} are approximate: recall@10 {recall:.3f} on a sample")
         return found
 
 
@@ -80,4 +84,5 @@ def status(workspace: Workspace, now: datetime | None = None) -> Status:
             created_at=snapshot.created_at.isoformat(timespec="seconds"),
             waiting=not is_synced(workspace, snapshot, hashes, pins, now) if followed else snapshot.articles != count,
             drift=site.drift()._asdict() if site else None,
+            recalls=dict(site.recalls) if site else {},
         )
