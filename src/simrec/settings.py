@@ -8,21 +8,16 @@ from __future__ import annotations
 import tomllib
 from collections.abc import Mapping
 from pathlib import Path
-from typing import Any, Literal
+from typing import Any, Literal, Self
 
-from pydantic import BaseModel, ConfigDict, Field, ValidationError
+from pydantic import Field, ValidationError, model_validator
 from pydantic_settings import BaseSettings, PydanticBaseSettingsSource, SettingsConfigDict
 
 from simrec.errors import SettingsError
 from simrec.files import write_whole
+from simrec.house import PolicySettings, Section
 
 FILE_NAME = "simrec.toml"
-
-
-class Section(BaseModel):
-    """A table of simrec.toml: unknown names are errors, values never change."""
-
-    model_config = ConfigDict(extra="forbid", frozen=True)
 
 
 class IngestSettings(Section):
@@ -77,29 +72,22 @@ class RankSettings(Section):
     back: float = Field(0.5, ge=0, le=1, description="weight of the candidate's view of the page in `hybrid`")
 
 
-class PolicySettings(Section):
-    """What may stand in a block."""
-
-    same_language: bool = Field(True, description="only articles in the page's language")
-    near_duplicate: float = Field(
-        0.7, gt=0, le=1, description="share of common word sequences from which two articles are copies"
-    )
-    min_score: float | None = Field(
-        None, description="least score, in standard deviations above the site's random pairs; none unless set"
-    )
-    diversity: float = Field(0.0, ge=0, lt=1, description="weight of being unlike the items above (MMR); 0: off")
-    pin_picks: bool = Field(False, description="an article's own picks stand first")
-
-
 class BlockSettings(Section):
     """How a block looks."""
 
     k: int = Field(5, ge=1, le=100, description="items a block")
+    min_items: int = Field(1, ge=1, le=100, description="with fewer items there is no block at all")
     heading: dict[str, str] = Field(default_factory=dict, description="heading by language, in place of simrec's own")
     heading_level: int = Field(2, ge=1, le=6, description="level of the heading")
     excerpt_words: int = Field(25, ge=0, description="words of each item's excerpt; 0: none")
     images: bool = Field(True, description="show the items' images")
     template: str = Field("", description="a Jinja template in place of simrec's, relative to the workspace")
+
+    @model_validator(mode="after")
+    def _agree(self) -> Self:
+        if self.min_items > self.k:
+            raise ValueError(f"min_items is {self.min_items}, more than k, {self.k}: lower it")
+        return self
 
 
 class BuildSettings(Section):
@@ -169,7 +157,8 @@ def check_settings(values: Mapping[str, Any], where: str) -> Settings:
     except ValidationError as error:
         first = error.errors()[0]
         name = ".".join(str(part) for part in first["loc"])
-        raise SettingsError(f"setting {name} in {where}: {first['msg']}") from error
+        message = first["msg"].removeprefix("Value error, ")
+        raise SettingsError(f"setting {name} in {where}: {message}") from error
 
 
 def write_settings(workspace: Path, changes: Mapping[str, Mapping[str, Any]], comment: str = "") -> None:

@@ -27,8 +27,8 @@ logger = logging.getLogger(__name__)
 
 SAVE_FROM = 0.02
 """Share of rows that were added since an engine was saved, from which it is saved again."""
-IRRELEVANT = {"ingest", "block"}
-"""Settings that no ranking depends on."""
+RELEVANT = {"tfidf", "sentence", "rank", "policy", "build"}
+"""Settings that rankings depend on."""
 
 
 class Change(NamedTuple):
@@ -91,7 +91,8 @@ class LiveSite:
         pairs = np.load(folder / "copies.npy", allow_pickle=False).tolist()
         moment = datetime.fromisoformat(about["moment"])
         engine.admit(there, [articles[site.ids[row]] for row in there], moment, near=pairs)
-        engine.restore("may", np.load(folder / "page-may.npy", allow_pickle=False))
+        for name in saved.OF_NOW:
+            engine.restore(name, np.load(folder / f"page-{name}.npy", allow_pickle=False))
         return site
 
     def follow(
@@ -195,7 +196,7 @@ def made_with(workspace: Workspace, model: str) -> dict[str, Any]:
         ModelError: the sentence model is nowhere, or damaged.
     """
     settings, name = workspace.settings, workspace.settings.sentence.model
-    ranking = {section: values for section, values in describe(settings).items() if section not in IRRELEVANT}
+    ranking = {section: values for section, values in describe(settings).items() if section in RELEVANT}
     return {
         "settings": ranking,
         "sentence": checksum(name, find(name)) if model != "tfidf" else "",
