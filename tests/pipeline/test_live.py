@@ -102,7 +102,7 @@ def base(_few: None, tmp_path_factory: pytest.TempPathFactory, toy_model: Path) 
         path = found[name] = tmp_path_factory.mktemp(name)
         (path / "simrec.toml").write_text(
             f'[build]\nspeed = "fast"\nspares = 2\n[sentence]\nmodel = "{toy_model}"\n[rank]\ncandidates = 8\n'
-            f"[tfidf]\nmin_df = 1\n[policy]\n{RULES.get(name, '')}\n"
+            "[tfidf]\nmin_df = 1\n" + (f"[policy]\n{RULES[name]}\n" if name in RULES else "")
         )
         (path / "articles.jsonl").write_text(text)
         workspace = Workspace.open(path, create=True)

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
+
 import numpy as np
 from numpy.typing import NDArray
 
@@ -54,6 +56,7 @@ class Comparer:
         self._inverted: dict[str, scan.Inverted] = {}
         self._near: dict[tuple[str, int], Scores] = {}
         self._scans: dict[tuple[int, str], Scores] = {}
+        self._kept: set[int] = set()
         self.pairs = PairRules(self.fitted.settings.policy, self.fitted.languages.as_json())
         self.weights = Column(np.zeros(0, dtype=np.float32))
         self.weighs = False
@@ -61,7 +64,7 @@ class Comparer:
 
     def refresh(self) -> None:
         """Takes notice of rows that were added."""
-        self._scans = {}
+        self._scans, self._kept = {}, set()
         self.features = PairFeatures(self.shelf.signals()) if self.prior else None
         self.fusion: Fusion = self.features.signals.fusion if self.features else self.shelf.fusion()
 
@@ -71,9 +74,19 @@ class Comparer:
         """(n,) float32: the scores of a row with all rows in a space; 0 or NaN where they share nothing."""
         key = (row, space)
         if key not in self._scans:
-            self._scans = {known: found for known, found in self._scans.items() if known[0] == row}
+            kept = {row, *self._kept}
+            self._scans = {known: found for known, found in self._scans.items() if known[0] in kept}
             self._scans[key] = self._scan(row, COLUMN_OF.get(space, space))
         return self._scans[key]
+
+    def scan_ahead(self, rows: Sequence[int]) -> None:
+        """Scans some rows together that will be asked for next: quicker than one by one, for dense spaces."""
+        self._scans, self._kept = {}, set(rows)
+        for space in self.spaces:
+            column = self.shelf[COLUMN_OF.get(space, space)]
+            if isinstance(column, np.ndarray) and column.ndim > 1:
+                found = kernels.dense_scans(column, np.array(rows, dtype=np.int32))
+                self._scans |= {(row, space): scores for row, scores in zip(rows, found, strict=True)}
 
     def _scan(self, row: int, name: str) -> Scores:
         column = self.shelf[name]

@@ -157,26 +157,26 @@ class Pages:
 
     # Rows that come and go
 
-    def shelve(self, article: Article, own: int, same: bool) -> int:
-        """The row of an article: that which it was fitted with, or a new one, measured.
+    def shelve(self, items: Sequence[tuple[Article, int, bool]]) -> list[int]:
+        """The rows of articles: those that they were fitted with, or new ones, that are yet to be measured.
 
         Args:
-            article: the article.
-            own: the row that the article of this id was fitted with; -1 for none.
-            same: whether it is still the same.
+            items: an article, the row that the article of its id was fitted with, -1 for none, and whether it is still
+                the same.
         """
-        if same:
-            return own
-        row = self.shelf.append(self.fitted.row_of(article))
-        self.shelf.set("own", row, own)
+        rows = []
+        for article, own, same in items:
+            row = own if same else self.shelf.append(self.fitted.row_of(article))
+            if not same:
+                self.shelf.set("own", row, own)
+            rows.append(row)
         self.comparer.refresh()
-        self.comparer.measure(row, own)
         for column in self._columns:
             self._grow(column)
         self.copies.grow(len(self.shelf))
         if len(self.fitted.languages) > len(self.pairs.table):
             self.pairs = self.comparer.pairs = PairRules(self.fitted.settings.policy, self.fitted.languages.as_json())
-        return row
+        return rows
 
     def admit(
         self, rows: Sequence[int], articles: Sequence[Article], now: datetime, near: Iterable[Any] | None = None

@@ -27,6 +27,8 @@ logger = logging.getLogger(__name__)
 
 SAVE_FROM = 0.02
 """Share of rows that were added since an engine was saved, from which it is saved again."""
+TOGETHER = 16
+"""Articles that are compared with all others together."""
 RELEVANT = {"tfidf", "sentence", "rank", "policy", "build"}
 """Settings that rankings depend on."""
 
@@ -113,8 +115,7 @@ class LiveSite:
         lost = [row for id_, row in engine.row_of.items() if id_ not in hashes]
         for row in lost:
             engine.remove(row, stale)
-        for id_ in changed:
-            self._replace(articles[id_], hashes[id_], now, stale)
+        self._replace([articles[id_] for id_ in changed], [hashes[id_] for id_ in changed], now, stale)
         pinned = self._repin(pins)
         stale.lists.update(engine.row_of[id_] for id_ in also if id_ in engine.row_of)
         blocks = engine.finish(stale, now, pinned)
@@ -125,16 +126,24 @@ class LiveSite:
         stale = Stale.nothing()
         changed = self._hash_of(article.id) != hash_
         if changed:
-            self._replace(article, hash_, now, stale)
+            self._replace([article], [hash_], now, stale)
         return Change(self.engine.finish(stale, now), int(changed))
 
     def _hash_of(self, id_: str) -> str | None:
         row = self.engine.row_of.get(id_, NO_ROW)
         return None if row == NO_ROW else self.hashes[row]
 
-    def _replace(self, article: Article, hash_: str, now: datetime, stale: Stale) -> None:
-        before = self.engine.row_of.get(article.id, NO_ROW)
-        self.engine.replace(before, self._shelve(article, hash_), article, now, stale)
+    def _replace(self, articles: Sequence[Article], hashes: Sequence[str], now: datetime, stale: Stale) -> None:
+        engine = self.engine
+        known = len(self.ids)
+        rows = self._shelve(articles, hashes)
+        for begin in range(0, len(rows), TOGETHER):
+            batch = range(begin, min(begin + TOGETHER, len(rows)))
+            engine.comparer.scan_ahead([rows[at] for at in batch])
+            for at in batch:
+                if rows[at] >= known:
+                    engine.comparer.measure(rows[at], self._fitted_rows.get(articles[at].id, NO_ROW))
+                engine.replace(engine.row_of.get(articles[at].id, NO_ROW), rows[at], articles[at], now, stale)
 
     def pin(self, pins: Mapping[str, Sequence[str]], now: datetime) -> list[StoredBlock]:
         """Takes over what stands first under pages."""
@@ -148,15 +157,16 @@ class LiveSite:
             self.engine.set_pins(pins)
         return also
 
-    def _shelve(self, article: Article, hash_: str) -> int:
-        """The row of a version of an article: that which it was fitted with, or a new one."""
-        own = self._fitted_rows.get(article.id, NO_ROW)
-        same = own != NO_ROW and self.hashes[own] == hash_
-        row = self.engine.shelve(article, own, same)
-        if row == len(self.ids):
-            self.ids.append(article.id)
-            self.hashes.append(hash_)
-        return row
+    def _shelve(self, articles: Sequence[Article], hashes: Sequence[str]) -> list[int]:
+        """The rows of versions of articles: those that they were fitted with, or new ones, that are not measured."""
+        own = [self._fitted_rows.get(article.id, NO_ROW) for article in articles]
+        same = [row != NO_ROW and self.hashes[row] == hash_ for row, hash_ in zip(own, hashes, strict=True)]
+        rows = self.engine.shelve(list(zip(articles, own, same, strict=True)))
+        for article, hash_, row in zip(articles, hashes, rows, strict=True):
+            if row == len(self.ids):
+                self.ids.append(article.id)
+                self.hashes.append(hash_)
+        return rows
 
     @cached_property
     def _fitted_rows(self) -> Mapping[str, int]:
