@@ -21,7 +21,7 @@ def add(commands: Any) -> None:
 
 def run(options: Namespace) -> dict[str, Any]:
     """Renders, and counts the files."""
-    from simrec.pipeline.show import render
+    from simrec.pipeline.render import render
     from simrec.pipeline.workspace import Workspace
 
     counts = render(Workspace.open(options.workspace), options.out, format=options.format, progress=progress())
