@@ -14,7 +14,9 @@ from hypothesis import strategies as st
 
 from simrec.block.compose import compose
 from simrec.block.headings import HEADINGS, heading
-from simrec.block.render import HtmlRenderer, JsonRenderer
+from simrec.block.html import HtmlRenderer
+from simrec.block.jsons import JsonRenderer
+from simrec.block.style import Style
 from simrec.errors import SettingsError
 from simrec.text import safe_url
 from simrec.types import Article, Block
@@ -189,7 +191,7 @@ def test_a_publishers_own_heading_wins() -> None:
     """For the languages it names; for others simrec's stays."""
     own = {"de": "Mehr dazu", "EN": "Read next"}
     assert [heading(lang, own) for lang in ("de-AT", "en", "fr")] == ["Mehr dazu", "Read next", HEADINGS["fr"]]
-    html = HtmlRenderer(headings=own, level=4, images=False).render(block(article()))
+    html = HtmlRenderer(Style(headings=own, level=4, images=False)).render(block(article()))
     assert parsed(html).xpath("string(.//h4)") == "Read next"
     assert "<img" not in html
 
@@ -200,10 +202,13 @@ def test_a_publishers_own_template_is_used(tmp_path: Path) -> None:
     path.write_text(
         "{{ heading }}: {% for i in block.items %}{{ i.title }} {{ i.published_at | day('de') }}{% endfor %}"
     )
-    assert HtmlRenderer(path).render(block(article(title="A & B"))) == "Similar articles: A &amp; B 1. März 2024"
+    assert (
+        HtmlRenderer(Style(template=path)).render(block(article(title="A & B")))
+        == "Similar articles: A &amp; B 1. März 2024"
+    )
     path.write_text("{{ block.__class__.__mro__ }}")
     with pytest.raises(SettingsError, match=r"block\.html"):
-        HtmlRenderer(path).render(block(article()))
+        HtmlRenderer(Style(template=path)).render(block(article()))
 
 
 @pytest.mark.parametrize(
@@ -215,7 +220,7 @@ def test_a_broken_template_names_itself(tmp_path: Path, text: str | None, says: 
     if text is not None:
         path.write_text(text)
     with pytest.raises(SettingsError, match=says):
-        HtmlRenderer(path).render(block(article()))
+        HtmlRenderer(Style(template=path)).render(block(article()))
 
 
 def test_json_holds_all_that_a_page_needs() -> None:

@@ -13,7 +13,7 @@ from typing import Any
 from jinja2 import Environment, FileSystemLoader
 from markupsafe import Markup
 
-from simrec.block.render import day
+from simrec.block.html import day
 from simrec.errors import StoreError
 from simrec.evaluate.report import write_report
 from simrec.pipeline.build import build
