@@ -109,7 +109,9 @@ class SiteSettings(Section):
     """What the site is, for those who read its blocks elsewhere."""
 
     url: str = Field(
-        "", pattern=r"^(https?://[^\s/]+(/\S*)?)?$", description="its address; makes the links in data formats absolute"
+        "",
+        pattern=r"^(https?://[\w.-]+(:\d+)?(/[^\s?#]*)?)?$",
+        description="its address, for absolute links",
     )
     title: str = Field("", description="its name, as the title of the feed")
     feed_url: str = Field("", pattern=r"^(https?://\S+)?$", description="where the JSON Feed will stand")

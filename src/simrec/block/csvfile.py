@@ -31,7 +31,9 @@ class CsvTable:
         """Writes a row an item."""
         text = io.TextIOWrapper(file, encoding="utf-8", errors="replace", newline="", write_through=True)
         try:
-            table = csv.writer(text, lineterminator="\n")
+            table = csv.writer(
+                text
+            )  # lines end as RFC 4180 has it; with "\n" alone, a "\r" in a text would not be quoted
             table.writerow(Row._fields)
             table.writerows(_cells(row) for row in rows(blocks, self._base))
         finally:

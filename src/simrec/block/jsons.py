@@ -10,6 +10,9 @@ from simrec.block.headings import heading
 from simrec.block.style import Style
 from simrec.types import Block, BlockItem
 
+_LINE_ENDS = str.maketrans({c: f"\\u{ord(c):04x}" for c in "\x85\u2028\u2029"})
+"""Signs that JSON leaves as they are, and at which some readers of lines begin another one."""
+
 
 class JsonRenderer:
     """Renders blocks as JSON objects, one block a file."""
@@ -66,7 +69,7 @@ def item_values(item: BlockItem) -> dict[str, Any]:
 def write_lines(file: BinaryIO, lines: Iterable[Mapping[str, Any]]) -> None:
     """Writes JSON lines; what UTF-8 cannot hold becomes "?"."""
     for line in lines:
-        file.write(encoded(json.dumps(line, ensure_ascii=False) + "\n"))
+        file.write(encoded(json.dumps(line, ensure_ascii=False).translate(_LINE_ENDS) + "\n"))
 
 
 def encoded(text: str) -> bytes:

@@ -51,7 +51,7 @@ class Style:
             level=block.heading_level,
             images=block.images,
             excerpt_words=block.excerpt_words,
-            site_url=site.url,
+            site_url=f"{site.url.rstrip('/')}/" if site.url else "",
             site_title=site.title,
             feed_url=site.feed_url,
             lang=lang,
