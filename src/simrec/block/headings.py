@@ -65,6 +65,7 @@ HEADINGS: Mapping[str, str] = {
     "nl": "Vergelijkbare artikelen",
     "nn": "Liknande artiklar",
     "no": "Lignende artikler",
+    "oc": "Articles similars",
     "pa": "ਮਿਲਦੇ-ਜੁਲਦੇ ਲੇਖ",
     "pl": "Podobne artykuły",
     "ps": "ورته مقالې",
