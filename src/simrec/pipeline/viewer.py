@@ -8,7 +8,7 @@ from datetime import UTC, datetime
 from simrec.block.compose import compose
 from simrec.policy.eligibility import reason_hidden
 from simrec.settings import Settings
-from simrec.store import StoredBlock
+from simrec.store import StoredBlock, StoredItem
 from simrec.types import Article, Block, Corpus
 
 GONE = "gone"
@@ -45,7 +45,7 @@ class Viewer:
             exclude: ids that must not stand in it, since they stand elsewhere on the page.
         """
         source, taken = self._articles[stored.source_id], set(exclude)
-        may = [item for item in stored.items if self.reason_hidden(item.id) is None]
+        may = self._may(stored)
         chosen = [(self._articles[item.id], item.score, item.reasons) for item in may if item.id not in taken]
         return compose(
             source,
@@ -54,6 +54,14 @@ class Viewer:
             excerpt_words=self._settings.excerpt_words,
             shortfall=stored.shortfall or self._shortfall(len(chosen), len(may)),
         )
+
+    def _may(self, stored: StoredBlock) -> list[StoredItem]:
+        """The items that may be shown, each once, and never the page itself, whoever stored them."""
+        found: dict[str, StoredItem] = {}
+        for item in stored.items:
+            if item.id != stored.source_id and self.reason_hidden(item.id) is None:
+                found.setdefault(item.id, item)
+        return list(found.values())
 
     def _shortfall(self, found: int, may: int) -> str | None:
         if found >= self.k:
