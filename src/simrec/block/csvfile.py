@@ -6,7 +6,8 @@ import csv
 import io
 import re
 from collections.abc import Iterable
-from typing import BinaryIO
+from datetime import datetime
+from typing import Any, BinaryIO
 
 from simrec.block.style import Style
 from simrec.block.table import Row, rows
@@ -29,7 +30,7 @@ class CsvTable:
 
     def write(self, file: BinaryIO, blocks: Iterable[Block]) -> None:
         """Writes a row an item."""
-        text = io.TextIOWrapper(file, encoding="utf-8", errors="replace", newline="", write_through=True)
+        text = io.TextIOWrapper(file, encoding="utf-8", errors="replace", newline="")
         try:
             table = csv.writer(
                 text
@@ -59,15 +60,18 @@ def unguarded(text: str) -> str:
 
 
 def _cells(row: Row) -> list[str | int | float]:
-    values = row._replace(terms=[])
-    cells: list[str | int | float] = []
-    for name, value in zip(Row._fields, values, strict=True):
-        if name == "terms":
-            cells.append(guarded("; ".join(row.terms)))
-        elif name == "published_at":
-            cells.append(row.published_at.isoformat() if row.published_at else "")
-        elif isinstance(value, int | float):
-            cells.append(value)
-        else:
-            cells.append(guarded(str(value or "")))
-    return cells
+    return [_cell(value) for value in row]
+
+
+def _cell(value: Any) -> str | int | float:
+    match value:
+        case None:
+            return ""
+        case int() | float():
+            return value
+        case datetime():
+            return value.isoformat()
+        case list():
+            return guarded("; ".join(value))
+        case _:
+            return guarded(str(value))
