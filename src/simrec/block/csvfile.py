@@ -13,7 +13,8 @@ from simrec.block.style import Style
 from simrec.block.table import Row, rows
 from simrec.types import Block
 
-_FORMULA = re.compile(r"'*[\s\x00]*[=+\-@\t\r\uff1d\uff0b\uff0d\uff20]")
+_FORMULA = re.compile(r"'*[\s\x00]*[=+\-@\t\r\n\uff1d\uff0b\uff0d\uff20]")
+"""The last four are the same signs as wide as a Han character, which some spreadsheets take for them."""
 
 
 class CsvTable:
@@ -32,9 +33,7 @@ class CsvTable:
         """Writes a row an item."""
         text = io.TextIOWrapper(file, encoding="utf-8", errors="replace", newline="")
         try:
-            table = csv.writer(
-                text
-            )  # lines end as RFC 4180 has it; with "\n" alone, a "\r" in a text would not be quoted
+            table = csv.writer(text)  # lines end in "\r\n"; with "\n" alone, a "\r" in a text would not be quoted
             table.writerow(Row._fields)
             table.writerows(_cells(row) for row in rows(blocks, self._base))
         finally:

@@ -52,7 +52,7 @@ class Viewer:
             source.lang or self._corpus.main_lang,
             chosen[: self.k],
             excerpt_words=self._settings.excerpt_words,
-            shortfall=stored.shortfall or self._shortfall(len(chosen), len(may)),
+            shortfall=self._shortfall(stored, len(chosen), len(may)),
         )
 
     def _may(self, stored: StoredBlock) -> list[StoredItem]:
@@ -63,9 +63,12 @@ class Viewer:
                 found.setdefault(item.id, item)
         return list(found.values())
 
-    def _shortfall(self, found: int, may: int) -> str | None:
+    def _shortfall(self, stored: StoredBlock, found: int, may: int) -> str | None:
         if found >= self.k:
             return None
-        if may >= self.k:
-            return f"{found} of {self.k}: the others stand elsewhere on the page"
-        return f"{found} of {self.k}: the others were withdrawn since the build; run `simrec build`"
+        why = [f"{may - found} elsewhere on the page"] if may > found else []
+        if may < len(stored.items):
+            why.append(f"{len(stored.items) - may} withdrawn since the build, run `simrec build`")
+        if not why:
+            return stored.shortfall
+        return "; ".join([f"{found} of {self.k}: {' and '.join(why)}", *filter(None, [stored.shortfall])])
