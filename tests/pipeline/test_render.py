@@ -183,10 +183,13 @@ def test_a_withdrawn_page_loses_its_file(make_site: Callable[..., Workspace], tm
     assert "news/b5.html" not in "".join(path.read_text("utf-8") for path in (tmp_path / "out").glob("*.html"))
 
 
-def test_what_stands_elsewhere_on_the_page_is_left_out(courier: Workspace) -> None:
+def test_what_stands_elsewhere_on_the_page_is_left_out(courier: Workspace, capsys: pytest.CaptureFixture[str]) -> None:
     """Two blocks of one page do not repeat each other, and this one is full all the same, beyond its spares too."""
     first = [item.id for item in similar(courier, "b2").block.items]
     second = similar(courier, "b2", exclude=first).block
+    options = [text for id_ in first for text in ("--exclude", id_)]
+    assert main(["similar", "b2", "-w", str(courier.path), *options, "--json"]) == 0
+    assert [item["id"] for item in json.loads(capsys.readouterr().out)["items"]] == [item.id for item in second.items]
     assert len(second.items) == 3
     assert not {item.id for item in second.items} & set(first)
     with courier.store() as store:
