@@ -86,6 +86,12 @@ class BlockSettings(Section):
         default_factory=dict, description="template by language, in place of `template`, relative to the workspace"
     )
 
+    @model_validator(mode="after")
+    def _agree(self) -> Self:
+        if self.min_items > self.k:
+            raise ValueError(f"min_items is {self.min_items}, more than k, {self.k}: lower it")
+        return self
+
 
 class SiteSettings(Section):
     """What the site is, for those who read its blocks elsewhere."""
@@ -97,12 +103,6 @@ class SiteSettings(Section):
     )
     title: str = Field("", description="its name, as the title of the feed")
     feed_url: str = Field("", pattern=r"^(https?://\S+)?$", description="where the JSON Feed will stand")
-
-    @model_validator(mode="after")
-    def _agree(self) -> Self:
-        if self.min_items > self.k:
-            raise ValueError(f"min_items is {self.min_items}, more than k, {self.k}: lower it")
-        return self
 
 
 class BuildSettings(Section):

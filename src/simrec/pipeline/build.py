@@ -179,7 +179,7 @@ class _Work:
         with report.stage("rank") as stage:
             pins = pins_of(self.workspace, self.store)
             chosen = [Pick(source, target, 1) for source, targets in pins.items() for target in targets]
-            chooser = Chooser(site, self.model, chosen, now=self.now)
+            chooser = Chooser(site, self.model, chosen, now=self.now, ahead=True)
             rows = np.arange(len(corpus), dtype=np.int32)
             blocks = list(chooser.blocks(rows, self.k, spares=settings.build.spares, progress=self.progress))
             stage["rows"] = len(blocks)

@@ -17,6 +17,7 @@ from simrec.policy import eligibility, hubs, rules
 from simrec.policy.articles import ArticleRules
 from simrec.policy.caps import cap_names
 from simrec.policy.duplicates import representative
+from simrec.policy.eligibility import opens_at
 from simrec.policy.pairs import DAY, Facts, PairRules
 from simrec.rank.fusion import Fusion
 from simrec.store import StoredBlock, StoredItem
@@ -37,6 +38,7 @@ class Chooser:
         picks: editors' picks, to stand first.
         now: the moment that eligibility is judged at.
         eligible: (n,) bool, in place of what eligibility says.
+        ahead: choose articles, too, whose time is yet to come: readers pass them over until then.
     """
 
     def __init__(
@@ -47,6 +49,7 @@ class Chooser:
         *,
         now: datetime | None = None,
         eligible: Mask | None = None,
+        ahead: bool = False,
     ) -> None:
         self.site = site
         self.model = model
@@ -54,11 +57,13 @@ class Chooser:
         now = now or datetime.now(UTC)
         self.articles = article_rules(policy, corpus.published)
         shown, self.languages = may_show(site, now)
-        self.visible = shown if eligible is None else eligible
+        later = [ahead and opens_at(article, now) is not None for article in corpus.articles]
+        self.later = np.array(later, dtype=bool)
+        self.visible = (shown if eligible is None else eligible) | self.later
         barred = [self.articles.reason_barred(article, now) is not None for article in corpus.articles]
         self.eligible = self.visible & ~np.array(barred, dtype=bool)
         self.copies = find_copies(site)
-        self.pins = _pins(corpus, picks)
+        self.pins = _pins(corpus, [*_pinned(policy), *picks])
         self.facts = Facts(corpus.lang_codes, corpus.published)
         self.pairs = PairRules(policy, corpus.languages)
         self.banned = {
@@ -177,6 +182,7 @@ class Chooser:
             diversity=policy.diversity,
             similarity=self.site.fusion(self.model).parts[0].part.pairs,
             caps=self.caps,
+            later=self.later if self.later.any() else None,
         )
         off = self.articles.reason_off(self.site.corpus.articles[row])
         if off:
@@ -193,8 +199,9 @@ class Chooser:
             if int(rows[at]) in self.pins.get(row, ()):
                 reasons["pinned"] = True
             items.append(StoredItem(self.site.corpus.ids[chosen[number]], round(float(scores[at]), 5), reasons))
-        shortfall = self._shortfall(row, len(items), k, selection.removed) if len(items) < k else None
-        return StoredBlock(self.site.corpus.ids[row], tuple(items), shortfall), len(items) == k + spares
+        counted = selection.counted
+        shortfall = self._shortfall(row, counted, k, selection.removed) if counted < k else None
+        return StoredBlock(self.site.corpus.ids[row], tuple(items), shortfall), counted == k + spares
 
     def _stand_ins(self, row: int, chosen: Rows) -> Rows:
         """The items, each by the one of its copies that the rules want."""
@@ -241,9 +248,14 @@ def may_show(site: Site, now: datetime) -> tuple[Mask, NDArray[np.int32]]:
     return eligibility.eligible(corpus, now), corpus.lang_codes if same else np.zeros(len(corpus), dtype=np.int32)
 
 
+def _pinned(policy: PolicySettings) -> list[Pick]:
+    """What the settings pin, as picks."""
+    return [Pick(page, id_, rank) for page, ids in policy.pinned.items() for rank, id_ in enumerate(ids, start=1)]
+
+
 def _pins(corpus: Corpus, picks: Sequence[Pick]) -> dict[int, tuple[int, ...]]:
     pins: dict[int, list[int]] = {}
     for pick in picks:
         if pick.source_id in corpus.row_of and pick.target_id in corpus.row_of:
             pins.setdefault(corpus.row_of[pick.source_id], []).append(corpus.row_of[pick.target_id])
-    return {row: tuple(targets) for row, targets in pins.items()}
+    return {row: tuple(dict.fromkeys(targets)) for row, targets in pins.items()}

@@ -69,8 +69,10 @@ def pins_of(workspace: Workspace, store: Store, pinned: Sequence[Pick] = (), pic
         pinned, picked: to be added to those that the store has.
     """
     pins: dict[str, list[str]] = {}
-    chosen = [_ranked([*store.pins(), *pinned])]
-    if workspace.settings.policy.pin_picks:
+    policy = workspace.settings.policy
+    said = [Pick(page, id_, rank) for page, ids in policy.pinned.items() for rank, id_ in enumerate(ids, start=1)]
+    chosen = [_ranked(said), _ranked([*store.pins(), *pinned])]
+    if policy.pin_picks:
         chosen.append(_ranked([*store.picks(), *picked, *pinned]))
     for pick in (pick for picks in chosen for pick in picks):
         targets = pins.setdefault(pick.source_id, [])
