@@ -46,7 +46,7 @@ def bench(context: Context) -> Outcome:
 
 
 def corpus(context: Context, folder: Path, *, best: bool) -> tuple[int, dict[str, Measured]]:
-    """Every contender on one corpus, with its quality; `best`, which embeds for minutes, once, where it is asked for."""
+    """Every contender on one corpus, with its quality; `best`, which embeds for minutes, where it is asked for."""
     from simrec.evaluate.protocol import truth
     from simrec.pipeline.files import read_files
 

@@ -13,6 +13,7 @@ from typing import Any
 import numpy as np
 import pytest
 
+from simrec.cli.main import main
 from simrec.errors import SettingsError
 from simrec.pipeline.build import build
 from simrec.pipeline.chooser import Chooser
@@ -20,6 +21,7 @@ from simrec.pipeline.ingest import ingest
 from simrec.pipeline.publish import Pipeline
 from simrec.pipeline.show import similar
 from simrec.pipeline.site import Site
+from simrec.pipeline.stories import list_stories
 from simrec.pipeline.viewer import Viewer
 from simrec.pipeline.workspace import Workspace
 from simrec.settings import load_settings
@@ -249,6 +251,18 @@ def test_copies_are_corrected_by_hand(make: Callable[..., Workspace]) -> None:
     found = seen(make(articles, 'same_story = [["a3", "a4"]]\napart = ["a2"]', k=6))
     assert {"a1", "a2"} <= set(found["a5"])
     assert len({"a3", "a4"} & set(found["a5"])) == 1
+
+
+def test_copies_are_listed(make: Callable[..., Workspace], capsys: pytest.CaptureFixture[str]) -> None:
+    """The groups, the one that stands for all, and how they are corrected; as JSON, too."""
+    body = article(1)["body"]
+    copies = [article(1, body=body), article(2, body=body, canonical_id="a1")]
+    workspace = make([*copies, *(article(n) for n in range(3, 8))], 'copies = "canonical"')
+    assert [[a.id for a in story.articles] for story in list_stories(workspace)] == [["a2", "a1"]]
+    assert main(["copies", "-w", str(workspace.path), "--json"]) == 0
+    assert json.loads(capsys.readouterr().out)["stories"][0]["shown"] == "a1"
+    assert main(["copies", "-w", str(workspace.path)]) == 0
+    assert "* 2025-05-31  a1  Bridge 1" in capsys.readouterr().out
 
 
 def test_fallbacks_in_their_order_with_their_reason(make: Callable[..., Workspace]) -> None:
