@@ -21,6 +21,7 @@ from simrec.pipeline.ingest import ingest
 from simrec.pipeline.publish import Pipeline
 from simrec.pipeline.show import similar
 from simrec.pipeline.site import Site
+from simrec.pipeline.status import status
 from simrec.pipeline.stories import list_stories
 from simrec.pipeline.viewer import Viewer
 from simrec.pipeline.workspace import Workspace
@@ -229,6 +230,18 @@ def test_no_hub_stands_everywhere_and_blocks_stay_full(make: Callable[..., Works
     assert max(after.values()) <= 8
     assert all(len(ids) == 3 for ids in found.values())
     assert after["a1"] == 8  # it keeps the pages that miss it most
+
+
+def test_a_newcomer_over_the_limit_makes_a_refit_due(make: Callable[..., Workspace]) -> None:
+    """It pays nothing yet; `status` says so, and the next build fits the site anew and holds it to the limit."""
+    workspace = make([article(n) for n in range(1, 41)], "boost = {n1 = 9}\nhub_limit = 0.2")
+    assert not (status(workspace, NOW).drift or {})["due"]
+    with Pipeline(workspace, lambda: NOW) as pipeline:
+        pipeline.publish(Article("n1", "Bridge", article(3)["body"], published_at=NOW, lang="en"))
+    assert "hub limit" in (status(workspace, NOW).drift or {})["why"]
+    build(workspace, model="tfidf", k=3, now=NOW)
+    counts = Counter(id_ for ids in seen(workspace).values() for id_ in ids)
+    assert max(counts.values()) <= 8
 
 
 @pytest.mark.parametrize(("how", "wanted"), [("canonical", "a1"), ("newest", "a3")])

@@ -37,13 +37,30 @@ def limit_hubs(engine: Engine, choices: dict[int, Choice]) -> None:
             choices[page] = engine.choose(page)
     left = over_limit(engine, {page: choices[page] for page in pages.tolist()}, most)
     if left:
-        logger.warning("%d articles stand in more than %d blocks: nothing else may take their place", len(left), most)
+        logger.warning(
+            "%d articles stand in more than %d blocks: too little else is as near to their pages, see policy.hub_limit",
+            len(left), most,
+        )  # fmt: skip
 
 
 def most_blocks(engine: Engine, share: float) -> int:
     """How many blocks an article may stand in."""
     targets = int((engine.alive.array & engine.may.array & ~engine.later.array).sum())
     return hubs.most_blocks(share, len(_pages(engine)), engine.k, targets)
+
+
+def passed_limit(engine: Engine, share: float) -> bool:
+    """Whether changes since the site was fitted have let an article into more blocks than it may stand in.
+
+    One that could not be kept out then, or that is yet to be fitted, is given a tenth more.
+    """
+    pages = _pages(engine)
+    held = {page: engine.lists.array[page][engine.lists.array[page] != NO_ROW] for page in pages.tolist()}
+    choices = {
+        page: engine.composer.choose(page, rows, engine.scores.array[page, : len(rows)]) for page, rows in held.items()
+    }
+    over = over_limit(engine, choices, int(most_blocks(engine, share) * 1.1))
+    return any(row >= engine.fitted.n or engine.toll.array[row] > 0 for row in over)
 
 
 def over_limit(engine: Engine, choices: dict[int, Choice], most: int) -> dict[int, int]:
