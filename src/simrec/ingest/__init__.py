@@ -6,7 +6,8 @@ from collections.abc import Iterator, Sequence
 from pathlib import Path
 
 from simrec.errors import InputError, UsageError
-from simrec.ingest.formats import FORMATS, SNIFFED_BYTES, Format, by_content, by_name
+from simrec.ingest import sniff
+from simrec.ingest.formats import AUTO, FORMATS, Format, find
 from simrec.ingest.html import check_selector
 from simrec.ingest.picks import read_picks
 from simrec.ingest.source import READ_ERRORS, SourceFile, TooLargeError, plain_reason
@@ -27,14 +28,14 @@ def read(
             out of it, pictures, styles and scripts are passed over, and so is a table named ``picks.csv``, which
             `read_picks` reads.
         settings: how they are read.
-        format: one of `FORMATS` for all files; None decides by each file's name, then by its content.
+        format: one of `FORMATS` for all files; None or "auto" decides by each file's name and content.
 
     Raises:
         InputError: a source is not there, or is a folder without files to read (the latter when it is reached).
         UsageError: the format is unknown, or the selector of picks is no CSS selector.
     """
-    if format is not None and format not in FORMATS:
-        raise UsageError(f"unknown format {format!r}: use one of {', '.join(FORMATS)}")
+    if format not in (None, AUTO, *FORMATS):
+        raise UsageError(f"unknown format {format!r}: use one of {', '.join((AUTO, *FORMATS))}")
     check_selector(settings.picks_selector)
     paths = [Path(source) for source in sources]
     for path in paths:
@@ -57,8 +58,10 @@ def _read_file(source: SourceFile, settings: IngestSettings, forced: Format | No
     """What a file holds; an error of the disk, or a damaged file, keeps what was read before it."""
     last: Entry | Reject | None = None
     try:
-        opened = _prepared(source)
-        chosen = forced or by_name(opened.path) or by_content(_start(opened))
+        opened, chosen = _prepared(source), forced
+        if chosen is None:
+            start, opened = opened.started(sniff.BYTES)
+            chosen = find(opened.path, start)
         if chosen is None:
             yield Reject(source.file, None, f"unknown kind of file: say which it is with --format {'|'.join(FORMATS)}")
             return
@@ -74,11 +77,3 @@ def _read_file(source: SourceFile, settings: IngestSettings, forced: Format | No
 
 def _prepared(source: SourceFile) -> SourceFile:
     return source.unzipped() if source.path.lower().endswith(".gz") else source
-
-
-def _start(source: SourceFile) -> bytes:
-    """The first bytes of a file on disk; a member of an archive can be opened once only, and goes by its name."""
-    if not source.on_disk:
-        return b""
-    with source.open() as stream:
-        return stream.read(SNIFFED_BYTES)
