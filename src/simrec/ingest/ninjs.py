@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Mapping
 from dataclasses import replace
-from datetime import UTC, datetime
 from typing import Any
 
 from simrec.ingest.entries import moment, text_of, to_entry
@@ -64,7 +63,7 @@ def _entry(item: Item, source: SourceFile, line: int | None, settings: IngestSet
         "tags": [*subjects, *_keywords(item)],
         "authors": _authors(item),
         "lang": item.get("language"),
-        "status": "embargoed" if state == "published" and until and until > datetime.now(UTC) else state,
+        "status": "embargoed" if state == "published" and until else state,
         "embargo_until": until,
         "expires_at": moment(item.get("expires")),
         **_image(item),

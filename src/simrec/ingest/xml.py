@@ -17,7 +17,7 @@ from xml.parsers import expat
 from simrec.ingest.lines import UTF16_BOMS, too_long
 from simrec.ingest.source import MEGABYTE
 
-CHUNK_BYTES = 1 << 20
+CHUNK_BYTES = 1 << 18
 MAX_DEPTH = 100
 """Elements nested deeper in a record make it a reject."""
 NODE_BYTES = 100
