@@ -163,8 +163,9 @@ def test_damaged_files_become_entries_and_rejects(name: str, tmp_path: Path) -> 
 
 KEYS = ("id", "uri", "title", "headline", "headlines", "body", "bodies", "value", "html", "lexical", "posts", "data",
         "db", "meta", "items", "tags", "authors", "name", "url", "image", "status", "type", "published_at",
-        "associations", "renditions", "href", "width", "content_html", "language", "role", "sort_order", "post_id", "tag_id", "users",
-        "posts_tags", "version", "root", "children", "text", "sections", "cards", "articles", "rank")  # fmt: skip
+        "associations", "renditions", "href", "width", "content_html", "language", "role", "sort_order", "post_id",
+        "tag_id", "users", "posts_tags", "version", "root", "children", "text", "sections", "cards", "articles",
+        "rank")  # fmt: skip
 SCALARS = st.one_of(
     st.none(),
     st.booleans(),

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import logging
 import re
 from collections.abc import Iterator, Mapping, Sequence
 from datetime import UTC, datetime
@@ -14,6 +15,8 @@ from simrec.ingest.fragment import first_image, fragment_text
 from simrec.ingest.source import MEGABYTE, SourceFile
 from simrec.settings import IngestSettings
 from simrec.types import Entry, Reject
+
+logger = logging.getLogger(__name__)
 
 FEED_RECORDS = 4
 """A feed, which is in memory as a whole, may be this many times the longest record."""
@@ -40,10 +43,10 @@ def read(source: SourceFile, settings: IngestSettings) -> Iterator[Entry | Rejec
 
 
 def _entries(data: bytes, source: SourceFile, settings: IngestSettings) -> Iterator[Entry | Reject]:
-    import feedparser  # only feeds need it
-
-    # A stream, so that nothing in it can be taken for the address of a feed to fetch.
-    parsed: Any = feedparser.parse(BytesIO(data), sanitize_html=False, resolve_relative_uris=False)
+    parsed = _parsed(data)
+    if isinstance(parsed, str):
+        yield Reject(source.file, None, parsed)
+        return
     lang = text_of(parsed.feed.get("language"))
     for item in parsed.entries:
         if _is_article(item):
@@ -53,8 +56,23 @@ def _entries(data: bytes, source: SourceFile, settings: IngestSettings) -> Itera
         reason = f"broken XML ({error.getMessage()}): entries from here on may be missing or cut; fetch it again"
         yield Reject(source.file, error.getLineNumber(), reason)
     elif not parsed.entries:
-        reason = "the feed has no entries" if parsed.version else "no feed: neither RSS, Atom nor JSON Feed"
-        yield Reject(source.file, None, reason if data.strip() else "the file is empty")
+        known = parsed.version or parsed.feed
+        reason = "the feed has no entries" if known else "no feed: neither RSS, Atom nor JSON Feed"
+        yield Reject(source.file, None, reason)
+
+
+def _parsed(data: bytes) -> Any:
+    """What feedparser makes of a feed, or the reason, a string, why it makes nothing of it."""
+    import feedparser  # only feeds need it
+
+    if not data.strip():
+        return "the file is empty"
+    try:
+        # A stream, so that nothing in it can be taken for the address of a feed to fetch.
+        return feedparser.parse(BytesIO(data), sanitize_html=False, resolve_relative_uris=False)
+    except Exception as error:  # its loose parser stumbles over damage in many ways
+        logger.debug("feedparser could not read the feed", exc_info=True)
+        return f"the feed cannot be read ({type(error).__name__}): fetch it again"
 
 
 def _is_article(item: Mapping[str, Any]) -> bool:
