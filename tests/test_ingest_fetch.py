@@ -21,9 +21,12 @@ from simrec.settings import IngestSettings
 from simrec.types import Entry, Reject
 
 RSS = b"""<rss version="2.0"><channel>
-<item><title>Ferry</title><guid>f-1</guid><description>It sails again.</description></channel></rss>"""
+<item><title>Ferry</title><guid>f-1</guid><description>It sails again.</description></item></channel></rss>"""
 ARTICLE = json.dumps({"id": "a", "title": "Ferry", "body": "It sails again."}).encode()
 SMALL = IngestSettings(max_record_mb=1)
+
+STOPPED = threading.Event()
+"""Set when a test is over: no answer goes on then."""
 
 Answer = Callable[[BaseHTTPRequestHandler], None]
 
@@ -59,10 +62,9 @@ def dripping(handler: BaseHTTPRequestHandler) -> None:
     """Headers, a byte at a time, that never end."""
     try:
         handler.wfile.write(b"HTTP/1.0 200 OK\r\nX-Slow: ")
-        for _ in range(200):
+        while not STOPPED.wait(0.05):
             handler.wfile.write(b"x")
             handler.wfile.flush()
-            time.sleep(0.05)
     except OSError:
         pass
 
@@ -99,7 +101,7 @@ class Site:
                 """Says nothing."""
 
         self.server = ThreadingHTTPServer(("127.0.0.1", 0), Handler)
-        self.server.daemon_threads = True
+        self.server.daemon_threads = False
         self.url = f"http://127.0.0.1:{self.server.server_address[1]}"
 
     def reads(self, path: str, answer: Answer | None = None) -> list[Entry | Reject]:
@@ -115,12 +117,17 @@ def site(monkeypatch: pytest.MonkeyPatch) -> Iterator[Site]:
     for name in ("http_proxy", "https_proxy", "all_proxy"):
         monkeypatch.delenv(name, raising=False)
         monkeypatch.delenv(name.upper(), raising=False)
+    STOPPED.clear()
     site = Site()
     thread = threading.Thread(target=site.server.serve_forever, kwargs={"poll_interval": 0.01})
     thread.start()
     yield site
+    STOPPED.set()
+    for fetching in threading.enumerate():
+        if fetching.name == "fetch":
+            fetching.join(10)
     site.server.shutdown()
-    site.server.server_close()
+    site.server.server_close()  # waits for its answers
     thread.join()
 
 
