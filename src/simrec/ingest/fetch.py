@@ -177,7 +177,11 @@ class _Redirects(HTTPRedirectHandler):
 
     def redirect_request(self, req: Any, fp: Any, code: Any, msg: Any, headers: Any, newurl: Any) -> Any:
         """The request that follows a redirect."""
-        _checked(newurl)
+        try:
+            _checked(newurl)
+        except InputError:
+            fp.close()
+            raise
         return super().redirect_request(req, fp, code, msg, headers, newurl)
 
 
