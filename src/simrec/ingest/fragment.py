@@ -3,12 +3,11 @@
 from __future__ import annotations
 
 import re
-from typing import Any
 
-from lxml import etree
-from lxml.html import HtmlElement, HTMLParser, document_fromstring
+from lxml.html import HtmlElement
 
 from simrec.ingest.body import block_text, without_chrome
+from simrec.ingest.markup import parse_html
 from simrec.text import clean
 
 _MARKUP = re.compile(r"<[!/?a-zA-Z]|&[#\w]")
@@ -37,9 +36,4 @@ def first_image(html: str) -> dict[str, str]:
 def _parsed(html: str) -> HtmlElement | None:
     if not _MARKUP.search(html):
         return None
-    marked = _BLANK_LINE.sub("<br><br>", html.replace("\x00", ""))
-    parser: Any = HTMLParser(encoding="utf-8", huge_tree=True, remove_comments=True)
-    try:
-        return document_fromstring(f"<div>{marked}</div>".encode("utf-8", "replace"), parser=parser)
-    except (etree.ParserError, etree.XMLSyntaxError):
-        return None
+    return parse_html(f"<div>{_BLANK_LINE.sub('<br><br>', html)}</div>")
