@@ -50,7 +50,11 @@ def _read(sources: Sequence[str | Path], settings: IngestSettings, forced: Forma
         empty = True
         for found in fetched(str(source), settings) if is_url(source) else walk(Path(source), settings):
             empty = False
-            yield from [found] if isinstance(found, Reject) else _read_file(found, settings, forced)
+            name = found.file.encode("utf-8", "replace").decode()
+            if name != found.file:
+                yield Reject(name, None, "the file's name is not in UTF-8: rename it")
+            else:
+                yield from [found] if isinstance(found, Reject) else _read_file(found, settings, forced)
         if empty:
             raise InputError(f"no file to read in {source}: name a folder with {', '.join(FORMATS)} files")
 
