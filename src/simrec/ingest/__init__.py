@@ -8,7 +8,7 @@ from pathlib import Path
 from simrec.errors import InputError, UsageError
 from simrec.ingest import sniff
 from simrec.ingest.fetch import fetched, is_url
-from simrec.ingest.formats import AUTO, FORMATS, Format, find
+from simrec.ingest.formats import AUTO, FORMATS, Format, find, settled
 from simrec.ingest.html import check_selector
 from simrec.ingest.picks import read_picks
 from simrec.ingest.source import READ_ERRORS, SourceFile, TooLargeError, plain_reason
@@ -63,7 +63,7 @@ def _read_file(source: SourceFile, settings: IngestSettings, forced: Format | No
     """What a file holds; an error of the disk, or a damaged file, keeps what was read before it."""
     last: Entry | Reject | None = None
     try:
-        opened, chosen = _prepared(source), forced
+        opened, chosen = _prepared(source), forced or settled(source.path)
         if chosen is None:
             start, opened = opened.started(sniff.BYTES)
             chosen = find(opened.path, start)
