@@ -18,9 +18,13 @@ SHOWN_REJECTS = 5
 def add(commands: Any) -> None:
     """Declares the command."""
     command = add_command(commands, "ingest", "Read articles and editors' picks into a workspace.", run)
-    command.add_argument("sources", metavar="SOURCE", nargs="*", type=Path, help="file, folder or archive")
+    command.add_argument("sources", metavar="SOURCE", nargs="*", type=_source, help="file, folder, archive or URL")
     add_workspace(command)
-    command.add_argument("--format", metavar="F", help="jsonl, csv, parquet, html or page (default: by name, content)")
+    command.add_argument(
+        "--format",
+        metavar="F",
+        help="auto (the default: by name and content), or one of the formats in docs/formats.md",
+    )
     command.add_argument(
         "--picks",
         metavar="CSV",
@@ -32,13 +36,18 @@ def add(commands: Any) -> None:
     command.add_argument("--picks-selector", metavar="CSS", help="the links of the pages' related block")
 
 
+def _source(text: str) -> str | Path:
+    """A source as it was given: a URL stays as it is."""
+    return text if "://" in text else Path(text)
+
+
 def run(options: Namespace) -> dict[str, Any]:
     """Ingests, and says what was new and what was turned away."""
     from simrec.pipeline.ingest import ingest
     from simrec.pipeline.workspace import Workspace
 
     if not options.sources and not options.picks:
-        raise UsageError("nothing to ingest: name a file, a folder or an archive, or --picks")
+        raise UsageError("nothing to ingest: name a file, a folder, an archive or a URL, or --picks")
     workspace = Workspace.open(options.workspace, create=True)
     report = ingest(
         workspace,

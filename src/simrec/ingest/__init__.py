@@ -6,7 +6,9 @@ from collections.abc import Iterator, Sequence
 from pathlib import Path
 
 from simrec.errors import InputError, UsageError
-from simrec.ingest.formats import FORMATS, SNIFFED_BYTES, Format, by_content, by_name
+from simrec.ingest import sniff
+from simrec.ingest.fetch import fetched, is_url
+from simrec.ingest.formats import AUTO, FORMATS, Format, find, settled
 from simrec.ingest.html import check_selector
 from simrec.ingest.picks import read_picks
 from simrec.ingest.source import READ_ERRORS, SourceFile, TooLargeError, plain_reason
@@ -23,42 +25,48 @@ def read(
     """Reads articles: every record of every source becomes an entry or a reject.
 
     Args:
-        sources: files, folders and archives (zip, tar). A folder is walked in the order of names; hidden files, links
-            out of it, pictures, styles and scripts are passed over, and so is a table named ``picks.csv``, which
-            `read_picks` reads.
+        sources: files, folders, archives (zip, tar), and URLs (http, https), which are fetched. A folder is walked in
+            the order of names; hidden files, links out of it, pictures, styles and scripts are passed over, and so is
+            a table named ``picks.csv``, which `read_picks` reads.
         settings: how they are read.
-        format: one of `FORMATS` for all files; None decides by each file's name, then by its content.
+        format: one of `FORMATS` for all files; None or "auto" decides by each file's name and content.
 
     Raises:
-        InputError: a source is not there, or is a folder without files to read (the latter when it is reached).
+        InputError: a source is not there, cannot be fetched, or is a folder without files to read (the last two when
+            it is reached).
         UsageError: the format is unknown, or the selector of picks is no CSS selector.
     """
-    if format is not None and format not in FORMATS:
-        raise UsageError(f"unknown format {format!r}: use one of {', '.join(FORMATS)}")
+    if format not in (None, AUTO, *FORMATS):
+        raise UsageError(f"unknown format {format!r}: use one of {', '.join((AUTO, *FORMATS))}")
     check_selector(settings.picks_selector)
-    paths = [Path(source) for source in sources]
-    for path in paths:
-        if not path.exists():
-            raise InputError(f"no file or folder {path}: name a source that exists")
-    return _read(paths, settings, FORMATS.get(format or ""))
+    for source in sources:
+        if not is_url(source) and not Path(source).exists():
+            raise InputError(f"no file or folder {source}: name a source that exists")
+    return _read(sources, settings, FORMATS.get(format or ""))
 
 
-def _read(paths: Sequence[Path], settings: IngestSettings, forced: Format | None) -> Iterator[Entry | Reject]:
-    for path in paths:
+def _read(sources: Sequence[str | Path], settings: IngestSettings, forced: Format | None) -> Iterator[Entry | Reject]:
+    for source in sources:
         empty = True
-        for found in walk(path, settings):
+        for found in fetched(str(source), settings) if is_url(source) else walk(Path(source), settings):
             empty = False
-            yield from [found] if isinstance(found, Reject) else _read_file(found, settings, forced)
+            name = found.file.encode("utf-8", "replace").decode()
+            if name != found.file:
+                yield Reject(name, None, "the file's name is not in UTF-8: rename it")
+            else:
+                yield from [found] if isinstance(found, Reject) else _read_file(found, settings, forced)
         if empty:
-            raise InputError(f"no file to read in {path}: name a folder with {', '.join(FORMATS)} files")
+            raise InputError(f"no file to read in {source}: name a folder with {', '.join(FORMATS)} files")
 
 
 def _read_file(source: SourceFile, settings: IngestSettings, forced: Format | None) -> Iterator[Entry | Reject]:
     """What a file holds; an error of the disk, or a damaged file, keeps what was read before it."""
     last: Entry | Reject | None = None
     try:
-        opened = _prepared(source)
-        chosen = forced or by_name(opened.path) or by_content(_start(opened))
+        opened, chosen = _prepared(source), forced or settled(source.path)
+        if chosen is None:
+            start, opened = opened.started(sniff.BYTES)
+            chosen = find(opened.path, start)
         if chosen is None:
             yield Reject(source.file, None, f"unknown kind of file: say which it is with --format {'|'.join(FORMATS)}")
             return
@@ -74,11 +82,3 @@ def _read_file(source: SourceFile, settings: IngestSettings, forced: Format | No
 
 def _prepared(source: SourceFile) -> SourceFile:
     return source.unzipped() if source.path.lower().endswith(".gz") else source
-
-
-def _start(source: SourceFile) -> bytes:
-    """The first bytes of a file on disk; a member of an archive can be opened once only, and goes by its name."""
-    if not source.on_disk:
-        return b""
-    with source.open() as stream:
-        return stream.read(SNIFFED_BYTES)
