@@ -6,7 +6,8 @@ from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from typing import TypeAlias
 
-from simrec.ingest import delimited, html, jsonl, page, parquet
+from simrec.ingest import delimited, html, jsonl, markdown, page, parquet
+from simrec.ingest.project import MARKDOWN
 from simrec.ingest.source import SourceFile
 from simrec.settings import IngestSettings
 from simrec.types import Entry, Reject
@@ -30,6 +31,7 @@ FORMATS: dict[str, Format] = {
     "csv": Format(delimited.read, ("csv", "tsv")),
     "parquet": Format(parquet.read, ("parquet",), (b"PAR1",)),
     "html": Format(html.read, ("html", "htm", "xhtml"), (b"<!doctype html", b"<html")),
+    "markdown": Format(markdown.read, MARKDOWN),
     "page": Format(page.read, ("txt", "page")),
 }
 

@@ -13,6 +13,8 @@ from io import BytesIO
 from posixpath import splitext
 from typing import BinaryIO, cast
 
+from simrec.ingest.project import Project
+
 MEGABYTE = 1_000_000
 WHOLE_FILE_RECORDS = 16
 """A file that must be in memory as a whole may be this many times the longest record."""
@@ -35,6 +37,7 @@ class SourceFile:
         open: opens it for reading bytes, from the start. The member of a tar archive can be opened once.
         folder: the name of the folder or archive that was given, "" for a single file.
         on_disk: it can be read at any place, not only from the start on.
+        project: the static site generator's folder that it is in; its `path` counts from the content folder there.
     """
 
     file: str
@@ -42,6 +45,7 @@ class SourceFile:
     open: Callable[[], BinaryIO]
     folder: str = ""
     on_disk: bool = False
+    project: Project | None = None
 
     @property
     def stem(self) -> str:
@@ -72,7 +76,9 @@ class SourceFile:
 
     def unzipped(self) -> SourceFile:
         """What a ``.gz`` file holds."""
-        return SourceFile(self.file, self.path, lambda: cast(BinaryIO, _Gunzip(self.open())), self.folder)
+        return SourceFile(
+            self.file, self.path, lambda: cast(BinaryIO, _Gunzip(self.open())), self.folder, project=self.project
+        )
 
 
 class _Gunzip(gzip.GzipFile):
