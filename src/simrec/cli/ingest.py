@@ -18,9 +18,11 @@ SHOWN_REJECTS = 5
 def add(commands: Any) -> None:
     """Declares the command."""
     command = add_command(commands, "ingest", "Read articles and editors' picks into a workspace.", run)
-    command.add_argument("sources", metavar="SOURCE", nargs="*", type=Path, help="file, folder or archive")
+    command.add_argument("sources", metavar="SOURCE", nargs="*", help="file, folder, archive or URL of a database")
     add_workspace(command)
-    command.add_argument("--format", metavar="F", help="jsonl, csv, parquet, html or page (default: by name, content)")
+    command.add_argument(
+        "--format", metavar="F", help="jsonl, csv, parquet, html, markdown or page (default: by name, content)"
+    )
     command.add_argument(
         "--picks",
         metavar="CSV",
@@ -34,15 +36,20 @@ def add(commands: Any) -> None:
 
 def run(options: Namespace) -> dict[str, Any]:
     """Ingests, and says what was new and what was turned away."""
+    from simrec.ingest.kinds import CONFIGURED
     from simrec.pipeline.ingest import ingest
     from simrec.pipeline.workspace import Workspace
+    from simrec.settings import load_settings
 
-    if not options.sources and not options.picks:
-        raise UsageError("nothing to ingest: name a file, a folder or an archive, or --picks")
+    sources = options.sources
+    if not sources and not options.picks:
+        if not load_settings(options.workspace).database.url:
+            raise UsageError("nothing to ingest: name a file, a folder, an archive or a database, or --picks")
+        sources = [CONFIGURED]
     workspace = Workspace.open(options.workspace, create=True)
     report = ingest(
         workspace,
-        options.sources,
+        sources,
         format=options.format,
         picks=options.picks,
         picks_selector=options.picks_selector,

@@ -6,51 +6,72 @@ from collections.abc import Iterator, Sequence
 from pathlib import Path
 
 from simrec.errors import InputError, UsageError
+from simrec.ingest.database import DatabaseSource
 from simrec.ingest.formats import FORMATS, SNIFFED_BYTES, Format, by_content, by_name
 from simrec.ingest.html import check_selector
+from simrec.ingest.kinds import kind_of
 from simrec.ingest.picks import read_picks
 from simrec.ingest.source import READ_ERRORS, SourceFile, TooLargeError, plain_reason
 from simrec.ingest.walk import walk
-from simrec.settings import IngestSettings
+from simrec.settings import DatabaseSettings, IngestSettings
 from simrec.types import Entry, Reject
 
 __all__ = ["FORMATS", "read", "read_picks"]
 
 
 def read(
-    sources: Sequence[str | Path], settings: IngestSettings, *, format: str | None = None
+    sources: Sequence[str | Path],
+    settings: IngestSettings,
+    *,
+    format: str | None = None,
+    database: DatabaseSettings | None = None,
 ) -> Iterator[Entry | Reject]:
     """Reads articles: every record of every source becomes an entry or a reject.
 
     Args:
         sources: files, folders and archives (zip, tar). A folder is walked in the order of names; hidden files, links
             out of it, pictures, styles and scripts are passed over, and so is a table named ``picks.csv``, which
-            `read_picks` reads.
+            `read_picks` reads. Or SQLAlchemy URLs of databases, and ``database:`` for the one in the settings.
         settings: how they are read.
         format: one of `FORMATS` for all files; None decides by each file's name, then by its content.
+        database: what to ask databases, and what their columns mean.
 
     Raises:
-        InputError: a source is not there, or is a folder without files to read (the latter when it is reached).
-        UsageError: the format is unknown, or the selector of picks is no CSS selector.
+        InputError: a source is not there, or is a folder without files to read, or a database that cannot be read
+            (the latter two when it is reached).
+        UsageError: the format is unknown, or the selector of picks is no CSS selector, or a database's URL or settings
+            cannot be used.
     """
     if format is not None and format not in FORMATS:
         raise UsageError(f"unknown format {format!r}: use one of {', '.join(FORMATS)}")
     check_selector(settings.picks_selector)
-    paths = [Path(source) for source in sources]
-    for path in paths:
-        if not path.exists():
-            raise InputError(f"no file or folder {path}: name a source that exists")
-    return _read(paths, settings, FORMATS.get(format or ""))
+    opened = [_opened(source, settings, database or DatabaseSettings()) for source in sources]
+    return _read(opened, settings, FORMATS.get(format or ""))
 
 
-def _read(paths: Sequence[Path], settings: IngestSettings, forced: Format | None) -> Iterator[Entry | Reject]:
-    for path in paths:
+def _opened(source: str | Path, settings: IngestSettings, database: DatabaseSettings) -> Path | DatabaseSource:
+    """A source that is there."""
+    if kind_of(source) == "database":
+        return DatabaseSource(str(source), database, settings)
+    path = Path(source)
+    if not path.exists():
+        raise InputError(f"no file or folder {path}: name a source that exists")
+    return path
+
+
+def _read(
+    sources: Sequence[Path | DatabaseSource], settings: IngestSettings, forced: Format | None
+) -> Iterator[Entry | Reject]:
+    for source in sources:
+        if isinstance(source, DatabaseSource):
+            yield from source.articles()
+            continue
         empty = True
-        for found in walk(path, settings):
+        for found in walk(source, settings):
             empty = False
             yield from [found] if isinstance(found, Reject) else _read_file(found, settings, forced)
         if empty:
-            raise InputError(f"no file to read in {path}: name a folder with {', '.join(FORMATS)} files")
+            raise InputError(f"no file to read in {source}: name a folder with {', '.join(FORMATS)} files")
 
 
 def _read_file(source: SourceFile, settings: IngestSettings, forced: Format | None) -> Iterator[Entry | Reject]:

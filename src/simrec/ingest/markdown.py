@@ -115,7 +115,7 @@ class _File:
         }
         record["categories"] = categories if len(categories) > 1 else None
         series = fields.words(values.get("series"))
-        record["series"] = None if not series else series[0] if len(series) == 1 else series
+        record["series"], record["other_series"] = next(iter(series), None), series[1:] or None
         if fields.switched_off(values):
             record["similar"] = "off"
         return record
