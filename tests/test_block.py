@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import json
+import re
+import unicodedata
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
@@ -14,9 +16,11 @@ from hypothesis import strategies as st
 
 from simrec.block.compose import compose
 from simrec.block.headings import HEADINGS, heading
-from simrec.block.render import HtmlRenderer, JsonRenderer
+from simrec.block.html import STYLESHEET, HtmlRenderer
+from simrec.block.jsons import JsonRenderer
+from simrec.block.style import Style
 from simrec.errors import SettingsError
-from simrec.text import safe_url
+from simrec.text import one_line, safe_url
 from simrec.types import Article, Block
 
 HOSTILE = """<script>alert("x")</script>' onload="x" {{ 7 * 7 }} {% for %} &amp; -->"""
@@ -76,6 +80,40 @@ def test_titles_in_another_language_say_so() -> None:
     """`lang` on the item, where it differs from the page's."""
     nav = parsed(HtmlRenderer().render(block(article(lang="de"), article("b"))))
     assert [item.get("lang") for item in nav.xpath(".//li")] == ["de", None]
+
+
+@pytest.mark.parametrize(
+    ("page", "item", "nav_dir", "item_dir", "date_dir"),
+    [
+        ("en", "en", None, None, None),
+        ("ar", "ar", "rtl", None, None),
+        ("en", "fa", None, "rtl", "ltr"),
+        ("he", "de", "rtl", "ltr", "rtl"),
+        ("ur-PK", "ar", "rtl", None, None),
+        ("az-Arab", "az", "rtl", "ltr", "rtl"),
+        ("ks-Deva", "ks", None, "rtl", "ltr"),
+    ],
+)
+def test_right_to_left_is_marked(
+    page: str, item: str, nav_dir: str | None, item_dir: str | None, date_dir: str | None
+) -> None:
+    """On the block, and on items that run the other way; the date is the page's, and so is its way."""
+    nav = parsed(HtmlRenderer().render(block(article(lang=item), lang=page)))
+    (entry,), (date,) = nav.xpath(".//li"), nav.xpath(".//time")
+    assert (nav.get("dir"), entry.get("dir"), date.get("dir")) == (nav_dir, item_dir, date_dir)
+    assert date.get("lang") == (page if item != page else None)
+
+
+def test_a_block_has_no_style_and_no_script_of_its_own() -> None:
+    """A strict content policy lets it through; the stylesheet that a site may take hides it in print."""
+    html = HtmlRenderer().render(block(article(), article("b", lang="ar")))
+    assert not {"style", "script", "link"} & {element.tag for element in parsed(html).iter()}
+    assert not parsed(html).xpath("//@style | //@onclick")
+    style = STYLESHEET.read_text(encoding="utf-8")
+    assert re.search(r"@media print \{\s*\.similar-articles \{\s*display: none;", style)
+    classes = set(re.findall(r"\.([a-z-]+)", style))
+    assert classes == {parsed(html).get("class")}
+    assert not re.search(r"#[0-9a-f]{3}|rgb|black|white|@import|url\(", style)
 
 
 def test_no_items_are_nothing_at_all() -> None:
@@ -185,11 +223,65 @@ def test_the_heading_is_in_the_pages_language(lang: str, text: str) -> None:
     assert heading(lang, {}) == text
 
 
+LANGUAGES = {
+    "ARABIC": "ar ckb fa ps ur",
+    "ARMENIAN": "hy",
+    "BENGALI": "bn",
+    "CJK": "ja zh zh-hant",
+    "CYRILLIC": "be bg kk ky mk mn ru sr uk",
+    "DEVANAGARI": "hi mr ne",
+    "ETHIOPIC": "am",
+    "GEORGIAN": "ka",
+    "GREEK": "el",
+    "GUJARATI": "gu",
+    "GURMUKHI": "pa",
+    "HANGUL": "ko",
+    "HEBREW": "he yi",
+    "KANNADA": "kn",
+    "KHMER": "km",
+    "LAO": "lo",
+    "MALAYALAM": "ml",
+    "MYANMAR": "my",
+    "SINHALA": "si",
+    "TAMIL": "ta",
+    "TELUGU": "te",
+    "THAI": "th",
+}
+SCRIPTS = {lang: script for script, langs in LANGUAGES.items() for lang in langs.split()}
+
+
+@pytest.mark.parametrize("lang", HEADINGS)
+def test_each_heading_is_in_the_script_of_its_language(lang: str) -> None:
+    """Latin, where no other is named; and written as one line, in one normal form."""
+    text = HEADINGS[lang]
+    letters = {unicodedata.name(c).split()[0] for c in text if c.isalpha() and c != "ʻ"}
+    assert letters == {SCRIPTS.get(lang, "LATIN")}
+    assert text == one_line(text)
+    assert HEADINGS[lang] != HEADINGS["en"] or lang == "en"
+
+
+def test_headings_are_there_for_the_languages_of_europe_and_many_more() -> None:
+    """All official languages of the European Union among them, and old codes for the same languages."""
+    union = "bg cs da de el en es et fi fr ga hr hu it lt lv mt nl pl pt ro sk sl sv"
+    assert set(union.split()) <= set(HEADINGS)
+    assert len(HEADINGS) >= 80
+    old = {
+        "iw": "he",
+        "in-ID": "id",
+        "tl": "fil",
+        "mo": "ro",
+        "sh": "sr-latn",
+        "sr-Latn-RS": "sr-latn",
+        "yue": "zh-hant",
+    }
+    assert {lang: heading(lang, {}) for lang in old} == {lang: HEADINGS[new] for lang, new in old.items()}
+
+
 def test_a_publishers_own_heading_wins() -> None:
     """For the languages it names; for others simrec's stays."""
     own = {"de": "Mehr dazu", "EN": "Read next"}
     assert [heading(lang, own) for lang in ("de-AT", "en", "fr")] == ["Mehr dazu", "Read next", HEADINGS["fr"]]
-    html = HtmlRenderer(headings=own, level=4, images=False).render(block(article()))
+    html = HtmlRenderer(Style(headings=own, level=4, images=False)).render(block(article()))
     assert parsed(html).xpath("string(.//h4)") == "Read next"
     assert "<img" not in html
 
@@ -200,22 +292,50 @@ def test_a_publishers_own_template_is_used(tmp_path: Path) -> None:
     path.write_text(
         "{{ heading }}: {% for i in block.items %}{{ i.title }} {{ i.published_at | day('de') }}{% endfor %}"
     )
-    assert HtmlRenderer(path).render(block(article(title="A & B"))) == "Similar articles: A &amp; B 1. März 2024"
+    assert (
+        HtmlRenderer(Style(template=path)).render(block(article(title="A & B")))
+        == "Similar articles: A &amp; B 1. März 2024"
+    )
     path.write_text("{{ block.__class__.__mro__ }}")
     with pytest.raises(SettingsError, match=r"block\.html"):
-        HtmlRenderer(path).render(block(article()))
+        HtmlRenderer(Style(template=path)).render(block(article()))
+
+
+def test_templates_go_by_language(tmp_path: Path) -> None:
+    """The closest tag wins, as for headings; other languages have the site's own, or simrec's."""
+    for name in ("own", "de", "at"):
+        (tmp_path / name).write_text(f"{name} {{{{ heading }}}}")
+    style = Style(tmp_path / "own", {"de": tmp_path / "de", "de-AT": tmp_path / "at"})
+    shown = [HtmlRenderer(style).render(block(article(), lang=lang)).split()[0] for lang in ("de-CH", "de_at", "en")]
+    assert shown == ["de", "at", "own"]
+    style = Style(templates={"de": tmp_path / "de"})
+    assert HtmlRenderer(style).render(block(article())).startswith("<nav")
 
 
 @pytest.mark.parametrize(
-    ("text", "says"), [("{% for %}", "line 1"), ("{{ nothing }}", "nothing"), (None, "cannot be read")]
+    ("text", "says"),
+    [
+        ("{% for %}", "line 1"),
+        ("{{ nothing }}", "nothing"),
+        (None, "cannot be read"),
+        ("{{ 1 / 0 }}", "division by zero"),
+        ("{% include 'other.html' %}", "no 'other.html' beside it"),
+        ("{% include '../secret.html' %}", r"no '\.\./secret\.html' beside it"),
+        ("{% include 'block.html' %}", "recursion"),
+        ("{{ block.items[9].title }}", "block.html fails"),
+        ("{{ 'x' | day('en') }}", "block.html fails"),
+        ("{{ heading\n + 1 }}", "block.html fails"),
+    ],
 )
 def test_a_broken_template_names_itself(tmp_path: Path, text: str | None, says: str) -> None:
     """With the line, or the name that is unknown."""
     path = tmp_path / "block.html"
     if text is not None:
         path.write_text(text)
-    with pytest.raises(SettingsError, match=says):
-        HtmlRenderer(path).render(block(article()))
+    (tmp_path.parent / "secret.html").write_text("secret")
+    with pytest.raises(SettingsError, match=says) as raised:
+        HtmlRenderer(Style(template=path)).render(block(article()))
+    assert "\n" not in str(raised.value)
 
 
 def test_json_holds_all_that_a_page_needs() -> None:

@@ -40,7 +40,7 @@ _HOMES = {
     "evaluate_corpus": "simrec.pipeline.evaluate",
     "ingest": "simrec.pipeline.ingest",
     "load_settings": "simrec.settings",
-    "render": "simrec.pipeline.show",
+    "render": "simrec.pipeline.render",
     "similar": "simrec.pipeline.show",
     "tune": "simrec.pipeline.tuned",
     "tune_corpus": "simrec.pipeline.tune",

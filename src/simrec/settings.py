@@ -160,6 +160,21 @@ class BlockSettings(Section):
     excerpt_words: int = Field(25, ge=0, description="words of each item's excerpt; 0: none")
     images: bool = Field(True, description="show the items' images")
     template: str = Field("", description="a Jinja template in place of simrec's, relative to the workspace")
+    templates: dict[str, str] = Field(
+        default_factory=dict, description="template by language, in place of `template`, relative to the workspace"
+    )
+
+
+class SiteSettings(Section):
+    """What the site is, for those who read its blocks elsewhere."""
+
+    url: str = Field(
+        "",
+        pattern=r"^(https?://[\w.-]+(:\d+)?(/[^\s?#]*)?)?$",
+        description="its address, for absolute links",
+    )
+    title: str = Field("", description="its name, as the title of the feed")
+    feed_url: str = Field("", pattern=r"^(https?://\S+)?$", description="where the JSON Feed will stand")
 
 
 class BuildSettings(Section):
@@ -188,6 +203,7 @@ class Settings(BaseSettings):
     rank: RankSettings = RankSettings()
     policy: PolicySettings = PolicySettings()
     block: BlockSettings = BlockSettings()
+    site: SiteSettings = SiteSettings()
     build: BuildSettings = BuildSettings()
 
     @classmethod

@@ -147,3 +147,14 @@ def safe_url(url: str | None) -> str | None:
         return None
     relative = ":" not in url.strip().partition("/")[0]
     return url.strip() if scheme in SCHEMES and (scheme or relative) else None
+
+
+def unspaced(text: str) -> str:
+    """The text without spaces, for columns that spaces part; "%" is quoted too, so that `unquote` gives it back.
+
+    >>> unspaced("my page, 100%")
+    'my%20page,%20100%25'
+    """
+    return "".join(
+        "".join(f"%{byte:02X}" for byte in c.encode("utf-8", "replace")) if c.isspace() or c == "%" else c for c in text
+    )

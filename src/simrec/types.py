@@ -194,12 +194,24 @@ class BlockItem:
 
 @dataclass(frozen=True, slots=True)
 class Block:
-    """The "Similar articles" block of one article. `shortfall` says why there are fewer than k items."""
+    """The "Similar articles" block of one article.
 
-    source_id: str
+    Attributes:
+        page: the article that it stands under.
+        lang: the page's language.
+        items: best first; their URLs are as the page must write them.
+        shortfall: why there are fewer than k items.
+    """
+
+    page: Article
     lang: str
     items: tuple[BlockItem, ...]
     shortfall: str | None = None
+
+    @property
+    def source_id(self) -> str:
+        """The page's id."""
+        return self.page.id
 
 
 @dataclass(frozen=True, eq=False)

@@ -14,7 +14,8 @@ from simrec.embed.sentence import SentenceEmbedder
 from simrec.errors import NotFoundError, StoreError, UsageError
 from simrec.pipeline.build import build
 from simrec.pipeline.ingest import ingest
-from simrec.pipeline.show import render, similar
+from simrec.pipeline.render import render
+from simrec.pipeline.show import similar
 from simrec.pipeline.workspace import Workspace
 from simrec.store import Store
 

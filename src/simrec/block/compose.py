@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterable, Mapping
 from posixpath import dirname, relpath
 from typing import Any
-from urllib.parse import urlsplit, urlunsplit
+from urllib.parse import urljoin, urlsplit, urlunsplit
 
 from simrec.text import excerpt, safe_url
 from simrec.types import Article, Block, BlockItem
@@ -43,7 +43,7 @@ def compose(
         )
         for article, score, reasons in chosen
     )
-    return Block(source.id, lang, items, shortfall)
+    return Block(source, lang, items, shortfall)
 
 
 def seen_from(page: str | None, url: str | None) -> str | None:
@@ -60,6 +60,27 @@ def seen_from(page: str | None, url: str | None) -> str | None:
         way += "/"
     way = f"./{way}" if ":" in way.split("/")[0] else way
     return urlunsplit(parts._replace(path=way))
+
+
+def from_site(block: Block, url: str | None, site_url: str) -> str | None:
+    """A URL that a block's page writes, for those who are not on the page: absolute where the site's URL is known.
+
+    >>> page = Article("a", "A", "...", url="news/2024/a.html")
+    >>> from_site(Block(page, "en", ()), "../2023/b.html", "https://x.example/")
+    'https://x.example/news/2023/b.html'
+    """
+    if url is None:
+        return None
+    try:
+        return urljoin(urljoin(site_url, safe_url(block.page.url) or ""), url)
+    except ValueError:  # an address that nobody can join
+        return url
+
+
+def page_url(block: Block, site_url: str) -> str | None:
+    """The address of a block's page: absolute where the site's URL is known; None where the page has none."""
+    url = safe_url(block.page.url)
+    return urljoin(site_url, url) if url else None
 
 
 def _is_path(url: str) -> bool:

@@ -16,6 +16,7 @@ import numpy as np
 
 from simrec.errors import InputError
 from simrec.files import write_whole
+from simrec.text import unspaced
 from simrec.types import NO_ROW, Rows
 
 
@@ -39,14 +40,16 @@ def write_run(ids: Sequence[str], sources: Rows, run: Rows, tag: str) -> str:
     for source, ranked in zip(sources.tolist(), run.tolist(), strict=True):
         found = [row for row in ranked if row != NO_ROW]
         for rank, row in enumerate(found, start=1):
-            lines.append(f"{_quote(ids[source])} Q0 {_quote(ids[row])} {rank} {len(found) - rank + 1} {_quote(tag)}\n")
+            lines.append(
+                f"{unspaced(ids[source])} Q0 {unspaced(ids[row])} {rank} {len(found) - rank + 1} {unspaced(tag)}\n"
+            )
     return "".join(lines)
 
 
 def write_qrels(ids: Sequence[str], sources: Rows, picks: Sequence[AbstractSet[int]]) -> str:
     """The text of the qrels: `source 0 target 1`, a line a pick."""
     return "".join(
-        f"{_quote(ids[source])} 0 {_quote(ids[row])} 1\n"
+        f"{unspaced(ids[source])} 0 {unspaced(ids[row])} 1\n"
         for source, targets in zip(sources.tolist(), picks, strict=True)
         for row in sorted(targets)
     )
@@ -129,8 +132,3 @@ def _is_number(text: str) -> bool:
         return math.isfinite(float(text))
     except ValueError:
         return False
-
-
-def _quote(text: str) -> str:
-    """The text without spaces; "%" is quoted too, so that `unquote` gives it back."""
-    return "".join("".join(f"%{byte:02X}" for byte in c.encode()) if c.isspace() or c == "%" else c for c in text)

@@ -13,14 +13,15 @@ from typing import Any
 from jinja2 import Environment, FileSystemLoader
 from markupsafe import Markup
 
-from simrec.block.render import day
+from simrec.block.html import day
 from simrec.errors import StoreError
 from simrec.evaluate.report import write_report
 from simrec.pipeline.build import build
 from simrec.pipeline.evaluate import Evaluation, Task, evaluate
+from simrec.pipeline.folder import file_name
 from simrec.pipeline.ingest import ingest
+from simrec.pipeline.render import render
 from simrec.pipeline.sample import newsroom
-from simrec.pipeline.show import file_name, render
 from simrec.pipeline.workspace import Workspace
 from simrec.policy.eligibility import reason_hidden
 from simrec.settings import load_settings

@@ -1,0 +1,63 @@
+"""A snapshot's blocks as readers may see them at a moment, without a build."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from datetime import UTC, datetime
+
+from simrec.block.compose import compose
+from simrec.policy.eligibility import reason_hidden
+from simrec.settings import Settings
+from simrec.store import StoredBlock
+from simrec.types import Article, Block, Corpus
+
+GONE = "gone"
+"""Why a page has no block, where its article is no longer in the store."""
+
+
+class Viewer:
+    """Stored blocks as readers may see them: what was hidden since the build is left out, spares move up.
+
+    Args:
+        corpus: the articles as they are stored now.
+        settings: of the site.
+        k: items a block.
+        now: the moment that is looked at; None for this one.
+    """
+
+    def __init__(self, corpus: Corpus, settings: Settings, k: int, *, now: datetime | None = None) -> None:
+        self.k = k
+        self.now = now or datetime.now(UTC)
+        self._corpus = corpus
+        self._articles: Mapping[str, Article] = {article.id: article for article in corpus.articles}
+        self._settings = settings.block
+
+    def reason_hidden(self, article_id: str) -> str | None:
+        """Why an article must not be shown at the moment, and so needs no block either; None where it may."""
+        article = self._articles.get(article_id)
+        return reason_hidden(article, self.now) if article else GONE
+
+    def view(self, stored: StoredBlock, exclude: Sequence[str] = ()) -> Block:
+        """The block.
+
+        Args:
+            stored: as the snapshot has it, of an article that is in the store.
+            exclude: ids that must not stand in it, since they stand elsewhere on the page.
+        """
+        source, taken = self._articles[stored.source_id], set(exclude)
+        may = [item for item in stored.items if self.reason_hidden(item.id) is None]
+        chosen = [(self._articles[item.id], item.score, item.reasons) for item in may if item.id not in taken]
+        return compose(
+            source,
+            source.lang or self._corpus.main_lang,
+            chosen[: self.k],
+            excerpt_words=self._settings.excerpt_words,
+            shortfall=stored.shortfall or self._shortfall(len(chosen), len(may)),
+        )
+
+    def _shortfall(self, found: int, may: int) -> str | None:
+        if found >= self.k:
+            return None
+        if may >= self.k:
+            return f"{found} of {self.k}: the others stand elsewhere on the page"
+        return f"{found} of {self.k}: the others were withdrawn since the build; run `simrec build`"
