@@ -22,8 +22,20 @@ FILE_NAME = "simrec.toml"
 KEYS = {"items": ("source_id", "rank"), "blocks": ("source_id",)}
 """Values that name a row of the table that is written back to, by kind of row."""
 WRITTEN = {
-    "items": (*KEYS["items"], "target_id", "score", "reasons", "title", "url", "snapshot"),
-    "blocks": (*KEYS["blocks"], "items", "html", "lang", "heading", "snapshot"),
+    "items": (
+        *KEYS["items"],
+        "target_id",
+        "score",
+        "title",
+        "url",
+        "published_at",
+        "lang",
+        "reason",
+        "terms",
+        "reasons",
+        "snapshot",
+    ),
+    "blocks": (*KEYS["blocks"], "json", "html", "lang", "heading", "snapshot"),
 }
 """Values that can be written, by kind of row."""
 
