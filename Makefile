@@ -7,6 +7,9 @@ PEERS := $(VENV)/.peers
 # Of `bench`: small or full; ONLY names one benchmark, or several.
 PROFILE ?= small
 ONLY ?=
+# Of `fuzz`.
+FUZZ ?= 20000
+FUZZ_START ?= 0
 # Real corpora for benchmarks and optional tests, where there are any.
 SIMREC_CORPORA ?= $(wildcard $(CURDIR)/../shared/data)
 export SIMREC_CORPORA
@@ -17,7 +20,7 @@ GATED := --articles data/newsroom/articles.jsonl --picks data/newsroom/picks.csv
 	--gate tests/quality/floors.toml
 GATED_MODELS := tfidf sentence hybrid learned
 
-.PHONY: demo test check gate floors bench quality prior docs serve clean
+.PHONY: demo test fuzz check gate floors bench quality prior docs serve clean
 .DELETE_ON_ERROR:
 
 $(READY): pyproject.toml constraints.txt
@@ -35,6 +38,9 @@ demo: $(READY)  ## the whole job on the sample newsroom, in out/demo
 
 test: $(READY)  ## all tests
 	$(BIN)/python -m pytest -m "not gate"
+
+fuzz: $(READY)  ## every reader with 20,000 damaged files; FUZZ says how many, FUZZ_START from which number on
+	SIMREC_FUZZ=$(FUZZ) SIMREC_FUZZ_START=$(FUZZ_START) $(BIN)/python -m pytest tests/fuzz --durations=0
 
 check: $(READY)  ## format, lint, types
 	$(BIN)/ruff format --check .

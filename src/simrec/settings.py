@@ -56,6 +56,9 @@ class IngestSettings(Section):
     languages: tuple[str, ...] = Field(
         (), description="languages that the site writes; a detected one that is not listed is dropped"
     )
+    post_types: tuple[str, ...] = Field(
+        ("post", "page"), description="types of items in a WordPress export that are articles"
+    )
     max_record_mb: int = Field(16, ge=1, description="a longer record is rejected, in megabytes")
 
 

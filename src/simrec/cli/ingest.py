@@ -18,10 +18,12 @@ SHOWN_REJECTS = 5
 def add(commands: Any) -> None:
     """Declares the command."""
     command = add_command(commands, "ingest", "Read articles and editors' picks into a workspace.", run)
-    command.add_argument("sources", metavar="SOURCE", nargs="*", help="file, folder, archive or URL of a database")
+    command.add_argument("sources", metavar="SOURCE", nargs="*", help="file, folder, archive, URL, or database")
     add_workspace(command)
     command.add_argument(
-        "--format", metavar="F", help="jsonl, csv, parquet, html, markdown or page (default: by name, content)"
+        "--format",
+        metavar="F",
+        help="auto (the default: by name and content), or one of the formats in docs/formats.md",
     )
     command.add_argument(
         "--picks",
@@ -44,7 +46,7 @@ def run(options: Namespace) -> dict[str, Any]:
     sources = options.sources
     if not sources and not options.picks:
         if not load_settings(options.workspace).database.url:
-            raise UsageError("nothing to ingest: name a file, a folder, an archive or a database, or --picks")
+            raise UsageError("nothing to ingest: name a file, a folder, an archive, a URL or a database, or --picks")
         sources = [CONFIGURED]
     workspace = Workspace.open(options.workspace, create=True)
     report = ingest(

@@ -6,8 +6,10 @@ from collections.abc import Iterator, Sequence
 from pathlib import Path
 
 from simrec.errors import InputError, UsageError
+from simrec.ingest import sniff
 from simrec.ingest.database import DatabaseSource
-from simrec.ingest.formats import FORMATS, SNIFFED_BYTES, Format, by_content, by_name
+from simrec.ingest.fetch import fetched
+from simrec.ingest.formats import AUTO, FORMATS, Format, find
 from simrec.ingest.html import check_selector
 from simrec.ingest.kinds import kind_of
 from simrec.ingest.picks import read_picks
@@ -29,45 +31,46 @@ def read(
     """Reads articles: every record of every source becomes an entry or a reject.
 
     Args:
-        sources: files, folders and archives (zip, tar). A folder is walked in the order of names; hidden files, links
-            out of it, pictures, styles and scripts are passed over, and so is a table named ``picks.csv``, which
-            `read_picks` reads. Or SQLAlchemy URLs of databases, and ``database:`` for the one in the settings.
+        sources: files, folders, archives (zip, tar), and URLs (http, https), which are fetched. A folder is walked in
+            the order of names; hidden files, links out of it, pictures, styles and scripts are passed over, and so is
+            a table named ``picks.csv``, which `read_picks` reads. Or SQLAlchemy URLs of databases, and ``database:``
+            for the one in the settings.
         settings: how they are read.
-        format: one of `FORMATS` for all files; None decides by each file's name, then by its content.
+        format: one of `FORMATS` for all files; None or "auto" decides by each file's name and content.
         database: what to ask databases, and what their columns mean.
 
     Raises:
-        InputError: a source is not there, or is a folder without files to read, or a database that cannot be read
-            (the latter two when it is reached).
+        InputError: a source is not there, cannot be fetched, or is a folder without files or a database that cannot be
+            read (the last three when it is reached).
         UsageError: the format is unknown, or the selector of picks is no CSS selector, or a database's URL or settings
             cannot be used.
     """
-    if format is not None and format not in FORMATS:
-        raise UsageError(f"unknown format {format!r}: use one of {', '.join(FORMATS)}")
+    if format not in (None, AUTO, *FORMATS):
+        raise UsageError(f"unknown format {format!r}: use one of {', '.join((AUTO, *FORMATS))}")
     check_selector(settings.picks_selector)
     opened = [_opened(source, settings, database or DatabaseSettings()) for source in sources]
     return _read(opened, settings, FORMATS.get(format or ""))
 
 
-def _opened(source: str | Path, settings: IngestSettings, database: DatabaseSettings) -> Path | DatabaseSource:
-    """A source that is there."""
-    if kind_of(source) == "database":
+def _opened(source: str | Path, settings: IngestSettings, database: DatabaseSettings) -> str | Path | DatabaseSource:
+    """A source that is there: a URL as it is, a path, a database with its queries."""
+    kind = kind_of(source)
+    if kind == "database":
         return DatabaseSource(str(source), database, settings)
-    path = Path(source)
-    if not path.exists():
-        raise InputError(f"no file or folder {path}: name a source that exists")
-    return path
+    if kind == "path" and not Path(source).exists():
+        raise InputError(f"no file or folder {source}: name a source that exists")
+    return source if kind == "web" else Path(source)
 
 
 def _read(
-    sources: Sequence[Path | DatabaseSource], settings: IngestSettings, forced: Format | None
+    sources: Sequence[str | Path | DatabaseSource], settings: IngestSettings, forced: Format | None
 ) -> Iterator[Entry | Reject]:
     for source in sources:
         if isinstance(source, DatabaseSource):
             yield from source.articles()
             continue
         empty = True
-        for found in walk(source, settings):
+        for found in walk(source, settings) if isinstance(source, Path) else fetched(source, settings):
             empty = False
             yield from [found] if isinstance(found, Reject) else _read_file(found, settings, forced)
         if empty:
@@ -78,8 +81,10 @@ def _read_file(source: SourceFile, settings: IngestSettings, forced: Format | No
     """What a file holds; an error of the disk, or a damaged file, keeps what was read before it."""
     last: Entry | Reject | None = None
     try:
-        opened = _prepared(source)
-        chosen = forced or by_name(opened.path) or by_content(_start(opened))
+        opened, chosen = _prepared(source), forced
+        if chosen is None:
+            start, opened = opened.started(sniff.BYTES)
+            chosen = find(opened.path, start)
         if chosen is None:
             yield Reject(source.file, None, f"unknown kind of file: say which it is with --format {'|'.join(FORMATS)}")
             return
@@ -95,11 +100,3 @@ def _read_file(source: SourceFile, settings: IngestSettings, forced: Format | No
 
 def _prepared(source: SourceFile) -> SourceFile:
     return source.unzipped() if source.path.lower().endswith(".gz") else source
-
-
-def _start(source: SourceFile) -> bytes:
-    """The first bytes of a file on disk; a member of an archive can be opened once only, and goes by its name."""
-    if not source.on_disk:
-        return b""
-    with source.open() as stream:
-        return stream.read(SNIFFED_BYTES)

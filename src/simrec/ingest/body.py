@@ -76,7 +76,7 @@ _BLOCKS = frozenset(
 
 def page_text(tree: HtmlElement) -> str:
     """The main text of a page, whole, in paragraphs; "" where it has none."""
-    page = _without_chrome(tree)
+    page = without_chrome(tree)
     extracted = _extracted(page)
     main, share = _main_part(page, len(extracted.split()))
     if main is None:
@@ -102,7 +102,8 @@ def _extracted(tree: HtmlElement) -> str:
     return clean(document.text or "") if document else ""
 
 
-def _without_chrome(tree: HtmlElement) -> HtmlElement:
+def without_chrome(tree: HtmlElement) -> HtmlElement:
+    """A copy of a page, or of a part of one, without scripts, menus, forms and what else is no text of the article."""
     page = deepcopy(tree)
     removed = list(page.iter(*CHROME))
     removed += [one for one in page.iter("header") if not one.xpath("ancestor::article or ancestor::main")]

@@ -104,7 +104,7 @@ def _header(feed: _Feed, required: Sequence[str]) -> tuple[list[str], str]:
     except _RowError as error:
         raise HeaderError(str(error)) from None
     raw = feed.taken[0].data or b""
-    if raw.startswith(UTF16_BOMS) or b"\x00" in raw:
+    if raw.startswith(UTF16_BOMS) or b"\x00" in raw or _ESCAPED_BYTE.search(text):
         raise HeaderError("the file is not CSV in UTF-8: save it as UTF-8")
     delimiter = max(DELIMITERS, key=text.count)
     try:

@@ -8,12 +8,12 @@ from collections.abc import Iterator
 from typing import Any
 from urllib.parse import quote, urljoin
 
-from lxml import etree
-from lxml.html import HtmlElement, HTMLParser, document_fromstring
+from lxml.html import HtmlElement
 
 from simrec.ingest.address import from_path, normalize, resolve
 from simrec.ingest.body import page_text
 from simrec.ingest.headings import normalize_heading
+from simrec.ingest.markup import parse_html
 from simrec.ingest.metadata import page_facts, page_urls
 from simrec.ingest.record import to_article
 from simrec.ingest.related import check_selector, cut_related
@@ -78,14 +78,7 @@ def _decoded(data: bytes, name: str) -> str:
 
 def _parsed(text: str) -> HtmlElement | None:
     text = _XML_DECLARATION.sub("", text).replace("\x00", "\ufffd")
-    if not text.strip():
-        return None
-    raw = text.encode("utf-8", "replace")
-    try:
-        tree = document_fromstring(raw, parser=HTMLParser(encoding="utf-8", huge_tree=True, remove_comments=True))
-    except (etree.ParserError, etree.XMLSyntaxError):
-        return None
-    return tree
+    return parse_html(text) if text.strip() else None
 
 
 def _entry(tree: HtmlElement, source: SourceFile, settings: IngestSettings) -> Entry | Reject:

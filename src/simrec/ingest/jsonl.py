@@ -51,6 +51,28 @@ def records(source: SourceFile, settings: IngestSettings) -> Iterator[tuple[int 
         yield from _lines(BytesIO(data), max_bytes)
 
 
+def document(source: SourceFile, max_bytes: int) -> Any:
+    """The value of a file that is one JSON document, or the reason, a string, why it has none."""
+    return parsed(source.read(max_bytes))
+
+
+def parsed(data: bytes) -> Any:
+    """The value of a JSON document, an object or a list, or the reason, a string, why it has none."""
+    if not data.strip():
+        return "the file is empty"
+    if data.startswith(UTF16_BOMS):
+        return "the file is in UTF-16: save it as UTF-8"
+    try:
+        value = json.loads(data.decode("utf-8-sig"))
+    except UnicodeDecodeError as error:
+        return f"invalid UTF-8 at byte {error.start + 1}: save the file as UTF-8"
+    except json.JSONDecodeError as error:
+        return f"broken JSON: {error.msg[0].lower()}{error.msg[1:]} at line {error.lineno}; export it again"
+    except (ValueError, RecursionError):
+        return "JSON that cannot be read: a number too long, or lists nested too deep"
+    return value if isinstance(value, dict | list) else "not a JSON object or list"
+
+
 def _lines(stream: BinaryIO, max_bytes: int) -> Iterator[tuple[int | None, dict[str, Any] | str]]:
     empty = True
     for line in read_lines(stream, max_bytes):

@@ -10,10 +10,10 @@ import re
 from functools import cache
 from typing import Any
 
-from lxml import etree
-from lxml.html import HtmlElement, HTMLParser, document_fromstring
+from lxml.html import HtmlElement
 
 from simrec.ingest.body import block_text
+from simrec.ingest.markup import parse_html
 from simrec.text import one_line
 
 _COMMENTS = (("{{</*", "*/>}}"), ("{{%/*", "*/%}}"), ("{#", "#}"))
@@ -91,12 +91,7 @@ def _cut_between(text: str, begin: re.Pattern[str], end: re.Pattern[str]) -> str
 
 def _tree(markdown: str) -> HtmlElement | None:
     html = _renderer().render(markdown)
-    if not html.strip():
-        return None
-    try:
-        return document_fromstring(f"<div>{html}</div>", parser=HTMLParser(encoding="utf-8", huge_tree=False))
-    except (etree.ParserError, ValueError):
-        return None
+    return parse_html(f"<div>{html}</div>") if html.strip() else None
 
 
 @cache

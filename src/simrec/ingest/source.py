@@ -8,10 +8,10 @@ import tarfile
 import zipfile
 import zlib
 from collections.abc import Callable
-from dataclasses import dataclass
-from io import BytesIO
+from dataclasses import dataclass, replace
+from io import BufferedReader, BytesIO, RawIOBase
 from posixpath import splitext
-from typing import BinaryIO, cast
+from typing import Any, BinaryIO, cast
 
 from simrec.ingest.project import Project
 
@@ -37,6 +37,7 @@ class SourceFile:
         open: opens it for reading bytes, from the start. The member of a tar archive can be opened once.
         folder: the name of the folder or archive that was given, "" for a single file.
         on_disk: it can be read at any place, not only from the start on.
+        reopens: it can be opened more than once, as a compressed file on disk can.
         project: the static site generator's folder that it is in; its `path` counts from the content folder there.
     """
 
@@ -45,6 +46,7 @@ class SourceFile:
     open: Callable[[], BinaryIO]
     folder: str = ""
     on_disk: bool = False
+    reopens: bool = False
     project: Project | None = None
 
     @property
@@ -74,11 +76,60 @@ class SourceFile:
         """
         return self.open() if self.on_disk else BytesIO(self.read(max_bytes))
 
+    def reopened(self, max_bytes: int) -> SourceFile:
+        """The same file, to be opened as often as is needed; one that is archived goes through memory.
+
+        Raises:
+            TooLargeError: it would have to go through memory, and has more than `max_bytes`.
+        """
+        if self.on_disk or self.reopens:
+            return self
+        data = self.read(max_bytes)
+        return replace(self, open=lambda: BytesIO(data), reopens=True)
+
+    def started(self, size: int) -> tuple[bytes, SourceFile]:
+        """The first bytes, and the file to be read from its start, even if it can be opened only once."""
+        stream = self.open()
+        start = stream.read(size)
+        if self.on_disk or self.reopens:
+            stream.close()
+            return start, self
+        return start, replace(self, open=lambda: cast(BinaryIO, BufferedReader(_Restarted(start, stream))))
+
     def unzipped(self) -> SourceFile:
         """What a ``.gz`` file holds."""
-        return SourceFile(
-            self.file, self.path, lambda: cast(BinaryIO, _Gunzip(self.open())), self.folder, project=self.project
+        return replace(
+            self,
+            open=lambda: cast(BinaryIO, _Gunzip(self.open())),
+            on_disk=False,
+            reopens=self.on_disk or self.reopens,
         )
+
+
+class _Restarted(RawIOBase):
+    """A stream whose start was read already, with the start put back."""
+
+    def __init__(self, start: bytes, rest: BinaryIO) -> None:
+        self._start = start
+        self._rest = rest
+
+    def readable(self) -> bool:
+        """It can be read."""
+        return True
+
+    def readinto(self, buffer: Any) -> int:
+        """Reads the start first, then the rest."""
+        data = self._start[: len(buffer)] or self._rest.read(len(buffer))
+        self._start = self._start[len(data) :]
+        buffer[: len(data)] = data
+        return len(data)
+
+    def close(self) -> None:
+        """Closes the rest, too."""
+        try:
+            super().close()
+        finally:
+            self._rest.close()
 
 
 class _Gunzip(gzip.GzipFile):

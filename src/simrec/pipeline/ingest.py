@@ -137,8 +137,9 @@ class _Writer:
         """Whether an id comes for the first time; an equal second record counts as unchanged, any other is rejected."""
         article, where = entry.article, f"{entry.file}:{entry.line}" if entry.line else entry.file
         hashed = article_hash(article)
-        first = self._first.setdefault(article.id, (where, hashed))
-        if first[0] == where:
+        first = self._first.get(article.id)
+        if first is None:
+            self._first[article.id] = (where, hashed)
             return True
         if first[1] == hashed:
             self.report.unchanged += 1
