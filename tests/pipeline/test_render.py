@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import csv
 import json
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
@@ -15,13 +15,18 @@ import pandas as pd
 import pytest
 
 from simrec.block.formats import NAMES, PAGE_FORMATS, SITE_FORMATS
+from simrec.block.style import Style
 from simrec.cli.main import main
 from simrec.errors import SettingsError, StoreError, UsageError
 from simrec.pipeline.build import build
 from simrec.pipeline.ingest import ingest
 from simrec.pipeline.render import render
 from simrec.pipeline.show import similar
+from simrec.pipeline.viewer import Viewer
 from simrec.pipeline.workspace import Workspace
+from simrec.settings import Settings, check_settings
+from simrec.store import StoredBlock, StoredItem
+from simrec.types import Article, Corpus
 
 TEXT = "The river bridge at the mill is closed while engineers mend the cables of the bridge deck."
 LATER = datetime(2031, 1, 1, tzinfo=UTC)
@@ -178,10 +183,13 @@ def test_a_withdrawn_page_loses_its_file(make_site: Callable[..., Workspace], tm
     assert "news/b5.html" not in "".join(path.read_text("utf-8") for path in (tmp_path / "out").glob("*.html"))
 
 
-def test_what_stands_elsewhere_on_the_page_is_left_out(courier: Workspace) -> None:
+def test_what_stands_elsewhere_on_the_page_is_left_out(courier: Workspace, capsys: pytest.CaptureFixture[str]) -> None:
     """Two blocks of one page do not repeat each other, and this one is full all the same, beyond its spares too."""
     first = [item.id for item in similar(courier, "b2").block.items]
     second = similar(courier, "b2", exclude=first).block
+    options = [text for id_ in first for text in ("--exclude", id_)]
+    assert main(["similar", "b2", "-w", str(courier.path), *options, "--json"]) == 0
+    assert [item["id"] for item in json.loads(capsys.readouterr().out)["items"]] == [item.id for item in second.items]
     assert len(second.items) == 3
     assert not {item.id for item in second.items} & set(first)
     with courier.store() as store:
@@ -190,6 +198,36 @@ def test_what_stands_elsewhere_on_the_page_is_left_out(courier: Workspace) -> No
     last = similar(courier, "b2", exclude=beyond).block
     assert last.items
     assert not {item.id for item in last.items} & {*beyond, "b2"}
+
+
+@pytest.mark.parametrize(
+    "url", ["courier.example", "ftp://x.example/", "http://[", "https://x.example/?a=b", "javascript:x"]
+)
+def test_an_address_that_is_none_is_found_when_settings_are_read(url: str) -> None:
+    """In one line that names the setting."""
+    with pytest.raises(SettingsError, match=r"site\.url"):
+        check_settings({"site": {"url": url}}, "simrec.toml")
+    style = Style.of(check_settings({"site": {"url": "https://x.example/news"}}, ""), Path(), lang="en", model="m")
+    assert style.site_url == "https://x.example/news/"
+
+
+def test_a_block_that_is_short_says_why_now() -> None:
+    """What was withdrawn, what stands elsewhere, and what the build said, each only where it is so."""
+    articles = [Article(f"a{i}", "Title", "Text", status="withdrawn" if i == 1 else "published") for i in range(6)]
+    viewer = Viewer(Corpus(articles), Settings(), 3)
+
+    def why(n: int, exclude: Sequence[str] = (), said: str | None = None) -> str | None:
+        stored = StoredBlock("a0", tuple(StoredItem(f"a{i}", 1.0) for i in range(1, n + 1)), said)
+        return viewer.view(stored, exclude).shortfall
+
+    assert why(4) is None
+    assert why(3) == "2 of 3: 1 withdrawn since the build, run `simrec build`"
+    assert why(4, ["a2"], "4 of 5: few") == (
+        "2 of 3: 1 elsewhere on the page and 1 withdrawn since the build, run `simrec build`; 4 of 5: few"
+    )
+    assert why(0, said="0 of 3: none") == "0 of 3: none"
+    viewer = Viewer(Corpus(articles), Settings(), 1)
+    assert why(2, said="2 of 3: few") is None
 
 
 def test_formats_of_one_file_share_a_folder(courier: Workspace, tmp_path: Path) -> None:

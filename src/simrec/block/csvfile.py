@@ -6,13 +6,15 @@ import csv
 import io
 import re
 from collections.abc import Iterable
-from typing import BinaryIO
+from datetime import datetime
+from typing import Any, BinaryIO
 
 from simrec.block.style import Style
 from simrec.block.table import Row, rows
 from simrec.types import Block
 
-_FORMULA = re.compile(r"'*[\s\x00]*[=+\-@\t\r\uff1d\uff0b\uff0d\uff20]")
+_FORMULA = re.compile(r"'*[\s\x00]*[=+\-@\t\r\n\uff1d\uff0b\uff0d\uff20]")
+"""The last four are the same signs as wide as a Han character, which some spreadsheets take for them."""
 
 
 class CsvTable:
@@ -29,11 +31,9 @@ class CsvTable:
 
     def write(self, file: BinaryIO, blocks: Iterable[Block]) -> None:
         """Writes a row an item."""
-        text = io.TextIOWrapper(file, encoding="utf-8", errors="replace", newline="", write_through=True)
+        text = io.TextIOWrapper(file, encoding="utf-8", errors="replace", newline="")
         try:
-            table = csv.writer(
-                text
-            )  # lines end as RFC 4180 has it; with "\n" alone, a "\r" in a text would not be quoted
+            table = csv.writer(text)  # lines end in "\r\n"; with "\n" alone, a "\r" in a text would not be quoted
             table.writerow(Row._fields)
             table.writerows(_cells(row) for row in rows(blocks, self._base))
         finally:
@@ -59,15 +59,18 @@ def unguarded(text: str) -> str:
 
 
 def _cells(row: Row) -> list[str | int | float]:
-    values = row._replace(terms=[])
-    cells: list[str | int | float] = []
-    for name, value in zip(Row._fields, values, strict=True):
-        if name == "terms":
-            cells.append(guarded("; ".join(row.terms)))
-        elif name == "published_at":
-            cells.append(row.published_at.isoformat() if row.published_at else "")
-        elif isinstance(value, int | float):
-            cells.append(value)
-        else:
-            cells.append(guarded(str(value or "")))
-    return cells
+    return [_cell(value) for value in row]
+
+
+def _cell(value: Any) -> str | int | float:
+    match value:
+        case None:
+            return ""
+        case int() | float():
+            return value
+        case datetime():
+            return value.isoformat()
+        case list():
+            return guarded("; ".join(value))
+        case _:
+            return guarded(str(value))

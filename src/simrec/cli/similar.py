@@ -16,6 +16,9 @@ def add(commands: Any) -> None:
     add_workspace(command)
     command.add_argument("-k", type=int, help="items (default: as built)")
     command.add_argument(
+        "--exclude", metavar="ID", action="append", default=[], help="leave an article out, as often as given"
+    )
+    command.add_argument(
         "--explain", action="store_true", help="name the shared terms, the parts of each score, and what moved it up"
     )
 
@@ -26,7 +29,9 @@ def run(options: Namespace) -> dict[str, Any]:
     from simrec.pipeline.workspace import Workspace
 
     workspace = Workspace.open(options.workspace)
-    shown = similar(workspace, options.id, k=options.k, explain=options.explain, progress=progress())
+    shown = similar(
+        workspace, options.id, k=options.k, explain=options.explain, exclude=options.exclude, progress=progress()
+    )
     for number, item in enumerate(shown.block.items, start=1):
         say(options, f"{number}. {item.title}  [{item.id}]  {item.score:.2f}")
         if options.explain:

@@ -8,7 +8,7 @@ from datetime import UTC, datetime
 from simrec.block.compose import compose
 from simrec.policy.eligibility import reason_hidden
 from simrec.settings import Settings
-from simrec.store import StoredBlock
+from simrec.store import StoredBlock, StoredItem
 from simrec.types import Article, Block, Corpus
 
 GONE = "gone"
@@ -45,19 +45,30 @@ class Viewer:
             exclude: ids that must not stand in it, since they stand elsewhere on the page.
         """
         source, taken = self._articles[stored.source_id], set(exclude)
-        may = [item for item in stored.items if self.reason_hidden(item.id) is None]
+        may = self._may(stored)
         chosen = [(self._articles[item.id], item.score, item.reasons) for item in may if item.id not in taken]
         return compose(
             source,
             source.lang or self._corpus.main_lang,
             chosen[: self.k],
             excerpt_words=self._settings.excerpt_words,
-            shortfall=stored.shortfall or self._shortfall(len(chosen), len(may)),
+            shortfall=self._shortfall(stored, len(chosen), len(may)),
         )
 
-    def _shortfall(self, found: int, may: int) -> str | None:
+    def _may(self, stored: StoredBlock) -> list[StoredItem]:
+        """The items that may be shown, each once, and never the page itself, whoever stored them."""
+        found: dict[str, StoredItem] = {}
+        for item in stored.items:
+            if item.id != stored.source_id and self.reason_hidden(item.id) is None:
+                found.setdefault(item.id, item)
+        return list(found.values())
+
+    def _shortfall(self, stored: StoredBlock, found: int, may: int) -> str | None:
         if found >= self.k:
             return None
-        if may >= self.k:
-            return f"{found} of {self.k}: the others stand elsewhere on the page"
-        return f"{found} of {self.k}: the others were withdrawn since the build; run `simrec build`"
+        why = [f"{may - found} elsewhere on the page"] if may > found else []
+        if may < len(stored.items):
+            why.append(f"{len(stored.items) - may} withdrawn since the build, run `simrec build`")
+        if not why:
+            return stored.shortfall
+        return "; ".join([f"{found} of {self.k}: {' and '.join(why)}", *filter(None, [stored.shortfall])])
