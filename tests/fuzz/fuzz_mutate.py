@@ -12,7 +12,8 @@ ODD = (
     "\x00", "\ufeff", "\u2028", "\u202e", "\ud800", "\U0010ffff", "\u0130", "ﬁ", "e\u0301" * 50, "\x0b\x1f", "\r",
     "\t" * 99, "9" * 5000, "-1e999", "NaN", "Infinity", "1e308", "0000-00-00", "99999-13-45T99:99",
     "9999-12-31T23:59:59-14:00",
-    "0001-01-01T00:00:00+14:00", "[" * 3000, "{\"a\":" * 3000, "<a>" * 3000, "<div>" * 500, "((" * 500, "[a=" * 200,
+    "0001-01-01T00:00:00+14:00", "[" * 3000, "{\"a\":" * 3000, "<a>" * 3000, "<div>" * 500,
+    "[" * 400 + "]" * 400, "((" * 500, "[a=" * 200,
     "<![CDATA[", "]]>", "<!--", "-->", "<?", "&#x110000;", "&#0;", "&nope;", "\\ud800", "\\u0000", "%", '"', "'", "\\",
     "<!DOCTYPE a [<!ENTITY b 'c'>]>", "<script>", "http://[", "javascript:x", "//", "../../..", "a" * 20_000, "🛥" * 999,
     "null", "true", "{}", "[]", "\n\n", "</rss>", "</item>", "=cmd|' /C calc'!A0",
@@ -23,6 +24,8 @@ VALUES: tuple[Any, ...] = (
     "http://[", "#",
     "<p>",
 )  # fmt: skip
+NESTED = (60, 300, 900)
+"""Depths of lists and objects that JSON readers still take."""
 _ELEMENT = re.compile(rb"<([A-Za-z][\w:.-]*)\b[^<>]*>")
 
 
@@ -135,13 +138,34 @@ def _of_json(rng: random.Random, data: bytes) -> bytes | None:
         elif way == 1 and isinstance(holder, list):
             holder.insert(key, holder[key])
         else:
-            holder[key] = rng.choice(VALUES)
-    return "\n".join(json.dumps(value, ensure_ascii=rng.random() < 0.7) for value in values).encode("utf-8", "replace")
+            holder[key] = rng.choice(VALUES) if rng.random() < 0.9 else _nested(rng)
+    try:
+        return "\n".join(json.dumps(value, ensure_ascii=rng.random() < 0.7) for value in values).encode(
+            "utf-8", "replace"
+        )
+    except RecursionError:  # one deep value in another
+        return None
+
+
+def _nested(rng: random.Random) -> Any:
+    """A list or an object that holds one that holds one, and so on."""
+    value: Any = "x"
+    inside = rng.random() < 0.5
+    for _ in range(rng.choice(NESTED)):
+        value = {"a": value} if inside else [value]
+    return value
 
 
 def _places(value: Any) -> list[tuple[Any, Any]]:
-    keys = list(value) if isinstance(value, dict) else range(len(value)) if isinstance(value, list) else ()
-    return [place for key in keys for place in ((value, key), *_places(value[key]))]
+    """Every place of a document: what holds it, and the key or index there."""
+    places: list[tuple[Any, Any]] = []
+    stack = [value]
+    while stack:
+        holder = stack.pop()
+        keys = list(holder) if isinstance(holder, dict) else range(len(holder)) if isinstance(holder, list) else ()
+        places += [(holder, key) for key in keys]
+        stack += [holder[key] for key in keys]
+    return places
 
 
 def _of_xml(rng: random.Random, data: bytes) -> bytes | None:

@@ -9,7 +9,7 @@ from typing import Any
 
 from simrec.errors import InputError
 from simrec.ingest import delimited, jsonl, parquet
-from simrec.ingest.record import FieldError, is_missing, to_id
+from simrec.ingest.record import FieldError, is_missing, shown, to_id
 from simrec.ingest.source import MEGABYTE, READ_ERRORS, SourceFile, plain_reason
 from simrec.settings import IngestSettings
 from simrec.types import Pick, PickEntry, Reject
@@ -68,12 +68,12 @@ def to_pick(record: Mapping[str, Any]) -> Pick | str:
         return str(error)
     rank, grade = _number(record["rank"]), record.get("grade")
     if rank is None or rank < 1 or rank != int(rank):
-        return f"rank {record['rank']!r} is no whole number from 1"
+        return f"rank {shown(record['rank'])} is no whole number from 1"
     if source == target:
         return f"{source} is picked for itself: take the row out"
     value = None if is_missing(grade) else _number(grade)
     if value is None and not is_missing(grade):
-        return f"grade {grade!r} is no number"
+        return f"grade {shown(grade)} is no number"
     return Pick(source, target, int(rank), value)
 
 

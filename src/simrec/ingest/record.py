@@ -23,6 +23,8 @@ LISTS = ("tags", "authors")
 COLUMNS = frozenset((*REQUIRED, *STRINGS, *DATES, *LISTS, "lang", "status", "canonical_id"))
 
 MAX_ID = 512
+MAX_DEPTH = 50
+"""Of values in `extra`."""
 _LANG = re.compile(r"[A-Za-z]{2,3}(?:-[A-Za-z0-9]{1,8})*")
 _UNDETERMINED = frozenset(("und", "mul", "zxx", "mis"))
 _SURROGATE = re.compile("[\ud800-\udfff]")
@@ -136,7 +138,7 @@ def _status(value: object) -> Status:
         return "published"
     status = value.strip().lower() if isinstance(value, str) else value
     if status not in STATUSES:
-        raise FieldError(f"status {_shown(value)} is unknown: use one of {', '.join(STATUSES)}")
+        raise FieldError(f"status {shown(value)} is unknown: use one of {', '.join(STATUSES)}")
     return cast(Status, status)
 
 
@@ -144,7 +146,7 @@ def _date(value: object, name: str) -> datetime:
     try:
         return parse_iso(value)
     except ValueError:
-        raise FieldError(f"{name} {_shown(value)} is no date: write it as 2024-05-31 or 2024-05-31T10:00Z") from None
+        raise FieldError(f"{name} {shown(value)} is no date: write it as 2024-05-31 or 2024-05-31T10:00Z") from None
 
 
 def _list(value: object, name: str) -> tuple[str, ...]:
@@ -176,8 +178,12 @@ def split_list(text: str) -> list[Any]:
     return [part.strip() for part in text.split(divider)]
 
 
-def _shown(value: object) -> str:
-    text = repr(value)
+def shown(value: object) -> str:
+    """A value in a reason, cut where it is long."""
+    try:
+        text = repr(value)
+    except (RecursionError, ValueError):  # lists nested too deep, a number too long
+        text = type(value).__name__
     return text if len(text) <= 40 else text[:37] + "..."
 
 
@@ -193,16 +199,18 @@ def _printable(text: object) -> str:
     return _SURROGATE.sub("\ufffd", str(text)).replace("\x00", "")
 
 
-def _plain(value: object) -> Any:
+def _plain(value: object, depth: int = 0) -> Any:
     """The value as JSON has it; None for what JSON has not."""
+    if depth > MAX_DEPTH:
+        raise FieldError(f"values nested more than {MAX_DEPTH} deep: simplify the record")
     if is_missing(value):
         return None
     if isinstance(value, str):
         return _printable(value)
     if isinstance(value, Mapping):
-        return {_printable(name): _plain(item) for name, item in value.items()}
+        return {_printable(name): _plain(item, depth + 1) for name, item in value.items()}
     if isinstance(value, list | tuple):
-        return [_plain(item) for item in value]
+        return [_plain(item, depth + 1) for item in value]
     if isinstance(value, date):
         return value.isoformat()
     if isinstance(value, Decimal):
