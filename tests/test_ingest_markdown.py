@@ -167,6 +167,20 @@ def test_an_article_has_one_id_whichever_part_of_the_site_is_named(write: Write)
     assert list(entries(write({"x.md": "# Title\n\nText."}) / "x.md")) == ["x"]
 
 
+def test_what_a_tool_built_and_tables_beside_its_content_can_be_read_too(write: Write) -> None:
+    """The built pages of a site, and JSON lines in it, are sources as anywhere else."""
+    site = write({
+        "_config.yml": "",
+        "_site/a.html": "<html><title>A</title><body><p>Built text of the page.</p></body></html>",
+        "export/b.jsonl": '{"id": "b", "title": "B", "body": "Text."}',
+        "export/c.csv": "id,title,body\nc,C,Text.\n",
+        "c.html": "---\nlayout: x\n---\n{{ x }}",
+    })  # fmt: skip
+    assert list(entries(site / "_site")) == ["a"]
+    assert list(entries(site / "export")) == ["b", "c"]
+    assert list(entries(site)) == ["b"]
+
+
 def test_bundles_languages_and_list_pages_of_hugo(write: Write) -> None:
     """`index.md` is its folder's page, `.de.` a language, `_index.md` no article."""
     site = write({

@@ -16,6 +16,7 @@ from simrec.ingest.front_matter import FrontMatterError, load
 Tool = Literal["hugo", "jekyll", "eleventy"]
 
 MARKDOWN = ("md", "markdown", "mdx")
+TABLES = (".jsonl", ".ndjson", ".parquet")
 MAX_ABOVE = 12
 """Folders above a source that are looked at for a tool's settings."""
 MAX_CONFIG = 1_000_000
@@ -56,9 +57,9 @@ class Project:
         return path.resolve().relative_to(self.content).as_posix()
 
     def holds(self, inner: str) -> bool:
-        """Whether a file of the content folder may be an article."""
-        parts = PurePosixPath(inner).parts
-        return is_markdown(inner) and not _TOOLS_OWN & set(parts[:-1])
+        """Whether a file of the content folder may hold articles: Markdown, or tables that no tool makes pages of."""
+        kept = is_markdown(inner) or inner.lower().removesuffix(".gz").endswith(TABLES)
+        return kept and not _TOOLS_OWN & set(PurePosixPath(inner).parts[:-1])
 
 
 def is_markdown(name: str) -> bool:
@@ -83,8 +84,12 @@ def project_of(path: Path) -> Project | None:
     for folder in folders[:MAX_ABOVE]:
         project = _hugo(folder) or _jekyll(folder) or _eleventy(folder)
         if project:
-            return project if here == project.root or here.is_relative_to(project.content) else None
+            return project if here == project.root or _is_content(here, project.content) else None
     return None
+
+
+def _is_content(here: Path, content: Path) -> bool:
+    return here.is_relative_to(content) and not _TOOLS_OWN & set(here.relative_to(content).parts)
 
 
 def _hugo(root: Path) -> Project | None:
@@ -92,12 +97,12 @@ def _hugo(root: Path) -> Project | None:
     if config is None or not (root / "content").is_dir():
         return None
     values = _values(config)
-    content = root / str(values.get("contentdir") or "content")
+    content = (root / str(values.get("contentdir") or "content")).resolve()
     languages = values.get("languages")
     return Project(
         "hugo",
         root,
-        content if content.is_dir() else root / "content",
+        content if content.is_dir() else (root / "content").resolve(),
         _base(values.get("baseurl")),
         _hugo_permalinks(values.get("permalinks")),
         str(values.get("defaultcontentlanguage") or "en").lower(),

@@ -67,20 +67,22 @@ def walk(path: Path, settings: IngestSettings) -> Iterator[SourceFile | Reject]:
 
     A folder is walked to its depths, in the order of names. Hidden files, assets (pictures, styles, scripts, fonts),
     picks and workspaces are passed over. Links are not followed: one that leads out of the folder is a reject. Of the
-    folder of a static site generator, only the Markdown of its content is taken.
+    folder of a static site generator, only its content is taken, and its Markdown counts from there.
     """
     project = project_of(path) if path.is_dir() or is_markdown(path.name) else None
     if not path.is_dir():
         yield from _expand(path, path.name, project.inner(path) if project else path.name, "", settings, project)
         return
     root = path.resolve()
-    for file in _files(project.content if project and root == project.root else root, root):
+    is_site = project is not None and root in (project.root, project.content)
+    root = project.content if project and root == project.root else root
+    for file in _files(root, root):
         if isinstance(file, Reject):
             yield file
             continue
-        inner, shown = project.inner(file) if project else file.relative_to(root).as_posix(), _shown(file, root)
-        if not passed_over(inner) and (project is None or project.holds(inner)):
-            yield from _expand(file, shown, inner, root.name, settings, project)
+        inner, of = file.relative_to(root).as_posix(), project if is_markdown(file.name) else None
+        if not passed_over(inner) and not (project and is_site and not project.holds(inner)):
+            yield from _expand(file, _shown(file, root), of.inner(file) if of else inner, root.name, settings, of)
 
 
 def picks_in(folder: Path) -> list[Path]:
