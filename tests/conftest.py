@@ -2,6 +2,11 @@
 
 from __future__ import annotations
 
+import os
+import shutil
+import subprocess
+import tempfile
+from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
@@ -43,3 +48,37 @@ def toy_model(tmp_path_factory: pytest.TempPathFactory) -> Path:
         )
     torch.set_rng_state(state)
     return folder / "model"
+
+
+@pytest.fixture(scope="session")
+def postgres() -> Iterator[str]:
+    """The URL of a PostgreSQL server of the tests' own, on a socket, with a password that no message may show."""
+    pytest.importorskip("psycopg", reason="psycopg is not installed")
+    programs = [Path(found).parent for found in [shutil.which("initdb")] if found]
+    programs += sorted(Path("/usr/lib/postgresql").glob("*/bin"), reverse=True)
+    program = next((folder for folder in programs if (folder / "initdb").exists()), None)
+    as_user = ["runuser", "-u", "postgres", "--"] if os.geteuid() == 0 else []
+    if program is None or (as_user and not (shutil.which("runuser") and _has_user("postgres"))):
+        pytest.skip("PostgreSQL is not installed, or cannot be run by a user of its own")
+    with tempfile.TemporaryDirectory(prefix="pg-") as name:
+        folder = Path(name)
+        if as_user:
+            shutil.chown(folder, "postgres")
+        data, quiet = folder / "data", {"check": True, "capture_output": True, "cwd": folder}
+        start = ["-o", f"-k {folder} -c listen_addresses='' -c fsync=off", "-l", str(folder / "log"), "-w", "start"]
+        subprocess.run([*as_user, program / "initdb", "-D", data, "-U", "simrec", "-E", "UTF8", "-A", "trust"], **quiet)
+        subprocess.run([*as_user, program / "pg_ctl", "-D", data, *start], **quiet)
+        try:
+            yield f"postgresql://simrec:s3cr%40t@/postgres?host={folder}"
+        finally:
+            subprocess.run([*as_user, program / "pg_ctl", "-D", data, "-m", "immediate", "stop"], **quiet)
+
+
+def _has_user(name: str) -> bool:
+    import pwd
+
+    try:
+        pwd.getpwnam(name)
+    except KeyError:
+        return False
+    return True

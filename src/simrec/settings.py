@@ -10,7 +10,7 @@ from collections.abc import Mapping
 from pathlib import Path
 from typing import Any, Literal, Self
 
-from pydantic import Field, ValidationError, model_validator
+from pydantic import Field, ValidationError, ValidationInfo, field_validator, model_validator
 from pydantic_settings import BaseSettings, PydanticBaseSettingsSource, SettingsConfigDict
 
 from simrec.errors import SettingsError
@@ -18,6 +18,27 @@ from simrec.files import write_whole
 from simrec.house import PolicySettings, Section
 
 FILE_NAME = "simrec.toml"
+
+
+KEYS = {"items": ("source_id", "rank"), "blocks": ("source_id",)}
+"""Values that name a row of the table that is written back to, by kind of row."""
+WRITTEN = {
+    "items": (
+        *KEYS["items"],
+        "target_id",
+        "score",
+        "title",
+        "url",
+        "published_at",
+        "lang",
+        "reason",
+        "terms",
+        "reasons",
+        "snapshot",
+    ),
+    "blocks": (*KEYS["blocks"], "json", "html", "lang", "heading", "snapshot"),
+}
+"""Values that can be written, by kind of row."""
 
 
 class IngestSettings(Section):
@@ -34,6 +55,57 @@ class IngestSettings(Section):
         ("post", "page"), description="types of items in a WordPress export that are articles"
     )
     max_record_mb: int = Field(16, ge=1, description="a longer record is rejected, in megabytes")
+
+
+class DatabaseSettings(Section):
+    """A SQL database that articles are read from: `simrec ingest URL`, or `simrec ingest database:` for this `url`."""
+
+    url: str = Field(
+        "",
+        repr=False,
+        description="SQLAlchemy URL; `${NAME}` stands for a variable, so that no password is in the file",
+    )
+    query: str = Field("", description="SELECT that gives a row an article")
+    columns: dict[str, str] = Field(
+        default_factory=dict, description="the query's column of an article's column, where the names differ"
+    )
+    picks_query: str = Field(
+        "", description="SELECT that gives source_id, target_id, rank and perhaps grade, a row a pick"
+    )
+    batch: int = Field(500, ge=1, description="rows that are fetched at once")
+
+
+class WriteBackSettings(Section):
+    """A SQL table that blocks are written to by `simrec render --format sql`."""
+
+    url: str = Field("", repr=False, description="SQLAlchemy URL; `${NAME}` stands for a variable")
+    table: str = Field("similar_articles", description="the table, as `table` or `schema.table`")
+    rows: Literal["items", "blocks"] = Field("items", description="a row an item of a block, or a row a block")
+    columns: dict[str, str] = Field(
+        default_factory=dict,
+        description="the table's column of each value that is written; unset: all, by their own names",
+    )
+    create: bool = Field(False, description="make the table where it is missing")
+    shared: bool = Field(
+        False, description="others write to the table, too: only rows that this workspace wrote are deleted"
+    )
+    batch: int = Field(200, ge=1, description="blocks a transaction")
+    retries: int = Field(5, ge=0, description="tries after the first, where the database is away or busy")
+
+    @field_validator("columns")
+    @classmethod
+    def _has_keys(cls, columns: dict[str, str], info: ValidationInfo) -> dict[str, str]:
+        rows = str(info.data.get("rows", "items"))
+        known, needed = WRITTEN[rows], KEYS[rows]
+        unknown = sorted(set(columns) - set(known))
+        if unknown:
+            raise ValueError(f"there is no value {unknown[0]!r}: with rows = {rows!r}, choose from {', '.join(known)}")
+        missing = [name for name in needed if columns and name not in columns]
+        if missing:
+            raise ValueError(f"{missing[0]} has no column: with rows = {rows!r}, name one for {', '.join(needed)}")
+        if len(set(columns.values())) < len(columns):
+            raise ValueError("a column is named twice: give each value one of its own")
+        return columns
 
 
 class TfidfSettings(Section):
@@ -127,6 +199,8 @@ class Settings(BaseSettings):
     )
 
     ingest: IngestSettings = IngestSettings()
+    database: DatabaseSettings = DatabaseSettings()
+    write_back: WriteBackSettings = WriteBackSettings()
     tfidf: TfidfSettings = TfidfSettings()
     sentence: SentenceSettings = SentenceSettings()
     rank: RankSettings = RankSettings()

@@ -43,6 +43,44 @@ RECORDS = [RECORD | {"id": f"a-{number}"} for number in range(3)]
 CSV = "id,title,body,published_at,tags\n" + "".join(
     f'{number},Ferry {number},"{BODY}\nMore.",2026-03-0{number},a|b\n' for number in (1, 2, 3)
 )
+TEXT = f"""# Ferry
+
+{{{{< note >}}}}{BODY}[^1]
+
+| pier | hour |
+|------|------|
+| east | 8    |
+
+- *one*
+- [two](b.md "Two") {{% link c.md %}}
+
+[^1]: <b>Later</b> that day.
+"""
+MARKDOWN_YAML = f"""---
+title: Ferry & tide
+date: 2026-03-01 09:30:00 +0100
+draft: false
+tags: &tags [ferry, strike]
+keywords: *tags
+author: {{name: Ann Lee}}
+related: [b, ../news/c.md, https://h.example/d]
+cover: {{image: i.jpg, alt: A ferry}}
+---
+{TEXT}"""
+MARKDOWN_TOML = f"""+++
+title = 'Ferry'
+date = 2026-03-01T09:30:00Z
+expiryDate = 2027-01-01
+categories = ['News', 'Sea']
+[taxonomies]
+tags = ['ferry']
++++
+{TEXT}"""
+MARKDOWN_JSON = f"""{{
+  "title": "Ferry", "permalink": "/ferry/", "series": ["Tides"], "similar": false
+}}
+
+{TEXT}"""
 PICKS = "source_id,target_id,rank,grade\n" + "a-1,a-2,1,0.5\na-1,a-3,2,\na-2,a-1,1,1\n"
 PAGE = f"""Error message
 
@@ -228,6 +266,11 @@ SEEDS: dict[str, tuple[Seed, ...]] = {
     "csv": (Seed("a.csv", CSV.encode()), Seed("a.tsv", CSV.replace(",", "\t").encode())),
     "parquet": (Seed("a.parquet", parquet()),),
     "html": (Seed("a.html", HTML.encode()),),
+    "markdown": (
+        Seed("a.md", MARKDOWN_YAML.encode()),
+        Seed("b.md", MARKDOWN_TOML.encode()),
+        Seed("2026-03-01-c.md", MARKDOWN_JSON.encode(), "markdown"),
+    ),
     "page": (Seed("a.txt", PAGE.encode()),),
 }
 """Of every row of the table of formats."""

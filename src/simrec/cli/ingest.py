@@ -18,7 +18,7 @@ SHOWN_REJECTS = 5
 def add(commands: Any) -> None:
     """Declares the command."""
     command = add_command(commands, "ingest", "Read articles and editors' picks into a workspace.", run)
-    command.add_argument("sources", metavar="SOURCE", nargs="*", type=_source, help="file, folder, archive or URL")
+    command.add_argument("sources", metavar="SOURCE", nargs="*", help="file, folder, archive, URL, or database")
     add_workspace(command)
     command.add_argument(
         "--format",
@@ -36,22 +36,22 @@ def add(commands: Any) -> None:
     command.add_argument("--picks-selector", metavar="CSS", help="the links of the pages' related block")
 
 
-def _source(text: str) -> str | Path:
-    """A source as it was given: a URL stays as it is."""
-    return text if "://" in text else Path(text)
-
-
 def run(options: Namespace) -> dict[str, Any]:
     """Ingests, and says what was new and what was turned away."""
+    from simrec.ingest.kinds import CONFIGURED
     from simrec.pipeline.ingest import ingest
     from simrec.pipeline.workspace import Workspace
+    from simrec.settings import load_settings
 
-    if not options.sources and not options.picks:
-        raise UsageError("nothing to ingest: name a file, a folder, an archive or a URL, or --picks")
+    sources = options.sources
+    if not sources and not options.picks:
+        if not load_settings(options.workspace).database.url:
+            raise UsageError("nothing to ingest: name a file, a folder, an archive, a URL or a database, or --picks")
+        sources = [CONFIGURED]
     workspace = Workspace.open(options.workspace, create=True)
     report = ingest(
         workspace,
-        options.sources,
+        sources,
         format=options.format,
         picks=options.picks,
         picks_selector=options.picks_selector,

@@ -7,48 +7,70 @@ from pathlib import Path
 
 from simrec.errors import InputError, UsageError
 from simrec.ingest import sniff
-from simrec.ingest.fetch import fetched, is_url
+from simrec.ingest.database import DatabaseSource
+from simrec.ingest.fetch import fetched
 from simrec.ingest.formats import AUTO, FORMATS, Format, find, settled
 from simrec.ingest.html import check_selector
+from simrec.ingest.kinds import kind_of
 from simrec.ingest.picks import read_picks
 from simrec.ingest.source import READ_ERRORS, SourceFile, TooLargeError, plain_reason
 from simrec.ingest.walk import walk
-from simrec.settings import IngestSettings
+from simrec.settings import DatabaseSettings, IngestSettings
 from simrec.types import Entry, Reject
 
 __all__ = ["FORMATS", "read", "read_picks"]
 
 
 def read(
-    sources: Sequence[str | Path], settings: IngestSettings, *, format: str | None = None
+    sources: Sequence[str | Path],
+    settings: IngestSettings,
+    *,
+    format: str | None = None,
+    database: DatabaseSettings | None = None,
 ) -> Iterator[Entry | Reject]:
     """Reads articles: every record of every source becomes an entry or a reject.
 
     Args:
         sources: files, folders, archives (zip, tar), and URLs (http, https), which are fetched. A folder is walked in
             the order of names; hidden files, links out of it, pictures, styles and scripts are passed over, and so is
-            a table named ``picks.csv``, which `read_picks` reads.
+            a table named ``picks.csv``, which `read_picks` reads. Or SQLAlchemy URLs of databases, and ``database:``
+            for the one in the settings.
         settings: how they are read.
         format: one of `FORMATS` for all files; None or "auto" decides by each file's name and content.
+        database: what to ask databases, and what their columns mean.
 
     Raises:
-        InputError: a source is not there, cannot be fetched, or is a folder without files to read (the last two when
-            it is reached).
-        UsageError: the format is unknown, or the selector of picks is no CSS selector.
+        InputError: a source is not there, cannot be fetched, or is a folder without files or a database that cannot be
+            read (the last three when it is reached).
+        UsageError: the format is unknown, or the selector of picks is no CSS selector, or a database's URL or settings
+            cannot be used.
     """
     if format not in (None, AUTO, *FORMATS):
         raise UsageError(f"unknown format {format!r}: use one of {', '.join((AUTO, *FORMATS))}")
     check_selector(settings.picks_selector)
-    for source in sources:
-        if not is_url(source) and not Path(source).exists():
-            raise InputError(f"no file or folder {source}: name a source that exists")
-    return _read(sources, settings, FORMATS.get(format or ""))
+    opened = [_opened(source, settings, database or DatabaseSettings()) for source in sources]
+    return _read(opened, settings, FORMATS.get(format or ""))
 
 
-def _read(sources: Sequence[str | Path], settings: IngestSettings, forced: Format | None) -> Iterator[Entry | Reject]:
+def _opened(source: str | Path, settings: IngestSettings, database: DatabaseSettings) -> str | Path | DatabaseSource:
+    """A source that is there: a URL as it is, a path, a database with its queries."""
+    kind = kind_of(source)
+    if kind == "database":
+        return DatabaseSource(str(source), database, settings)
+    if kind == "path" and not Path(source).exists():
+        raise InputError(f"no file or folder {source}: name a source that exists")
+    return source if kind == "web" else Path(source)
+
+
+def _read(
+    sources: Sequence[str | Path | DatabaseSource], settings: IngestSettings, forced: Format | None
+) -> Iterator[Entry | Reject]:
     for source in sources:
+        if isinstance(source, DatabaseSource):
+            yield from source.articles()
+            continue
         empty = True
-        for found in fetched(str(source), settings) if is_url(source) else walk(Path(source), settings):
+        for found in walk(source, settings) if isinstance(source, Path) else fetched(source, settings):
             empty = False
             name = found.file.encode("utf-8", "replace").decode()
             if name != found.file:

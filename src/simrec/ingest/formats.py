@@ -6,7 +6,8 @@ from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from typing import TypeAlias
 
-from simrec.ingest import delimited, feed, ghost, html, jsonl, ninjs, page, parquet, sitemap, sniff, wordpress
+from simrec.ingest import delimited, feed, ghost, html, jsonl, markdown, ninjs, page, parquet, sitemap, sniff, wordpress
+from simrec.ingest.project import MARKDOWN
 from simrec.ingest.source import SourceFile
 from simrec.settings import IngestSettings
 from simrec.types import Entry, Reject
@@ -48,6 +49,7 @@ FORMATS: dict[str, Format] = {
     "csv": Format(delimited.read, ("csv", "tsv")),
     "parquet": Format(parquet.read, ("parquet",), (), sniff.is_parquet),
     "html": Format(html.read, ("html", "htm", "xhtml"), ("xml",), sniff.is_html),
+    "markdown": Format(markdown.read, MARKDOWN),
     "page": Format(page.read, ("txt", "page")),
 }
 """By name. Where several recognise a file, the first does."""

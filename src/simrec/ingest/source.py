@@ -13,6 +13,8 @@ from io import BufferedReader, BytesIO, RawIOBase
 from posixpath import splitext
 from typing import Any, BinaryIO, cast
 
+from simrec.ingest.project import Project
+
 MEGABYTE = 1_000_000
 WHOLE_FILE_RECORDS = 16
 """A file that must be in memory as a whole may be this many times the longest record."""
@@ -36,6 +38,7 @@ class SourceFile:
         folder: the name of the folder or archive that was given, "" for a single file.
         on_disk: it can be read at any place, not only from the start on.
         reopens: it can be opened more than once, as a compressed file on disk can.
+        project: the static site generator's folder that it is in; its `path` counts from the content folder there.
     """
 
     file: str
@@ -44,6 +47,7 @@ class SourceFile:
     folder: str = ""
     on_disk: bool = False
     reopens: bool = False
+    project: Project | None = None
 
     @property
     def stem(self) -> str:

@@ -7,6 +7,7 @@ from collections.abc import Iterator
 from pathlib import Path, PurePosixPath
 
 from simrec.ingest import archive
+from simrec.ingest.project import Project, is_markdown, is_no_article, project_of
 from simrec.ingest.source import MEGABYTE, READ_ERRORS, SourceFile, plain_reason
 from simrec.settings import IngestSettings
 from simrec.types import Reject
@@ -65,19 +66,23 @@ def walk(path: Path, settings: IngestSettings) -> Iterator[SourceFile | Reject]:
     """The files of a source.
 
     A folder is walked to its depths, in the order of names. Hidden files, assets (pictures, styles, scripts, fonts),
-    picks and workspaces are passed over. Links are not followed: one that leads out of the folder is a reject.
+    picks and workspaces are passed over. Links are not followed: one that leads out of the folder is a reject. Of the
+    folder of a static site generator, only its content is taken, and its Markdown counts from there.
     """
+    project = project_of(path) if path.is_dir() or is_markdown(path.name) else None
     if not path.is_dir():
-        yield from _expand(path, path.name, path.name, "", settings)
+        yield from _expand(path, path.name, project.inner(path) if project else path.name, "", settings, project)
         return
     root = path.resolve()
+    is_site = project is not None and root in (project.root, project.content)
+    root = project.content if project and root == project.root else root
     for file in _files(root, root):
         if isinstance(file, Reject):
             yield file
             continue
-        inner = file.relative_to(root).as_posix()
-        if not passed_over(inner):
-            yield from _expand(file, f"{root.name}/{inner}", inner, root.name, settings)
+        inner, of = file.relative_to(root).as_posix(), project if is_markdown(file.name) else None
+        if not passed_over(inner) and not (project and is_site and not project.holds(inner)):
+            yield from _expand(file, _shown(file, root), of.inner(file) if of else inner, root.name, settings, of)
 
 
 def picks_in(folder: Path) -> list[Path]:
@@ -86,7 +91,9 @@ def picks_in(folder: Path) -> list[Path]:
 
 
 def passed_over(path: str) -> bool:
-    """Whether a file in a folder or an archive is hidden, an asset, or picks."""
+    """Whether a file in a folder or an archive is hidden, an asset, picks, or a site's list page or notes."""
+    if is_no_article(PurePosixPath(path).name):
+        return True
     parts = PurePosixPath(path.lower()).parts
     if any(part.startswith(".") for part in parts) or parts[:1] == ("__macosx",):
         return True
@@ -113,7 +120,7 @@ def _files(folder: Path, root: Path) -> Iterator[Path | Reject]:
                     "a link that leads out of the folder: name its target as a source",
                 )
         elif item.is_dir():
-            if not (file / WORKSPACE_STORE).exists():
+            if item.name != "node_modules" and not (file / WORKSPACE_STORE).exists():
                 yield from _files(file, root)
         elif item.is_file():
             yield file
@@ -125,10 +132,12 @@ def _shown(path: Path, root: Path) -> str:
     return (root.name / path.relative_to(root)).as_posix()
 
 
-def _expand(path: Path, shown: str, inner: str, folder: str, settings: IngestSettings) -> Iterator[SourceFile | Reject]:
+def _expand(
+    path: Path, shown: str, inner: str, folder: str, settings: IngestSettings, project: Project | None
+) -> Iterator[SourceFile | Reject]:
     """The file itself, or the files in it where it is an archive."""
     if not archive.is_archive(path.name):
-        yield SourceFile(shown, inner, lambda: path.open("rb"), folder, on_disk=True)
+        yield SourceFile(shown, inner, lambda: path.open("rb"), folder, on_disk=True, project=project)
         return
     stem = path.name[: -len(next(end for end in archive.ZIP + archive.TAR[::-1] if path.name.lower().endswith(end)))]
     max_bytes = settings.max_record_mb * MEGABYTE * MEMBER_RECORDS

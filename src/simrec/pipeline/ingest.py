@@ -6,8 +6,11 @@ from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 
+from simrec.database import shown
 from simrec.ingest import read, read_picks
 from simrec.ingest.address import normalize
+from simrec.ingest.database import DatabaseSource
+from simrec.ingest.kinds import kind_of
 from simrec.ingest.links import LinkFinder
 from simrec.ingest.walk import picks_in
 from simrec.pipeline.workspace import Workspace
@@ -45,7 +48,7 @@ def ingest(
 
     Args:
         workspace: where to.
-        sources: files, folders and archives.
+        sources: files, folders and archives; SQLAlchemy URLs of databases, and `database:` for the settings' own.
         format: one of `simrec.ingest.FORMATS`; None tells by name and content.
         picks: tables of editors' picks, beside those named `picks.csv` in a folder of `sources`.
         picks_selector: CSS selector of the related block's links, in place of the setting's.
@@ -59,14 +62,17 @@ def ingest(
         UsageError: the format or the selector cannot be used.
         StoreError: the store cannot be written; what was stored before stays, and may be stored again.
     """
-    settings = workspace.settings.ingest
+    settings, database = workspace.settings.ingest, workspace.settings.database
     if picks_selector is not None:
         settings = settings.model_copy(update={"picks_selector": picks_selector})
-    found = read(sources, settings, format=format)
-    beside = [table for source in map(Path, sources) if source.is_dir() for table in picks_in(source)]
-    tables = [(table, read_picks(table)) for table in dict.fromkeys([*map(Path, picks), *beside])]
+    found = read(sources, settings, format=format, database=database)
+    paths = [Path(source) for source in sources if kind_of(source) == "path"]
+    beside = [table for source in paths if source.is_dir() for table in picks_in(source)]
+    tables = [(str(table), read_picks(table)) for table in dict.fromkeys([*map(Path, picks), *beside])]
+    asked = [DatabaseSource(str(one), database, settings) for one in sources if kind_of(one) == "database"]
+    tables += [(one.name, one.picks()) for one in asked if database.picks_query]
     with workspace.store() as store:
-        writer = _Writer(store, ",".join(str(source) for source in sources))
+        writer = _Writer(store, ",".join(shown(str(source)) for source in sources))
         if sources:
             with progress("ingest", 0) as bar:
                 for item in found:
@@ -119,13 +125,13 @@ class _Writer:
         self.report.rejected += len(found)
         self.report.rejects += found[: max(SHOWN_REJECTS - len(self.report.rejects), 0)]
 
-    def replace_picks(self, table: Path, entries: Iterable[PickEntry | Reject]) -> None:
+    def replace_picks(self, table: str, entries: Iterable[PickEntry | Reject]) -> None:
         """Stores a table of picks in place of what it held when it was last read."""
         source = f"picks of {table}"
         self.store.clear_rejects(source)
         found = list(entries)
         self.add_rejects(source, [item for item in found if isinstance(item, Reject)])
-        self.store.replace_picks(str(table), [item for item in found if isinstance(item, PickEntry)])
+        self.store.replace_picks(table, [item for item in found if isinstance(item, PickEntry)])
 
     def _is_first(self, entry: Entry) -> bool:
         """Whether an id comes for the first time; an equal second record counts as unchanged, any other is rejected."""

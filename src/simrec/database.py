@@ -1,0 +1,118 @@
+"""Databases of others, by SQLAlchemy URLs: opened, and their errors told, without a password in any message."""
+
+from __future__ import annotations
+
+import os
+import re
+from pathlib import Path
+from typing import Any
+from urllib.parse import quote, quote_plus
+
+from sqlalchemy import URL, Connection, Engine, NullPool, create_engine, event, make_url
+from sqlalchemy.exc import ArgumentError, NoSuchModuleError
+
+from simrec.errors import InputError, SettingsError, UsageError
+
+CONNECT_SECONDS = 20
+MAX_MESSAGE = 300
+DRIVERS = {"postgres": "postgresql+psycopg", "postgresql": "postgresql+psycopg"}
+"""What a URL without a driver means."""
+EXTRAS = {"psycopg": "pip install 'simrec[postgres]'"}
+FORM = "write it as postgresql://user:password@host/name or sqlite:///file.db"
+
+_VARIABLE = re.compile(r"\$\{(\w+)\}")
+
+
+def parse_url(text: str) -> URL:
+    """A URL, with its variables filled in.
+
+    >>> parse_url("postgres://user:secret@host/news")
+    postgresql+psycopg://user:***@host/news
+
+    Raises:
+        SettingsError: a variable in it is not set.
+        UsageError: it is no URL of a database.
+    """
+    filled = _VARIABLE.sub(_variable, text.strip())
+    try:
+        url = make_url(filled)
+    except (ArgumentError, ValueError):
+        raise UsageError(f"the database's URL cannot be read: {FORM}") from None
+    return url.set(drivername=DRIVERS.get(url.drivername, url.drivername))
+
+
+def _variable(found: re.Match[str]) -> str:
+    value = os.environ.get(found[1])
+    if value is None:
+        raise SettingsError(f"the variable {found[1]} in the database's URL is not set: set it, and run this again")
+    inside_user = bool(found.string[: found.start()]) and "@" in found.string[found.end() :]
+    return quote(value, safe="") if inside_user else value  # a name or password may hold signs that mean something
+
+
+def shown(url: URL | str) -> str:
+    """A URL as it may be shown.
+
+    >>> shown("postgresql://user:secret@host/news")
+    'postgresql://user:***@host/news'
+    """
+    if isinstance(url, str):
+        return re.sub(r"(://[^:/@\s]*):[^@\s]*@", r"\1:***@", url)
+    return url.render_as_string(hide_password=True)
+
+
+def open_database(url: URL, *, read_only: bool) -> Engine:
+    """An engine for one task: connections are not kept.
+
+    Args:
+        url: of `parse_url`.
+        read_only: nothing can be written, as far as the database lets itself be held to it.
+
+    Raises:
+        UsageError: its driver is not installed, or there is none.
+        InputError: the file of an SQLite database is not there.
+    """
+    path = url.database if url.get_backend_name() == "sqlite" else None
+    if read_only and path and path != ":memory:" and not Path(path).is_file():
+        raise InputError(f"no database {path}: name a file that exists")
+    options: dict[str, Any] = {"poolclass": NullPool, "hide_parameters": True}
+    timeout = {"sqlite": "timeout", "postgresql": "connect_timeout", "mysql": "connect_timeout"}
+    if (name := timeout.get(url.get_backend_name())) and name not in url.query:
+        options["connect_args"] = {name: CONNECT_SECONDS}
+    try:
+        engine = create_engine(url, **options)
+    except NoSuchModuleError:
+        raise UsageError(f"there is no kind of database {url.drivername!r}: {FORM}") from None
+    except ImportError as error:
+        advice = EXTRAS.get(error.name or "", f"pip install its package for {url.drivername}")
+        raise UsageError(f"the driver {error.name} is not installed: {advice}") from None
+    if url.get_backend_name() == "sqlite":
+        event.listen(engine, "connect", _sqlite_reads if read_only else _sqlite_writes)
+    return engine
+
+
+def _sqlite_reads(connection: Any, _: object) -> None:
+    connection.execute("PRAGMA query_only=ON")
+    connection.text_factory = lambda data: data.decode("utf-8", "surrogateescape")
+
+
+def _sqlite_writes(connection: Any, _: object) -> None:
+    connection.execute("PRAGMA foreign_keys=ON")
+
+
+def read_only(connection: Connection) -> Connection:
+    """The connection, whose transaction the database itself holds to reading."""
+    if connection.dialect.name == "postgresql":
+        return connection.execution_options(postgresql_readonly=True)
+    if connection.dialect.name in ("mysql", "mariadb"):
+        connection.exec_driver_sql("SET SESSION TRANSACTION READ ONLY")
+    return connection
+
+
+def said(error: BaseException, url: URL) -> str:
+    """What a database complains of, on one line, without its password."""
+    text = " ".join(str(getattr(error, "orig", None) or error).split())
+    password = str(url.password or "")
+    for secret in sorted({password, quote(password, safe=""), quote_plus(password)} - {""}, key=len, reverse=True):
+        text = text.replace(secret, "***")
+    text = shown(text)
+    return text if len(text) <= MAX_MESSAGE else f"{text[: MAX_MESSAGE - 1]}…"
