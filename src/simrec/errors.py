@@ -7,7 +7,8 @@
     ├── InputError         a source that cannot be read at all (single records become rejects instead)
     ├── ModelError         a model cannot be loaded, or its checksum does not match
     └── StoreError         the workspace's store is broken, locked, full, or from another version
-        └── ConflictError  another process changed what was to be changed; it can be tried again
+        ├── ConflictError  another process changed what was to be changed; it can be tried again
+        └── LockedError    another command is at work in the workspace, and did not end in time
 
 Messages are one line and say what to do.
 """
@@ -45,3 +46,7 @@ class StoreError(SimrecError):
 
 class ConflictError(StoreError):
     """The store was changed by another process meanwhile."""
+
+
+class LockedError(StoreError):
+    """Another command is at work in the workspace."""

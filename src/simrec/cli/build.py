@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import sys
 from argparse import Namespace
 from dataclasses import asdict
 from typing import Any
@@ -43,4 +44,9 @@ def run(options: Namespace) -> dict[str, Any]:
         say(options, f"learned: {report.decision}" if "learn" in report.stages else report.decision)
     else:
         del values["decision"]
+    if report.refused:
+        print(f"simrec: gate: snapshot {report.snapshot} is not activated: {report.refused}", file=sys.stderr)
+        options.failed = True
+    else:
+        del values["refused"]
     return values

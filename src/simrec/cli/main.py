@@ -11,11 +11,11 @@ from errno import ENOSPC
 from typing import Any
 
 from simrec import __version__
-from simrec.cli import build, compare, demo, evaluate, ingest, publish, render, similar, status, train, tune
+from simrec.cli import build, compare, demo, evaluate, ingest, publish, render, similar, snapshots, status, train, tune
 from simrec.cli.options import as_text
 from simrec.errors import SimrecError, UsageError
 
-COMMANDS = (ingest, build, publish, status, similar, render, train, tune, evaluate, compare, demo)
+COMMANDS = (ingest, build, publish, status, snapshots, similar, render, train, tune, evaluate, compare, demo)
 """A module a command: `add` declares it, `run` does it. In the order of the help."""
 DEBUG = "SIMREC_DEBUG"
 

@@ -14,11 +14,12 @@ from typing import Self
 
 from simrec.errors import ConflictError, InputError, NotFoundError, UsageError
 from simrec.pipeline.ingest import entry_keys
+from simrec.pipeline.kept import find_fitted
 from simrec.pipeline.live.drift import Drift
-from simrec.pipeline.live.site import LiveSite, is_current
-from simrec.pipeline.synced import active_snapshot, catch_up, note_synced, pins_of
+from simrec.pipeline.live.site import LiveSite
+from simrec.pipeline.synced import active_snapshot, catch_up, note_synced, pins_of, waiting
 from simrec.pipeline.workspace import Workspace
-from simrec.store import Snapshot, StoredBlock
+from simrec.store import Inputs, Snapshot, StoredBlock
 from simrec.store.records import DATES, article_hash
 from simrec.store.store import DESK, PIN
 from simrec.types import STATUSES, Article, Entry, Pick, PickEntry, Status
@@ -160,15 +161,17 @@ class Pipeline:
         site, now = self._live(), self._clock()
         assert self._snapshot is not None  # noqa: S101 - `_live` has opened it
         found: dict[str, StoredBlock] = {}
+        inputs = Inputs({article.id: article_hash(article) for article in articles})
         for article in articles:
-            found |= {block.source_id: block for block in site.put(article, article_hash(article), now).blocks}
+            found |= {block.source_id: block for block in site.put(article, inputs.hashes[article.id], now).blocks}
         if picks:
             chosen = {"pinned" if origin == PIN else "picked": [entry.pick for entry in picks]}
             pins = pins_of(self.workspace, self._store, **chosen)
             found |= {block.source_id: block for block in site.pin(pins, now)}
+            inputs = replace(inputs, pins=pins)
         entries = [Entry(article, BY) for article in articles]
         self._snapshot = self._store.change(
-            entries, picks, origin, found.values(), self._snapshot, entry_keys, len(site.engine.row_of)
+            entries, picks, origin, found.values(), self._snapshot, entry_keys, len(site.engine.row_of), inputs
         )
         return list(found.values())
 
@@ -181,24 +184,34 @@ class Pipeline:
     def _open(self) -> None:
         """Reads what was fitted, and brings it and the active snapshot up to date with the store."""
         snapshot = active_snapshot(self._store)
-        about = is_current(self.workspace, snapshot.model, snapshot.k) if snapshot else None
-        if snapshot is None or about is None or snapshot.fitted != about["name"]:
-            raise UsageError(
-                "there is no snapshot that articles can be published into: run `simrec build` with another model than "
-                "learned, and the settings of now"
-            )
+        if snapshot is None or find_fitted(self.workspace, snapshot) is None:
+            raise UsageError(_why_not(snapshot))
         start, now, found = time.perf_counter(), self._clock(), list[StoredBlock]()
         hashes, pins = self._store.article_hashes(), pins_of(self.workspace, self._store)
         site = catch_up(self.workspace, self._store, snapshot, hashes, pins, now, found)
         if site is None:
             raise UsageError("what was fitted of the site is damaged: run `simrec build --full`")
-        self._snapshot = self._follow(found, snapshot, len(hashes)) if found else snapshot
+        behind = found or waiting(self._store, snapshot, hashes, pins)
+        self._snapshot = self._follow(found, snapshot, Inputs(hashes, pins)) if behind else snapshot
         note_synced(self.workspace, self._snapshot, hashes, pins, site.engine.next_change(now))
         self._site = site
         self.opened = Change(tuple(block.source_id for block in found), time.perf_counter() - start)
 
-    def _follow(self, found: Sequence[StoredBlock], snapshot: Snapshot, total: int) -> Snapshot:
-        return self._store.change((), (), DESK, found, snapshot, entry_keys, total)
+    def _follow(self, found: Sequence[StoredBlock], snapshot: Snapshot, inputs: Inputs) -> Snapshot:
+        return self._store.change((), (), DESK, found, snapshot, entry_keys, len(inputs.hashes), inputs)
+
+
+def _why_not(snapshot: Snapshot | None) -> str:
+    """Why nothing can be published into a snapshot, and what to do."""
+    what = "there is no snapshot that articles can be published into"
+    if snapshot is None:
+        return f"{what}: run `simrec build`"
+    if snapshot.fitted is None:
+        return f"{what}, snapshot {snapshot.id} is of {snapshot.model}: run `simrec build` with another model"
+    return (
+        f"{what}: settings or models are others than those that snapshot {snapshot.id} was made with, or what was "
+        "fitted for it is gone: run `simrec build`"
+    )
 
 
 def _check(article: Article) -> None:

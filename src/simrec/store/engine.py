@@ -9,6 +9,8 @@ from sqlalchemy import Connection, Engine, create_engine, event
 
 WAIT = 30
 """Seconds that a command waits for another one that is writing."""
+PRAGMAS = ("journal_mode=WAL", "synchronous=FULL", "foreign_keys=ON")
+"""FULL: what a transaction has stored is on the disk when it returns, also where the power goes at that moment."""
 
 
 def open_engine(path: Path) -> Engine:
@@ -26,7 +28,7 @@ def writing(engine: Engine) -> Engine:
 
 def _configure(connection: sqlite3.Connection, _: object) -> None:
     connection.isolation_level = None  # the driver begins no transaction by itself: `_begin` does
-    for pragma in ("journal_mode=WAL", "synchronous=NORMAL", "foreign_keys=ON"):
+    for pragma in PRAGMAS:
         connection.execute(f"PRAGMA {pragma}")
 
 

@@ -1,0 +1,119 @@
+"""One command at a time in a workspace: who works there is known, and who waits is told."""
+
+from __future__ import annotations
+
+import json
+import logging
+import os
+import socket
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
+from datetime import UTC, datetime
+from pathlib import Path
+from typing import Any
+
+from filelock import FileLock, Timeout
+
+from simrec.errors import LockedError, StoreError
+from simrec.files import clean_parts, write_whole
+from simrec.pipeline.workspace import Workspace
+
+logger = logging.getLogger(__name__)
+
+LOCK = "simrec.lock"
+HOLDER = "simrec.lock.json"
+"""Who holds the lock: process, host, command, since when."""
+POLL = 0.1
+
+
+@contextmanager
+def working(workspace: Workspace, command: str, wait: float | None = None) -> Iterator[None]:
+    """Holds the workspace's lock; a command that a process runs within another one holds it already.
+
+    The system frees the lock when a process ends, however it ends; what it was writing is deleted by the next one.
+
+    Args:
+        workspace: the site.
+        command: what is done, for those who wait.
+        wait: seconds to wait for another process; None for the setting.
+
+    Raises:
+        LockedError: another process held it all the time.
+        StoreError: the folder cannot be written.
+    """
+    lock = FileLock(workspace.path / LOCK, is_singleton=True)
+    if lock.is_locked:
+        yield
+        return
+    _acquire(lock, workspace, workspace.settings.run.lock_wait if wait is None else wait)
+    holder = workspace.path / HOLDER
+    try:
+        if holder.exists():
+            logger.info("%s ended before it was done: its work is taken over", describe(read_holder(workspace)))
+        for folder in (workspace.path, workspace.vectors, workspace.path / "models", workspace.path / "out"):
+            clean_parts(folder, deep=folder != workspace.path)
+        since = datetime.now(UTC).isoformat(timespec="seconds")
+        said = {"pid": os.getpid(), "host": socket.gethostname(), "command": command, "since": since}
+        write_whole(holder, json.dumps(said).encode())
+        yield
+    finally:
+        holder.unlink(missing_ok=True)
+        lock.release()
+
+
+@contextmanager
+def reading_fitted(workspace: Workspace) -> Iterator[None]:
+    """Keeps what was fitted of the site where it is, while it is read or replaced: no longer than that takes."""
+    try:
+        workspace.vectors.mkdir(parents=True, exist_ok=True)
+        lock = FileLock(workspace.vectors / "site.lock", is_singleton=True)
+        lock.acquire(timeout=workspace.settings.run.lock_wait)
+    except OSError as error:
+        raise StoreError(f"{workspace.vectors} cannot be written: {error.strerror}; check its permissions") from error
+    except Timeout as error:
+        raise LockedError(f"{workspace.vectors} is being written: wait until that is done, and try again") from error
+    try:
+        yield
+    finally:
+        lock.release()
+
+
+def read_holder(workspace: Workspace) -> dict[str, Any]:
+    """Who holds the lock, or held it last and did not end well; empty where nobody does."""
+    try:
+        found = json.loads((workspace.path / HOLDER).read_text(encoding="utf-8"))
+    except (OSError, ValueError):
+        return {}
+    return found if isinstance(found, dict) else {}
+
+
+def describe(holder: Mapping[str, Any]) -> str:
+    """A holder in words.
+
+    >>> describe({"pid": 7, "host": "news1", "command": "build", "since": "2026-01-01T03:00:00+00:00"})
+    '`simrec build` (process 7 on news1, since 2026-01-01T03:00:00+00:00)'
+    """
+    if not holder:
+        return "another command"
+    where = f"process {holder.get('pid')} on {holder.get('host')}, since {holder.get('since')}"
+    return f"`simrec {holder.get('command')}` ({where})"
+
+
+def _acquire(lock: FileLock, workspace: Workspace, wait: float) -> None:
+    path: Path = workspace.path
+    try:
+        try:
+            lock.acquire(timeout=0)
+        except Timeout:
+            if wait:
+                logger.warning("waiting up to %.0f s for %s", wait, describe(read_holder(workspace)))
+            lock.acquire(timeout=wait, poll_interval=POLL)
+    except Timeout as error:
+        raise LockedError(
+            f"{describe(read_holder(workspace))} is at work in {path}: wait until it is done, or stop it, and try again"
+        ) from error
+    except OSError as error:
+        raise StoreError(f"{path} cannot be written: {error.strerror}; check the folder and its permissions") from error
+
+
+__all__ = ["describe", "read_holder", "reading_fitted", "working"]
