@@ -80,9 +80,7 @@ def test_a_refused_snapshot_is_kept_and_not_shown(town: Town, capsys: pytest.Cap
     code = main(["build", "-w", str(workspace.path), "--json"])
     out, err = capsys.readouterr()
     assert code == 1
-    assert err == (
-        "simrec: gate: snapshot 2 is not activated: 100.0% of the blocks are empty, max_empty allows 5.0%\n"
-    )
+    assert err == ("simrec: gate: snapshot 2 is not activated: 100.0% of the blocks are empty, max_empty allows 5.0%\n")
     assert json.loads(out)["refused"].startswith("100.0%")
     workspace = Workspace.open(workspace.path)
     assert active_blocks(workspace) == before

@@ -120,7 +120,7 @@ def test_nothing_to_compare_with_is_said(town: Town) -> None:
 
 
 def test_a_rollback_shows_what_was_shown_and_can_be_published_into(town: Town) -> None:
-    """Going back, and on from there: each time the blocks are those of the articles there are, never of two snapshots."""
+    """Going back, and on from there: each time the blocks are those of the articles there are."""
     workspace = town()
     before = shown(workspace)
     add(workspace, {"id": "new", "title": "Bridge", "body": BRIDGE, "lang": "en"})

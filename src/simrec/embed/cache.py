@@ -149,8 +149,11 @@ def write_folder(folder: Path, write: Callable[[Path], None]) -> None:
         write(part)
         files = sorted(path for path in part.rglob("*") if path.is_file())
         _write_manifest(part, {path.relative_to(part).as_posix(): sha256(path) for path in files})
-        shutil.rmtree(folder, ignore_errors=True)
+        gone = part.with_name(f"{part_prefix()}{part.stem[-8:]}-before{PART}")
+        if folder.exists():
+            folder.rename(gone)  # deleting it takes long: nobody shall find half of it meanwhile
         part.rename(folder)
+        shutil.rmtree(gone, ignore_errors=True)
     except BaseException:
         shutil.rmtree(part, ignore_errors=True)
         raise

@@ -46,19 +46,15 @@ def restore_fitted(workspace: Workspace, snapshot: Snapshot) -> None:
         StoreError: it cannot be moved.
     """
     place, aside = state_folder(workspace.path), aside_folder(workspace)
-    if (
-        snapshot.fitted is None
-        or not aside.is_dir()
-        or _name(aside) != snapshot.fitted
-        or _name(place) == snapshot.fitted
-    ):
+    between = place.with_name(f"{place.name}.between")
+    if between.exists():
+        _recover(workspace, place, aside, between)
+    if snapshot.fitted is None or _name(aside) != snapshot.fitted or _name(place) == snapshot.fitted:
         return
     with reading_fitted(workspace):
         if _name(aside) != snapshot.fitted:
             return  # another process was faster
-        between = place.with_name(f"{place.name}.between")
         try:
-            shutil.rmtree(between, ignore_errors=True)
             if place.exists():
                 place.rename(between)
             aside.rename(place)
@@ -66,6 +62,17 @@ def restore_fitted(workspace: Workspace, snapshot: Snapshot) -> None:
                 between.rename(aside)
         except OSError as error:
             raise StoreError(f"{aside} cannot be moved: {error.strerror}; check the folder's permissions") from error
+
+
+def _recover(workspace: Workspace, place: Path, aside: Path, between: Path) -> None:
+    """Ends an exchange of the two that broke off."""
+    with reading_fitted(workspace):
+        if between.exists() and not place.exists():
+            between.rename(place)
+        elif between.exists() and not aside.exists():
+            between.rename(aside)
+        else:
+            shutil.rmtree(between, ignore_errors=True)
 
 
 def _name(folder: Path) -> str | None:

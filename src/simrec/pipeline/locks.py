@@ -7,7 +7,7 @@ import logging
 import os
 import socket
 from collections.abc import Iterator, Mapping
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
@@ -41,7 +41,7 @@ def working(workspace: Workspace, command: str, wait: float | None = None) -> It
         LockedError: another process held it all the time.
         StoreError: the folder cannot be written.
     """
-    lock = FileLock(workspace.path / LOCK, is_singleton=True)
+    lock = FileLock((workspace.path / LOCK).resolve(), is_singleton=True)
     if lock.is_locked:
         yield
         return
@@ -54,10 +54,12 @@ def working(workspace: Workspace, command: str, wait: float | None = None) -> It
             clean_parts(folder, deep=folder != workspace.path)
         since = datetime.now(UTC).isoformat(timespec="seconds")
         said = {"pid": os.getpid(), "host": socket.gethostname(), "command": command, "since": since}
-        write_whole(holder, json.dumps(said).encode())
+        with suppress(StoreError):  # on a full disk what makes room must still run
+            write_whole(holder, json.dumps(said).encode())
         yield
     finally:
-        holder.unlink(missing_ok=True)
+        with suppress(OSError):
+            holder.unlink(missing_ok=True)
         lock.release()
 
 
@@ -66,7 +68,7 @@ def reading_fitted(workspace: Workspace) -> Iterator[None]:
     """Keeps what was fitted of the site where it is, while it is read or replaced: no longer than that takes."""
     try:
         workspace.vectors.mkdir(parents=True, exist_ok=True)
-        lock = FileLock(workspace.vectors / "site.lock", is_singleton=True)
+        lock = FileLock((workspace.vectors / "site.lock").resolve(), is_singleton=True)
         lock.acquire(timeout=workspace.settings.run.lock_wait)
     except OSError as error:
         raise StoreError(f"{workspace.vectors} cannot be written: {error.strerror}; check its permissions") from error
