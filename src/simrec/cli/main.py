@@ -7,7 +7,7 @@ import logging
 import os
 import sys
 from collections.abc import Sequence
-from errno import ENOSPC
+from errno import EDQUOT, EFBIG, ENOSPC
 from typing import Any
 
 from simrec import __version__
@@ -18,6 +18,8 @@ from simrec.errors import SimrecError, UsageError
 COMMANDS = (ingest, build, publish, status, snapshots, similar, render, train, tune, evaluate, compare, demo)
 """A module a command: `add` declares it, `run` does it. In the order of the help."""
 DEBUG = "SIMREC_DEBUG"
+FULL = (ENOSPC, EDQUOT, EFBIG)
+"""What the system says where there is no room: on the disk, for this user, for this file."""
 
 
 def main(arguments: Sequence[str] | None = None) -> int:
@@ -42,7 +44,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
         return 1
     except OSError as error:
         where = f"{error.filename}: " if error.filename else ""
-        advice = "; free some space and run it again, what was stored before is kept" if error.errno == ENOSPC else ""
+        advice = "; free some space and run it again, what was stored before is kept" if error.errno in FULL else ""
         print(f"simrec: {where}{error.strerror or error}{advice}", file=sys.stderr)
         return 1
     except Exception as error:

@@ -21,6 +21,7 @@ from typing import NamedTuple
 import numpy as np
 from numpy.typing import NDArray
 
+from simrec.errors import StoreError
 from simrec.files import PART, part_prefix
 from simrec.types import Dense
 
@@ -142,7 +143,11 @@ def is_intact(folder: Path) -> bool:
 
 
 def write_folder(folder: Path, write: Callable[[Path], None]) -> None:
-    """Makes a folder with what `write` puts into it, and its manifest; it appears whole or not at all."""
+    """Makes a folder with what `write` puts into it, and its manifest; it appears whole or not at all.
+
+    Raises:
+        StoreError: it cannot be written; what was there before stays.
+    """
     folder.parent.mkdir(parents=True, exist_ok=True)
     part = Path(tempfile.mkdtemp(dir=folder.parent, prefix=part_prefix(), suffix=PART))
     try:
@@ -154,9 +159,11 @@ def write_folder(folder: Path, write: Callable[[Path], None]) -> None:
             folder.rename(gone)  # deleting it takes long: nobody shall find half of it meanwhile
         part.rename(folder)
         shutil.rmtree(gone, ignore_errors=True)
-    except BaseException:
+    except OSError as error:
+        why = f"{folder} cannot be written: {error.strerror or error}"
+        raise StoreError(f"{why}; free some space and run it again, what was stored before is kept") from error
+    finally:
         shutil.rmtree(part, ignore_errors=True)
-        raise
 
 
 def keep_newest(folder: Path, prefix: str, keep: int) -> None:

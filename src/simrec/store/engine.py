@@ -41,6 +41,10 @@ def advice(message: str) -> str:
     """What SQLite complains of, and what to do about it."""
     if "full" in message:
         return "the disk is full; free some space and run the command again, what was stored before is kept"
+    if "I/O error" in message:
+        return (
+            "the disk fails or is full; free some space or check it, and run the command again, what was stored is kept"
+        )
     if "locked" in message:
         return "another command is writing; wait until it is done and run this one again"
     if "not a database" in message or "malformed" in message:
