@@ -5,6 +5,7 @@
     │   └── SettingsError  simrec.toml or a SIMREC_ variable is wrong
     ├── NotFoundError      an article, snapshot, model or file that is not there
     ├── InputError         a source that cannot be read at all (single records become rejects instead)
+    ├── GateError          a snapshot does not hold what the gate asks for, and there is no other to show
     ├── ModelError         a model cannot be loaded, or its checksum does not match
     └── StoreError         the workspace's store is broken, locked, full, or from another version
         ├── ConflictError  another process changed what was to be changed; it can be tried again
@@ -38,6 +39,10 @@ class InputError(SimrecError):
 
 class ModelError(SimrecError):
     """A model cannot be loaded or is not what it claims to be."""
+
+
+class GateError(SimrecError):
+    """A snapshot was refused, and nothing else can be shown."""
 
 
 class StoreError(SimrecError):
