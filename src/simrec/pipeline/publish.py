@@ -10,7 +10,7 @@ from dataclasses import dataclass, replace
 from datetime import UTC, datetime
 from pathlib import Path
 from types import TracebackType
-from typing import Self
+from typing import Self, TypeAlias
 
 from simrec.errors import ConflictError, InputError, NotFoundError, UsageError
 from simrec.pipeline.ingest import entry_keys
@@ -26,6 +26,13 @@ from simrec.types import STATUSES, Article, Entry, Pick, PickEntry, Status
 
 logger = logging.getLogger(__name__)
 
+Clock: TypeAlias = Callable[[], datetime]
+
+
+def _now() -> datetime:
+    return datetime.now(UTC)
+
+
 TRIES = 5
 """How often a change is made again where another process was faster."""
 BY = "publish"
@@ -39,10 +46,12 @@ class Change:
     Attributes:
         blocks: ids of the articles whose blocks were made again, the article's own among them.
         seconds: that it took, until it was stored.
+        waiting: whether the blocks wait for a build, see `hide`.
     """
 
     blocks: tuple[str, ...]
     seconds: float
+    waiting: bool = False
 
 
 class Pipeline:
@@ -64,7 +73,7 @@ class Pipeline:
         ModelError: what was fitted is damaged.
     """
 
-    def __init__(self, workspace: Workspace, clock: Callable[[], datetime] = lambda: datetime.now(UTC)) -> None:
+    def __init__(self, workspace: Workspace, clock: Clock = _now) -> None:
         self.workspace = workspace
         self._clock = clock
         self._lock = threading.Lock()
@@ -201,6 +210,31 @@ class Pipeline:
         return self._store.change((), (), DESK, found, snapshot, entry_keys, len(inputs.hashes), inputs)
 
 
+def hide(workspace: Workspace, ids: Sequence[str], status: Status, clock: Clock = _now) -> Change:
+    """Takes articles out of all blocks, whatever snapshot is active.
+
+    Where it is none that articles can be published into, the articles' new state is stored alone. Who shows a block
+    leaves them out from then on; their places are filled from the spares, and by the next build.
+
+    Raises:
+        NotFoundError: there is no such article.
+    """
+    try:
+        with Pipeline(workspace, clock) as pipeline:
+            return pipeline.withdraw(*ids) if status == "withdrawn" else pipeline.unpublish(*ids)
+    except UsageError as error:
+        logger.info("%s", error)
+    start = time.perf_counter()
+    with workspace.store() as store:
+        found = {id_: store.article(id_) for id_ in ids}
+        for id_, article in found.items():
+            if article is None:
+                raise NotFoundError(f"there is no article {id_!r}: see `simrec ingest`")
+        entries = [Entry(replace(article, status=status), BY) for article in found.values() if article]
+        store.put(entries, entry_keys)
+    return Change((), time.perf_counter() - start, waiting=True)
+
+
 def _why_not(snapshot: Snapshot | None) -> str:
     """Why nothing can be published into a snapshot, and what to do."""
     what = "there is no snapshot that articles can be published into"
@@ -226,4 +260,4 @@ def _check(article: Article) -> None:
             raise InputError(f"article {article.id!r}: {name} needs a zone, say UTC")
 
 
-__all__ = ["Change", "Pipeline"]
+__all__ = ["Change", "Pipeline", "hide"]

@@ -15,7 +15,7 @@ from simrec.pipeline.live.site import LiveSite, state_folder
 from simrec.pipeline.locks import reading_fitted
 from simrec.pipeline.workspace import Workspace
 from simrec.store import Snapshot, Store, StoredBlock
-from simrec.store.snapshots import HASH
+from simrec.store.inputs import HASH
 from simrec.types import Pick
 
 logger = logging.getLogger(__name__)

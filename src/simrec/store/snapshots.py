@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, replace
 from datetime import UTC, datetime
 from typing import Any, NamedTuple, TypeAlias
 
@@ -12,11 +12,10 @@ from sqlalchemy import Connection, RowMapping, delete, func, insert, select, upd
 from simrec.errors import NotFoundError, StoreError
 from simrec.store.base import MANY, Connected
 from simrec.store.blocks import Listed, copy_blocks, count_blocks, count_filled, list_blocks, put_blocks
+from simrec.store.inputs import Inputs, put_inputs, read_inputs
 from simrec.store.records import StoredBlock, StoredItem
-from simrec.store.tables import articles, blocks, snapshot_articles, snapshot_pins, snapshots
+from simrec.store.tables import articles, blocks, snapshots
 
-HASH = 16
-"""Characters of an article's hash that a snapshot keeps: enough to tell one version of it from another."""
 KEPT_REFUSED = 2
 """Snapshots that the gate refused, and that are kept to be looked at."""
 
@@ -32,21 +31,6 @@ class Verdict(NamedTuple):
 
     figures: dict[str, float | None]
     refused: str | None
-
-
-@dataclass(frozen=True)
-class Inputs:
-    """What a snapshot's blocks were made of, kept with it so that two snapshots can be compared.
-
-    Attributes:
-        hashes: of the articles, by id.
-        pins: articles that stand first under others, by page; None: as they were noted.
-        made_with: names the models and the picks that were learned from, as plain values.
-    """
-
-    hashes: Mapping[str, str] = field(default_factory=dict)
-    pins: Mapping[str, Sequence[str]] | None = None
-    made_with: Mapping[str, Any] = field(default_factory=dict)
 
 
 @dataclass(frozen=True, slots=True)
@@ -113,7 +97,14 @@ class SnapshotStore(Connected):
         with self._write() as connection:
             total = int(connection.scalar(select(func.count()).select_from(articles)) or 0)
             before = connection.scalar(select(snapshots.c.id).where(snapshots.c.active))
-            values = {"created_at": _now(), "model": model, "k": k, "articles": total, "blocks": 0, "parent": before}
+            values = {
+                "created_at": _text(datetime.now(UTC)),
+                "model": model,
+                "k": k,
+                "articles": total,
+                "blocks": 0,
+                "parent": before,
+            }
             values |= {"settings": dict(settings), "active": False, "fitted": fitted}
             values |= {"made_with": dict(inputs.made_with)}
             number = connection.execute(insert(snapshots).values(values).returning(snapshots.c.id)).scalar_one()
@@ -212,15 +203,7 @@ class SnapshotStore(Connected):
     def inputs(self, number: int) -> Inputs:
         """What a snapshot's blocks were made of; hashes are shortened to `HASH` characters."""
         with self._read() as connection:
-            of_articles = select(snapshot_articles.c.article_id, snapshot_articles.c.hash)
-            hashes = {
-                r.article_id: r.hash
-                for r in connection.execute(of_articles.where(snapshot_articles.c.snapshot_id == number))
-            }
-            of_pins = select(snapshot_pins).where(snapshot_pins.c.snapshot_id == number)
-            pins = {row.source_id: list(row.targets) for row in connection.execute(of_pins)}
-            made_with = connection.scalar(select(snapshots.c.made_with).where(snapshots.c.id == number))
-        return Inputs(hashes, pins, made_with or {})
+            return read_inputs(connection, number)
 
     def listed(self, number: int) -> Iterator[Listed]:
         """The blocks of a snapshot in short, by source id."""
@@ -247,37 +230,26 @@ class SnapshotStore(Connected):
             return set(connection.scalars(select(blocks.c.source_id).where(blocks.c.snapshot_id == number)))
 
 
-def change_blocks(connection: Connection, snapshot: Snapshot, found: Sequence[StoredBlock], total: int) -> bool:
-    """Replaces blocks of a snapshot; False, and nothing is done, where it is not active or not as it was."""
+def change_blocks(
+    connection: Connection, snapshot: Snapshot, found: Sequence[StoredBlock], total: int
+) -> Snapshot | None:
+    """Replaces blocks of a snapshot; None, and nothing is done, where it is not active or not as it was."""
+    now, sources = datetime.now(UTC), [block.source_id for block in found]
+    gained = sum(bool(block.items) for block in found) - count_filled(connection, snapshot.id, sources)
+    changed = replace(
+        snapshot, revision=snapshot.revision + 1, articles=total, blocks=snapshot.blocks + gained, changed_at=now
+    )
     same = (snapshots.c.id == snapshot.id, snapshots.c.active, snapshots.c.revision == snapshot.revision)
-    values = {"revision": snapshot.revision + 1, "articles": total, "changed_at": _now()}
+    values = {name: getattr(changed, name) for name in ("revision", "articles", "blocks")}
+    values["changed_at"] = _text(now)
     if connection.execute(update(snapshots).where(*same).values(values)).rowcount != 1:
-        return False
-    sources = [block.source_id for block in found]
-    before = count_filled(connection, snapshot.id, sources)
+        return None
     put_blocks(connection, snapshot.id, found, changed=True)
-    gained = sum(bool(block.items) for block in found) - before
-    if gained:
-        counted = {"blocks": snapshots.c.blocks + gained}
-        connection.execute(update(snapshots).where(snapshots.c.id == snapshot.id).values(counted))
-    return True
+    return changed
 
 
-def put_inputs(connection: Connection, number: int, inputs: Inputs) -> None:
-    """Notes what a snapshot's blocks were made of: articles are added to those noted, pins replace them."""
-    rows = [(number, id_, hash_[:HASH]) for id_, hash_ in inputs.hashes.items()]
-    if rows:  # by the driver: a hundred thousand of them take a tenth of the time
-        connection.exec_driver_sql("INSERT OR REPLACE INTO snapshot_articles VALUES (?, ?, ?)", rows)
-    if inputs.pins is None:
-        return
-    connection.execute(delete(snapshot_pins).where(snapshot_pins.c.snapshot_id == number))
-    pins = [{"snapshot_id": number, "source_id": s, "targets": list(targets)} for s, targets in inputs.pins.items()]
-    if pins:
-        connection.execute(insert(snapshot_pins), pins)
-
-
-def _now() -> str:
-    return datetime.now(UTC).isoformat(timespec="seconds")
+def _text(moment: datetime) -> str:
+    return moment.isoformat(timespec="seconds")
 
 
 def _snapshot(row: RowMapping) -> Snapshot:

@@ -8,8 +8,9 @@ from sqlalchemy.dialects.sqlite import insert as upsert
 
 from simrec.errors import ConflictError
 from simrec.store.articles import DESK, PAGE, PIN, ArticleStore, Held, Ingested, put_addresses, put_article
+from simrec.store.inputs import Inputs, put_inputs
 from simrec.store.records import StoredBlock, pick_row, to_row
-from simrec.store.snapshots import Inputs, Snapshot, SnapshotStore, change_blocks, put_inputs
+from simrec.store.snapshots import Snapshot, SnapshotStore, change_blocks
 from simrec.store.tables import picks
 from simrec.types import Entry, PickEntry
 
@@ -42,7 +43,8 @@ class Store(ArticleStore, SnapshotStore):
         """
         found = list(found)
         with self._write() as connection:
-            if not change_blocks(connection, snapshot, found, total):
+            changed = change_blocks(connection, snapshot, found, total)
+            if changed is None:
                 raise ConflictError("another process has changed the blocks meanwhile")
             for entry in entries:
                 put_article(connection, to_row(entry))
@@ -54,7 +56,7 @@ class Store(ArticleStore, SnapshotStore):
                 connection.execute(statement.on_conflict_do_update(index_elements=same_pick, set_=row))
             if inputs:
                 put_inputs(connection, snapshot.id, inputs)
-        return self.snapshot(snapshot.id)
+        return changed
 
 
 __all__ = ["DESK", "PAGE", "PIN", "Held", "Ingested", "Inputs", "Snapshot", "Store"]
