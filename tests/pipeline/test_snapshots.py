@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import os
+import shutil
 import sqlite3
 from collections.abc import Callable
 from dataclasses import replace
@@ -242,3 +243,33 @@ def test_a_store_of_before_snapshots_were_compared_still_works(town: Town, tmp_p
     assert not build(workspace).refused
     assert status(workspace).waiting == 0
     assert diff(workspace).changed == 0
+
+
+@pytest.mark.parametrize(
+    "state", ["published into", "gone back to", "refused", "of other settings", "fitted for is gone"]
+)
+def test_deleted_posts_are_not_shown(state: str, town: Town, capsys: pytest.CaptureFixture[str]) -> None:
+    """Whatever snapshot is active, and whether or not anything can be published into it."""
+    workspace = town()
+    gone = shown(workspace)["t000"][0]
+    if state == "gone back to":
+        build(workspace, full=True)
+        snapshots.rollback(workspace)
+    elif state == "refused":
+        assert build(set_settings(workspace, "[gate]\nmax_hub = 0.01\n"), full=True).refused
+    elif state == "of other settings":
+        set_settings(workspace, "[tfidf]\ntitle_weight = 9\n")
+    elif state == "fitted for is gone":
+        shutil.rmtree(workspace.vectors)
+    capsys.readouterr()
+    assert main(["withdraw", gone, "-w", str(workspace.path)]) == 0
+    assert "1 withdrawn" in capsys.readouterr().out
+    assert main(["render", "-w", str(workspace.path), "--format", "json", "--out", str(workspace.path / "json")]) == 0
+    files = list((workspace.path / "json").glob("t*.json"))
+    assert len(files) == 40
+    for file in files:
+        items = [item["id"] for item in json.loads(file.read_text())["items"]]
+        assert gone not in items
+        assert len(items) == 5 or file.stem == gone
+    assert main(["withdraw", "nobody", "-w", str(workspace.path)]) == 1
+    assert "there is no article 'nobody'" in capsys.readouterr().err
