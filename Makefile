@@ -7,6 +7,8 @@ PEERS := $(VENV)/.peers
 # Of `bench`: small or full; ONLY names one benchmark, or several.
 PROFILE ?= small
 ONLY ?=
+# Commands that `kill` kills.
+KILLS ?= 300
 # Real corpora for benchmarks and optional tests, where there are any.
 SIMREC_CORPORA ?= $(wildcard $(CURDIR)/../shared/data)
 export SIMREC_CORPORA
@@ -17,7 +19,7 @@ GATED := --articles data/newsroom/articles.jsonl --picks data/newsroom/picks.csv
 	--gate tests/quality/floors.toml
 GATED_MODELS := tfidf sentence hybrid learned
 
-.PHONY: demo test check gate floors bench quality prior docs serve clean
+.PHONY: demo test kill check gate floors bench quality prior docs serve clean
 .DELETE_ON_ERROR:
 
 $(READY): pyproject.toml constraints.txt
@@ -35,6 +37,9 @@ demo: $(READY)  ## the whole job on the sample newsroom, in out/demo
 
 test: $(READY)  ## all tests
 	$(BIN)/python -m pytest -m "not gate"
+
+kill: $(READY)  ## kills commands at random moments, KILLS times
+	SIMREC_KILLS=$(KILLS) $(BIN)/python -m pytest tests/kill -m kill -rA --junit-xml=out/kill.xml
 
 check: $(READY)  ## format, lint, types
 	$(BIN)/ruff format --check .
