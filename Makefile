@@ -39,7 +39,9 @@ test: $(READY)  ## all tests
 	$(BIN)/python -m pytest -m "not gate"
 
 kill: $(READY)  ## kills commands at random moments, KILLS times
-	SIMREC_KILLS=$(KILLS) $(BIN)/python -m pytest tests/kill -m kill -rA --junit-xml=out/kill.xml
+	mkdir -p out
+	SIMREC_KILLS=$(KILLS) SIMREC_KILL_REPORT=out/kill.jsonl $(BIN)/python -m pytest tests/kill -m kill
+	cat out/kill.jsonl
 
 check: $(READY)  ## format, lint, types
 	$(BIN)/ruff format --check .

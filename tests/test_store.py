@@ -268,11 +268,11 @@ def test_a_judge_decides_in_the_same_transaction(store: Store) -> None:
     seen: list[Any] = []
 
     def judge(new: Any, before: Any) -> Verdict:
-        seen.append((list(new), list(before)))
+        seen.append((list(new), list(before.blocks), before.whole))
         return Verdict({"empty": 0.5}, "too many")
 
     refused = store.write_snapshot([block("a", "c"), block("b")], model="m", k=5, settings={}, keep=1, judge=judge)
-    assert seen == [([("a", ["c"]), ("b", [])], [("a", ["b"])])]
+    assert seen == [([("a", ["c"]), ("b", [])], [("a", ["b"])], True)]
     assert (refused.active, refused.refused, refused.figures, refused.parent) == (
         False,
         "too many",

@@ -41,7 +41,7 @@ def clean_parts(folder: Path, *, deep: bool = True) -> list[Path]:
 
 
 def _is_running(pid: int) -> bool:
-    if pid == os.getpid():
+    if pid == os.getpid() or os.name == "nt":  # there, this would end the process
         return True
     try:
         os.kill(pid, 0)

@@ -19,7 +19,7 @@ from simrec.pipeline.publish import Pipeline
 from simrec.pipeline.status import status
 from simrec.pipeline.workspace import Workspace
 from simrec.settings import GateSettings
-from simrec.store import StoredBlock
+from simrec.store import Before, StoredBlock
 from simrec.types import Article, Pick
 
 Town = Callable[..., Workspace]
@@ -41,8 +41,8 @@ def test_figures_are_what_they_say() -> None:
     """Empty, changed, coverage, hub as shares of blocks and articles, nDCG@10 of the pages that have picks."""
     new = [("a", ["b", "c", "x"]), ("b", ["c"]), ("c", []), ("d", ["c", "a"])]
     before = [("a", ["b", "c", "y"]), ("b", ["a"]), ("gone", ["a"])]
-    site = Site(k=2, before_k=2, shown=6, picks=[Pick("a", "c", 1), Pick("b", "zzz", 1)])
-    found = measure(new, before, site)
+    site = Site(k=2, before_k=2, before=8, shown=6, picks=[Pick("a", "c", 1), Pick("b", "zzz", 1)])
+    found = measure(new, Before(before, whole=True), site)
     assert found["empty"] == 0.25
     assert found["changed"] == pytest.approx(1 / 3, abs=1e-4)  # of those that there were: b; a's spare is not shown
     assert found["coverage"] == 0.5  # a, b, c of six
@@ -50,6 +50,7 @@ def test_figures_are_what_they_say() -> None:
     assert found["ndcg"] == pytest.approx((1 / 1.58496 + 0) / 2, abs=1e-4)
     assert found["pages"] == 2
     assert measure(new, None, site)["changed"] is None
+    assert measure(new, Before(before, whole=False), site)["changed"] == 0.125  # b, of eight
 
 
 @pytest.mark.parametrize(

@@ -25,6 +25,7 @@ from simrec.pipeline.build import build
 from simrec.pipeline.ingest import ingest
 from simrec.pipeline.locks import HOLDER, read_holder, working
 from simrec.pipeline.publish import Pipeline
+from simrec.pipeline.status import status
 from simrec.pipeline.workspace import Workspace
 from simrec.types import Article
 
@@ -69,6 +70,7 @@ def test_a_second_build_says_who_holds_the_lock(town: Town, hold: Any, capsys: p
     """Process, host, command and since when; exit code 1, and nothing is built."""
     workspace = town("[run]\nlock_wait = 0\n")
     process = hold(workspace, 60)
+    assert str(process.pid) in str(status(workspace).at_work)
     assert main(["build", "-w", str(workspace.path)]) == 1
     err = capsys.readouterr().err
     assert err.startswith(f"simrec: `simrec build` (process {process.pid} on ")
@@ -101,6 +103,7 @@ def test_the_lock_of_a_dead_process_is_taken_over(town: Town, hold: Any, caplog:
     process.send_signal(signal.SIGKILL)
     process.wait()
     assert read_holder(workspace)["pid"] == process.pid
+    assert status(workspace).at_work is None
     with caplog.at_level(logging.INFO):
         assert build(workspace).snapshot == 2
     assert "ended before it was done" in caplog.text
@@ -234,7 +237,7 @@ def test_a_folder_that_cannot_be_written_says_so(
 
 
 def test_a_read_only_mount_says_so(town: Town, tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
-    """A disk that turned read-only: one line that says what to check."""
+    """A disk that turned read-only: one line that says what to check; what is shown can still be read."""
     workspace = town()
     path = tmp_path / "mounted"
     path.mkdir()
@@ -249,6 +252,9 @@ def test_a_read_only_mount_says_so(town: Town, tmp_path: Path, capsys: pytest.Ca
             assert out == ""
             assert len(err.splitlines()) == 1
             assert "permissions" in err
+        for command in (["similar", "t000"], ["snapshots"], ["render", "--out", str(tmp_path / "html")]):
+            assert main([*command, "-w", str(path)]) == 0
+        assert len([*(tmp_path / "html").glob("*.html")]) == 40
     finally:
         subprocess.run(["umount", str(path)], check=True)
     assert not build(workspace).refused

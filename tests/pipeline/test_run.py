@@ -18,6 +18,7 @@ from simrec.pipeline import run as running
 from simrec.pipeline.logs import logged
 from simrec.pipeline.report import last_report, read_reports
 from simrec.pipeline.run import run
+from simrec.pipeline.status import status
 from simrec.pipeline.workspace import Workspace
 
 RUN = """[build]
@@ -119,6 +120,7 @@ def test_a_killed_run_is_gone_on_with_at_the_stage_that_was_under_way(
     left = last_report(workspace)
     assert left
     assert left.state == "running"
+    assert any("did not end" in line for line in status(workspace).problems)
     called: list[str] = []
     for name in ("ingest", "build", "render"):
         original = getattr(running, name)
@@ -133,6 +135,7 @@ def test_a_killed_run_is_gone_on_with_at_the_stage_that_was_under_way(
     assert (report.id, report.resumed, report.state) == (left.id, 1, "done")
     assert [one.name for one in report.stages] == ["ingest", "build", "render html", "render json"]
     assert len([*(site / "html").glob("*.html")]) == 20
+    assert status(workspace).problems == []
 
 
 def test_a_killed_run_is_not_gone_on_with_when_it_is_another_one_or_old(
@@ -188,6 +191,7 @@ def test_a_stage_that_fails_ends_the_run_and_is_named(site: Path, capsys: pytest
     assert report
     assert (report.state, report.stages[0].state) == ("failed", "failed")
     assert report.error.startswith("ingest: no file or folder")
+    assert any(line.startswith("failed: run") for line in status(opened(site)).problems)
     (site / "away").rename(site / "articles.jsonl")
     assert main(["run", "-w", str(site)]) == 0
 

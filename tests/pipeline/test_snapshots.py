@@ -239,10 +239,28 @@ def test_a_store_of_before_snapshots_were_compared_still_works(town: Town, tmp_p
         connection.execute("DELETE FROM snapshot_articles")
         connection.execute("UPDATE snapshots SET figures = NULL, made_with = NULL, parent = NULL")
     connection.close()
-    assert status(workspace).waiting == 40
-    assert not build(workspace).refused
-    assert status(workspace).waiting == 0
+    assert status(workspace).problems == []
+    build(workspace)
     assert diff(workspace).changed == 0
+    add(workspace, {"id": "new", "title": "Bridge", "body": BRIDGE, "lang": "en"})
+    assert status(workspace).waiting == 1
+
+
+def test_a_warm_process_goes_on_after_another_one_went_back(town: Town) -> None:
+    """It takes over what is shown now, and publishes into that."""
+    workspace = town()
+    add(workspace, {"id": "new", "title": "Bridge", "body": BRIDGE, "lang": "en"})
+    build(workspace)
+    with Pipeline(workspace) as pipeline:
+        snapshots.rollback(Workspace.open(workspace.path))
+        pipeline.publish(Article("newer", "Bridge", BRIDGE, lang="en"))
+        assert {"new", "newer"} <= shown(workspace).keys()
+        with workspace.store() as store:
+            assert store.snapshot().id == 1
+        build(Workspace.open(workspace.path))
+        pipeline.withdraw("newer")
+    assert all("newer" not in ids for ids in shown(workspace).values())
+    assert status(workspace).problems == []
 
 
 @pytest.mark.parametrize(

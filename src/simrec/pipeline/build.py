@@ -251,7 +251,8 @@ class _Work:
             figures = gate.unchanged(like.figures)
             return lambda new, before: gate.verdict(figures, limits)
         before = like or active_snapshot(self.store)
-        site = gate.Site(self.k, before.k if before else self.k, shown or 0, self.store.picks())
+        k, blocks = (before.k, before.articles) if before else (self.k, 0)
+        site = gate.Site(self.k, k, blocks, shown or 0, self.store.picks())
         return gate.make_judge(limits, site)
 
 

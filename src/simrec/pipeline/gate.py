@@ -9,7 +9,7 @@ from typing import NamedTuple
 import numpy as np
 
 from simrec.settings import GateSettings
-from simrec.store import Judge, Listed, Verdict
+from simrec.store import Before, Judge, Listed, Verdict
 from simrec.types import Pick
 
 NDCG_AT = 10
@@ -21,12 +21,14 @@ class Site(NamedTuple):
     Attributes:
         k: items that a new block shows.
         before_k: items that an active block shows.
+        before: active blocks.
         shown: articles that may be shown.
         picks: editors' picks.
     """
 
     k: int
     before_k: int
+    before: int
     shown: int
     picks: Sequence[Pick]
 
@@ -51,7 +53,7 @@ LIMITS = (
 def make_judge(limits: GateSettings, site: Site) -> Judge:
     """What measures a snapshot and says whether it may be activated."""
 
-    def judge(new: Iterable[Listed], before: Iterable[Listed] | None) -> Verdict:
+    def judge(new: Iterable[Listed], before: Before | None) -> Verdict:
         return verdict(measure(new, before, site), limits)
 
     return judge
@@ -76,7 +78,7 @@ def verdict(figures: dict[str, float | None], limits: GateSettings) -> Verdict:
     return Verdict(figures, "; ".join(broken) or None)
 
 
-def measure(new: Iterable[Listed], before: Iterable[Listed] | None, site: Site) -> dict[str, float | None]:
+def measure(new: Iterable[Listed], before: Before | None, site: Site) -> dict[str, float | None]:
     """The figures of a snapshot.
 
     Args:
@@ -89,7 +91,7 @@ def measure(new: Iterable[Listed], before: Iterable[Listed] | None, site: Site) 
         are, spares among them, by the house's own rules: an article's own picks may have been learned from, or stand
         first. It is an alarm, not an evaluation.
     """
-    shown_before = {source: hash(tuple(ids[: site.before_k])) for source, ids in before} if before is not None else {}
+    shown_before = {source: hash(tuple(ids[: site.before_k])) for source, ids in before.blocks} if before else {}
     picked: dict[str, set[str]] = {}
     for pick in site.picks:
         picked.setdefault(pick.source_id, set()).add(pick.target_id)
@@ -107,7 +109,7 @@ def measure(new: Iterable[Listed], before: Iterable[Listed] | None, site: Site) 
             gains.append(ndcg(ids, picked[source]))
     return {
         "empty": _share(empty, blocks),
-        "changed": _share(changed, len(shown_before)) if before is not None else None,
+        "changed": _share(changed, len(shown_before) if before.whole else site.before) if before else None,
         "coverage": _share(len(shown), site.shown),
         "hub": _share(max(shown.values(), default=0), blocks),
         "ndcg": round(float(np.mean(gains)), 4) if gains else None,

@@ -89,6 +89,19 @@ def read_holder(workspace: Workspace) -> dict[str, Any]:
     return found if isinstance(found, dict) else {}
 
 
+def at_work(workspace: Workspace) -> dict[str, Any]:
+    """Who holds the lock now, see `read_holder`; empty where nobody does, or it cannot be known."""
+    lock = FileLock((workspace.path / LOCK).resolve())
+    try:
+        lock.acquire(timeout=0)
+    except Timeout:
+        return read_holder(workspace)
+    except OSError:
+        return {}
+    lock.release()
+    return {}
+
+
 def describe(holder: Mapping[str, Any]) -> str:
     """A holder in words.
 
@@ -118,4 +131,4 @@ def _acquire(lock: FileLock, workspace: Workspace, wait: float) -> None:
         raise StoreError(f"{path} cannot be written: {error.strerror}; check the folder and its permissions") from error
 
 
-__all__ = ["describe", "read_holder", "reading_fitted", "working"]
+__all__ = ["at_work", "describe", "read_holder", "reading_fitted", "working"]

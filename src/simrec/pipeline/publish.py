@@ -200,7 +200,7 @@ class Pipeline:
         site = catch_up(self.workspace, self._store, snapshot, hashes, pins, now, found)
         if site is None:
             raise UsageError("what was fitted of the site is damaged: run `simrec build --full`")
-        behind = found or waiting(self._store, snapshot, hashes, pins)
+        behind = found or waiting(self._store, snapshot, hashes, pins) != 0
         self._snapshot = self._follow(found, snapshot, Inputs(hashes, pins)) if behind else snapshot
         note_synced(self.workspace, self._snapshot, hashes, pins, site.engine.next_change(now))
         self._site = site

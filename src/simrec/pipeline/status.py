@@ -7,7 +7,8 @@ from datetime import UTC, datetime, timedelta
 from typing import Any
 
 from simrec.pipeline.kept import find_fitted
-from simrec.pipeline.locks import describe, read_holder
+from simrec.pipeline.locks import at_work, describe
+from simrec.pipeline.report import DONE, REFUSED, RUNNING, last_report
 from simrec.pipeline.synced import active_snapshot, catch_up, pins_of, waiting
 from simrec.pipeline.workspace import Workspace
 from simrec.store import Snapshot, Store
@@ -73,11 +74,13 @@ def status(workspace: Workspace, now: datetime | None = None) -> Status:
         StoreError: the store cannot be read.
     """
     now = now or datetime.now(UTC)
-    holder = read_holder(workspace)
+    holder = at_work(workspace)
     with workspace.store() as store:
         snapshot, refused = active_snapshot(store), _refused(store)
         hashes, pins = store.article_hashes(), pins_of(workspace, store)
         behind = waiting(store, snapshot, hashes, pins) if snapshot else len(hashes)
+        if behind is None:
+            behind = abs(len(hashes) - snapshot.articles) if snapshot else 0
         site = None
         if snapshot and find_fitted(workspace, snapshot):
             site = catch_up(workspace, store, snapshot, hashes, pins, now, [])
@@ -92,7 +95,7 @@ def status(workspace: Workspace, now: datetime | None = None) -> Status:
         waiting=behind,
         refused=refused.refused if refused else None,
         drift=site.drift()._asdict() if site else None,
-        problems=_problems(workspace, snapshot, refused, behind, age),
+        problems=_problems(workspace, snapshot, refused, behind, age) + _of_last_run(workspace, snapshot, bool(holder)),
         at_work=describe(holder) if holder else None,
     )
 
@@ -118,3 +121,15 @@ def _problems(
     if refused:
         found.append(f"refused: snapshot {refused.id} is not shown: {refused.refused}: see `simrec diff`")
     return found
+
+
+def _of_last_run(workspace: Workspace, snapshot: Snapshot | None, busy: bool) -> list[str]:
+    """What the last `simrec run` left to look at, unless the blocks were brought up to date since."""
+    last = last_report(workspace)
+    if last is None or last.state == DONE or last.state == REFUSED:  # what was refused is told by the snapshot
+        return []
+    if last.state == RUNNING:
+        return [] if busy else [f"killed: the run of {last.started_at} did not end: run `simrec run` to go on with it"]
+    if snapshot and snapshot.current_at > datetime.fromisoformat(last.finished_at):
+        return []
+    return [f"failed: {last.line()}"]

@@ -125,10 +125,17 @@ def read_synced(workspace: Workspace) -> dict[str, Any]:
     return found if isinstance(found, dict) else {}
 
 
-def waiting(store: Store, snapshot: Snapshot, hashes: Mapping[str, str], pins: Mapping[str, Sequence[str]]) -> int:
-    """How many articles are others than those that a snapshot was made of, and how many pages' pins."""
+def waiting(
+    store: Store, snapshot: Snapshot, hashes: Mapping[str, str], pins: Mapping[str, Sequence[str]]
+) -> int | None:
+    """How many articles are others than those that a snapshot was made of, and how many pages' pins.
+
+    None where an older simrec made it, which did not note that.
+    """
     made_of = store.inputs(snapshot.id)
     known, pinned = made_of.hashes, made_of.pins or {}
+    if snapshot.articles and not known:
+        return None
     articles = sum(known.get(id_) != hash_[:HASH] for id_, hash_ in hashes.items())
     return articles + sum(list(pins.get(page, ())) != list(pinned.get(page, ())) for page in {*pins, *pinned})
 

@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+import os
 import sqlite3
 from pathlib import Path
+from urllib.parse import quote
 
 from sqlalchemy import Connection, Engine, create_engine, event
 
@@ -14,11 +16,28 @@ PRAGMAS = ("journal_mode=WAL", "synchronous=FULL", "foreign_keys=ON")
 
 
 def open_engine(path: Path) -> Engine:
-    """An engine whose reads see one state, and whose writes wait for each other."""
-    engine = create_engine(f"sqlite:///{path}", connect_args={"timeout": WAIT})
-    event.listen(engine, "connect", _configure)
+    """An engine whose reads see one state, and whose writes wait for each other.
+
+    Where nothing can be written, on a disk that turned read-only, say, it still reads.
+    """
+    url = f"sqlite:///{path}" if is_writable(path) else _reading(path)
+    engine = create_engine(url, connect_args={"timeout": WAIT})
+    if is_writable(path):
+        event.listen(engine, "connect", _configure)
     event.listen(engine, "begin", _begin)
     return engine
+
+
+def is_writable(path: Path) -> bool:
+    """Whether a file, and what SQLite lays beside it, can be written; also where there is none yet."""
+    return os.access(path.parent, os.W_OK) and (not path.exists() or os.access(path, os.W_OK))
+
+
+def _reading(path: Path) -> str:
+    """The address of a file that is only read."""
+    log = path.with_name(f"{path.name}-wal")
+    whole = not log.exists() or not log.stat().st_size  # else the newest of it is in the log
+    return f"sqlite:///file:{quote(str(path.absolute()))}?mode=ro{'&immutable=1' if whole else ''}&uri=true"
 
 
 def writing(engine: Engine) -> Engine:

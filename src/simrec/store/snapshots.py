@@ -19,11 +19,18 @@ from simrec.store.tables import articles, blocks, snapshots
 KEPT_REFUSED = 2
 """Snapshots that the gate refused, and that are kept to be looked at."""
 
-Judge: TypeAlias = "Callable[[Iterable[Listed], Iterable[Listed] | None], Verdict]"
+Judge: TypeAlias = "Callable[[Iterable[Listed], Before | None], Verdict]"
 """Looks at a new snapshot's blocks, and at those of the active one, None where there is none: may it be activated?"""
 
 MUCH = 0.25
 """Share of the file's pages that are free, from which it is worth writing it anew."""
+
+
+class Before(NamedTuple):
+    """The active snapshot's blocks: all, or, where it is not `whole`, only those that a new one does not take over."""
+
+    blocks: Iterable[Listed]
+    whole: bool
 
 
 class Verdict(NamedTuple):
@@ -93,7 +100,7 @@ class SnapshotStore(Connected):
             inputs: what its blocks were made of.
             judge: says whether it may be activated; where it may not, it is kept, and the active one stays active.
         """
-        inputs = inputs or Inputs()
+        inputs, found = inputs or Inputs(), found if like is None else list(found)
         with self._write() as connection:
             total = int(connection.scalar(select(func.count()).select_from(articles)) or 0)
             before = connection.scalar(select(snapshots.c.id).where(snapshots.c.active))
@@ -115,9 +122,7 @@ class SnapshotStore(Connected):
             put_inputs(connection, number, inputs)
             verdict = Verdict({}, None)
             if judge:
-                verdict = judge(
-                    list_blocks(connection, number), None if before is None else list_blocks(connection, before)
-                )
+                verdict = judge(list_blocks(connection, number), _before(connection, before, like, found))
             judged = {"figures": verdict.figures, "refused": verdict.refused}
             connection.execute(update(snapshots).where(snapshots.c.id == number).values(judged))
             if verdict.refused is None:
@@ -256,6 +261,16 @@ def _snapshot(row: RowMapping) -> Snapshot:
     dates = {name: datetime.fromisoformat(row[name]) if row[name] else None for name in ("created_at", "changed_at")}
     values: dict[str, Any] = {**dict(row), **dates}
     return Snapshot(**values)
+
+
+def _before(
+    connection: Connection, number: int | None, like: int | None, found: Iterable[StoredBlock]
+) -> Before | None:
+    if number is None:
+        return None
+    if number != like:
+        return Before(list_blocks(connection, number), whole=True)
+    return Before(list_blocks(connection, number, [block.source_id for block in found]), whole=False)
 
 
 def _activate(connection: Connection, number: int) -> None:
