@@ -1,7 +1,7 @@
 """SIGKILL at random moments: what is shown is one snapshot, what was acknowledged is there, the next run ends the job.
 
-`SIMREC_KILLS` says how many commands are killed, 30 of them in `make test`, 300 in `make kill`. `SIMREC_KILL_REPORT` names
-a file that takes a line for each scene: its kills, and the seconds over which they were spread.
+`SIMREC_KILLS` says how many commands are killed, 30 of them in `make test`, 300 in `make kill`. A file that
+`SIMREC_KILL_REPORT` names takes a line for each scene: its kills, and the seconds over which they were spread.
 """
 
 from __future__ import annotations
@@ -82,8 +82,7 @@ def look(path: Path) -> State:
     with closing(sqlite3.connect(path / "simrec.db")) as connection:
         assert connection.execute("PRAGMA integrity_check").fetchall() == [("ok",)]
         assert connection.execute("PRAGMA foreign_key_check").fetchall() == []
-    html = path / "html"
-    state.files = {found.name: found.read_bytes() for found in sorted(html.glob("*"))} if html.exists() else {}
+    state.files = {found.name: found.read_bytes() for found in path.glob("html/*.html")}
     return state
 
 
@@ -186,20 +185,16 @@ def of_before(path: Path) -> None:
         connection.commit()
 
 
-def nothing(path: Path) -> None:
-    """The site as it is."""
-
-
 SCENES: dict[str, tuple[str, Callable[[Path], None]]] = {
-    "ingest": ("ingest", nothing),
+    "ingest": ("ingest", lambda path: None),
     "build": ("build", few_more),
     "first build": ("build", never_built),
     "build that fits anew": ("full", few_more),
-    "publish": ("publish", nothing),
+    "publish": ("publish", lambda path: None),
     "prune": ("prune", many_snapshots),
     "rollback": ("rollback", many_snapshots),
     "migrate": ("migrate", of_before),
-    "run": ("run", nothing),
+    "run": ("run", lambda path: None),
 }
 UNDER_LOCK = {"build", "full", "prune", "rollback", "run"}
 
@@ -235,11 +230,33 @@ def check_killed(command: str, found: State, states: list[State], acked: list[st
         assert found.shown == after.shown
 
 
+def kill(killer: Killer, scene: str, template: Path, path: Path, seconds: float, rng: random.Random) -> list[str]:
+    """Kills a scene's command on a copy of the template, and returns what it had acknowledged by then."""
+    while True:
+        shutil.rmtree(path)
+        shutil.copytree(template, path)
+        ended, acked = killer.call(SCENES[scene][0], path, rng.uniform(0, seconds))
+        if ended["killed"]:
+            return acked
+
+
+def check_ended(command: str, path: Path, after: State, numbers: list[int]) -> None:
+    """A command that was run again ended as one that was never killed, and left nothing behind."""
+    found = look(path)
+    assert found.shown == after.shown
+    assert (found.articles, found.picks, found.files) == (after.articles, after.picks, after.files)
+    if command in UNDER_LOCK:
+        assert [*path.rglob("*.part")] == []
+    if command in ("prune", "rollback"):
+        assert [one.id for one in snapshots.list_snapshots(Workspace.open(path))] == numbers
+    if command == "migrate":
+        check_migrated(path)
+        assert (path / "simrec.db.v2.bak").exists()
+
+
 @pytest.mark.kill
 @pytest.mark.parametrize("scene", SCENES)
-def test_a_killed_command_loses_nothing(
-    scene: str, killer: Killer, base: Path, tmp_path: Path, record_property: Any
-) -> None:
+def test_a_killed_command_loses_nothing(scene: str, killer: Killer, base: Path, tmp_path: Path) -> None:
     """Killed at any moment, what is shown is the snapshot of before or the new one; run again, it ends as without."""
     command, prepare = SCENES[scene]
     template, path = tmp_path / "template", tmp_path / "site"
@@ -252,36 +269,19 @@ def test_a_killed_command_loses_nothing(
     seconds, after = ended["seconds"], look(path)
     numbers = [one.id for one in snapshots.list_snapshots(Workspace.open(path))]
     states = states_on_the_way(killer, template, command, before, after)
-    rng = random.Random(f"{SEED} {scene}")
-    killed = 0
-    for _ in range(-(-KILLS // len(SCENES))):
-        shutil.rmtree(path)
-        shutil.copytree(template, path)
-        while True:
-            ended, acked = killer.call(command, path, rng.uniform(0, seconds))
-            if ended["killed"]:
-                break
-        killed += 1
+    rng, kills = random.Random(f"{SEED} {scene}"), -(-KILLS // len(SCENES))
+    for _ in range(kills):
+        acked = kill(killer, scene, template, path, seconds, rng)
         if command == "migrate":
             check_migrated(path)
         check_killed(command, look(path), states, acked, after)
         if command == "full":
             Pipeline(Workspace.open(path), lambda: NOW).close()  # what is shown can be published into
-        ended, _ = killer.call(command, path)
-        assert ended["code"] == 0
-        found = look(path)
-        assert found.shown == after.shown
-        assert (found.articles, found.picks, found.files) == (after.articles, after.picks, after.files)
-        if command in UNDER_LOCK:
-            assert [*path.rglob("*.part")] == []
-        if command in ("prune", "rollback"):
-            assert [one.id for one in snapshots.list_snapshots(Workspace.open(path))] == numbers
-        if command == "migrate":
-            check_migrated(path)
-            assert (path / "simrec.db.v2.bak").exists()
+        assert killer.call(command, path)[0]["code"] == 0
+        check_ended(command, path, after, numbers)
     if REPORT:
         with Path(REPORT).open("a", encoding="utf-8") as file:
-            file.write(json.dumps({"scene": scene, "kills": killed, "seconds": round(seconds, 3)}) + "\n")
+            file.write(json.dumps({"scene": scene, "kills": kills, "seconds": round(seconds, 3)}) + "\n")
 
 
 def check_migrated(path: Path) -> None:

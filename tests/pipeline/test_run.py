@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import json
 import logging
+import os
+import subprocess
 import sys
 import types
 from dataclasses import asdict
@@ -204,6 +206,19 @@ def test_a_first_run_that_the_gate_refuses_shows_nothing_and_says_so(
     assert main(["run", "-w", str(site)]) == 1
     assert "no other is active" in capsys.readouterr().err
     assert not (site / "html").exists()
+
+
+def test_what_a_killed_run_was_writing_is_deleted(site: Path) -> None:
+    """Also among the blocks; a process that runs keeps its own."""
+    dead = subprocess.Popen([sys.executable, "-c", ""])
+    dead.wait()
+    for folder in ("html", "out", "out/runs", "vectors", "vectors/site", "models"):
+        (site / folder).mkdir(parents=True, exist_ok=True)
+        (site / folder / f"simrec-{dead.pid}-x.part").write_text("half")
+        (site / folder / f"simrec-{os.getpid()}-x.part").write_text("half")
+    run(opened(site))
+    left = {path.name for path in site.rglob("*.part")}
+    assert left == {f"simrec-{os.getpid()}-x.part"}
 
 
 def test_reports_of_the_last_runs_are_kept(site: Path) -> None:

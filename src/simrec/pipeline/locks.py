@@ -23,7 +23,9 @@ logger = logging.getLogger(__name__)
 LOCK = "simrec.lock"
 HOLDER = "simrec.lock.json"
 """Who holds the lock: process, host, command, since when."""
-POLL = 0.1
+POLL = 0.05
+GRACE = 0.2
+"""Seconds after which waiting is worth a word: `status` holds the lock for a moment, to see whether it is free."""
 
 
 @contextmanager
@@ -50,8 +52,7 @@ def working(workspace: Workspace, command: str, wait: float | None = None) -> It
     try:
         if holder.exists():
             logger.info("%s ended before it was done: its work is taken over", describe(read_holder(workspace)))
-        for folder in (workspace.path, workspace.vectors, workspace.path / "models", workspace.path / "out"):
-            clean_parts(folder, deep=folder != workspace.path)
+        _clean(workspace)
         since = datetime.now(UTC).isoformat(timespec="seconds")
         said = {"pid": os.getpid(), "host": socket.gethostname(), "command": command, "since": since}
         with suppress(StoreError):  # on a full disk what makes room must still run
@@ -114,11 +115,20 @@ def describe(holder: Mapping[str, Any]) -> str:
     return f"`simrec {holder.get('command')}` ({where})"
 
 
+def _clean(workspace: Workspace) -> None:
+    """Deletes what dead processes were writing."""
+    out = workspace.path / "out"
+    for folder in (workspace.path, out, out / "runs"):  # not below: a site's blocks may stand there
+        clean_parts(folder, deep=False)
+    for folder in (workspace.vectors, workspace.path / "models"):
+        clean_parts(folder)
+
+
 def _acquire(lock: FileLock, workspace: Workspace, wait: float) -> None:
     path: Path = workspace.path
     try:
         try:
-            lock.acquire(timeout=0)
+            lock.acquire(timeout=GRACE, poll_interval=POLL)
         except Timeout:
             if wait:
                 logger.warning("waiting up to %.0f s for %s", wait, describe(read_holder(workspace)))

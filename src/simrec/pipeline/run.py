@@ -17,6 +17,7 @@ from pathlib import Path
 from typing import Any
 
 from simrec.errors import GateError, SimrecError, UsageError
+from simrec.files import clean_parts
 from simrec.pipeline.build import build
 from simrec.pipeline.ingest import ingest
 from simrec.pipeline.locks import working
@@ -175,7 +176,9 @@ class _Run:
         return counts | ({"refused": found.refused, "shown": shown[0]} if found.refused else {})
 
     def _render(self, format: str, out: str) -> Mapping[str, Any]:
-        return render(self.workspace, Path(self._inside(out)), format=format, progress=self.progress)
+        folder = Path(self._inside(out))
+        clean_parts(folder, deep=False)
+        return render(self.workspace, folder, format=format, progress=self.progress)
 
     def _write_back(self) -> Mapping[str, Any]:
         try:

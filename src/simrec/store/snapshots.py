@@ -102,19 +102,9 @@ class SnapshotStore(Connected):
         """
         inputs, found = inputs or Inputs(), found if like is None else list(found)
         with self._write() as connection:
-            total = int(connection.scalar(select(func.count()).select_from(articles)) or 0)
             before = connection.scalar(select(snapshots.c.id).where(snapshots.c.active))
-            values = {
-                "created_at": _text(datetime.now(UTC)),
-                "model": model,
-                "k": k,
-                "articles": total,
-                "blocks": 0,
-                "parent": before,
-            }
-            values |= {"settings": dict(settings), "active": False, "fitted": fitted}
-            values |= {"made_with": dict(inputs.made_with)}
-            number = connection.execute(insert(snapshots).values(values).returning(snapshots.c.id)).scalar_one()
+            values = {"model": model, "k": k, "settings": dict(settings), "fitted": fitted, "parent": before}
+            number = _insert(connection, values | {"made_with": dict(inputs.made_with)})
             if like is not None:
                 copy_blocks(connection, like, number)
             put_blocks(connection, number, found, changed=like is not None)
@@ -261,6 +251,14 @@ def _snapshot(row: RowMapping) -> Snapshot:
     dates = {name: datetime.fromisoformat(row[name]) if row[name] else None for name in ("created_at", "changed_at")}
     values: dict[str, Any] = {**dict(row), **dates}
     return Snapshot(**values)
+
+
+def _insert(connection: Connection, values: Mapping[str, Any]) -> int:
+    """Adds a snapshot that has no blocks yet, and returns its number."""
+    total = int(connection.scalar(select(func.count()).select_from(articles)) or 0)
+    common = {"created_at": _text(datetime.now(UTC)), "articles": total, "blocks": 0, "active": False}
+    inserted = insert(snapshots).values({**common, **values}).returning(snapshots.c.id)
+    return int(connection.execute(inserted).scalar_one())
 
 
 def _before(
