@@ -21,6 +21,7 @@ from simrec.pipeline.build import build
 from simrec.pipeline.ingest import ingest
 from simrec.pipeline.workspace import Workspace
 from simrec.store import Store
+from simrec.types import Article, Entry
 
 Town = Callable[..., Workspace]
 
@@ -102,8 +103,13 @@ def test_a_read_only_mount_says_so(town: Town, tmp_path: Path, capsys: pytest.Ca
         for command in (["similar", "t000"], ["snapshots"], ["render", "--out", str(tmp_path / "html")]):
             assert main([*command, "-w", str(path)]) == 0
         assert len([*(tmp_path / "html").glob("*.html")]) == 40
+        capsys.readouterr()
+        with workspace.store() as store:  # what another process has just written there is read, too
+            store.put([Entry(Article("late", "Late", "news"), "x")], lambda entry: ())
+            with Workspace.open(path).store() as reading:
+                assert reading.article("late")
     finally:
-        subprocess.run(["umount", str(path)], check=True)
+        subprocess.run(["umount", "--lazy", str(path)], check=True)
     assert not build(workspace).refused
 
 

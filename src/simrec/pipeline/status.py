@@ -54,9 +54,9 @@ class Status:
         if self.at_work:
             found.append(f"at work: {self.at_work}")
         if self.drift is None:
-            found.append(
-                "articles cannot be published one by one: run `simrec build`, with another model than learned, first"
-            )
+            learned = self.model == "learned"
+            why = "learned is not kept up to date" if learned else "settings, models or what was fitted are others now"
+            found.append(f"articles cannot be published one by one: {why}; run `simrec build`")
         elif self.drift["due"]:
             found.append(f"a refit is due ({self.drift['why']}): run `simrec build --full`")
         else:
