@@ -224,7 +224,14 @@ def test_prune_deletes_vectors_that_were_not_read_since_the_site_was_fitted(town
     workspace = set_settings(workspace, "[tfidf]\ntitle_weight = 9\n")
     build(workspace)
     now = {folder.name for folder in workspace.vectors.glob("tfidf-*")} - old
+    shards = [workspace.vectors / "sentence-x" / f"{name}.npz" for name in ("listed", "left", "new")]
+    shards[0].parent.mkdir()
+    for shard in shards:
+        shard.write_bytes(b"x")
+        os.utime(shard, (1e9, 1e9) if shard.stem != "new" else None)
+    (shards[0].parent / "manifest.json").write_text(json.dumps({"listed.npz": "checksum"}))
     found = snapshots.prune(workspace, 1)
+    assert [shard.exists() for shard in shards] == [True, False, True]  # what may still be listed stays
     assert old == set(found.folders) - {"site.aside"}
     assert {folder.name for folder in workspace.vectors.glob("tfidf-*")} == now
     assert state_folder(workspace.path).is_dir()

@@ -136,6 +136,12 @@ def intact(folder: Path) -> list[Path]:
     return found
 
 
+def unlisted(folder: Path, before: float) -> list[Path]:
+    """Shards that no manifest names, and that are older than a moment: of a process that died between the two."""
+    known = _manifest(folder)
+    return [path for path in sorted(folder.glob("*.npz")) if path.name not in known and path.stat().st_mtime < before]
+
+
 def is_intact(folder: Path) -> bool:
     """Whether a folder that `write_folder` made is there and all its files are as they were written."""
     names = _manifest(folder)
@@ -157,7 +163,12 @@ def write_folder(folder: Path, write: Callable[[Path], None]) -> None:
         gone = part.with_name(f"{part_prefix()}{part.stem[-8:]}-before{PART}")
         if folder.exists():
             folder.rename(gone)  # deleting it takes long: nobody shall find half of it meanwhile
-        part.rename(folder)
+        try:
+            part.rename(folder)
+        except OSError:
+            if gone.exists():
+                gone.rename(folder)
+            raise
         shutil.rmtree(gone, ignore_errors=True)
     except OSError as error:
         why = f"{folder} cannot be written: {error.strerror or error}"

@@ -4,12 +4,14 @@ from __future__ import annotations
 
 import json
 import shutil
+import time
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
+from simrec.embed.cache import unlisted
 from simrec.errors import NotFoundError, UsageError
-from simrec.files import write_whole
+from simrec.files import STALE, write_whole
 from simrec.pipeline.kept import aside_folder, restore_fitted
 from simrec.pipeline.live import saved
 from simrec.pipeline.live.site import state_folder
@@ -113,6 +115,10 @@ def prune(workspace: Workspace, keep: int | None = None) -> Pruned:
             found.snapshots = store.prune(keep)
             fitted = {snapshot.fitted for snapshot in store.snapshots()}
             store.shrink()
+        for folder in (path for kind in ("sentence", "static") for path in workspace.vectors.glob(f"{kind}-*")):
+            for shard in unlisted(folder, time.time() - STALE):
+                found.bytes += shard.stat().st_size
+                shard.unlink(missing_ok=True)
         with reading_fitted(workspace):
             for folder in _unneeded(workspace, fitted):
                 found.bytes += sum(path.stat().st_size for path in folder.rglob("*") if path.is_file())
