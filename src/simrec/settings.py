@@ -188,7 +188,46 @@ class BuildSettings(Section):
         "best", description="fast: static vectors, distilled from the sentence model, in place of its own"
     )
     spares: int = Field(5, ge=0, description="items that a snapshot keeps beyond k")
-    keep_snapshots: int = Field(10, ge=1, description="older snapshots are deleted")
+    keep_snapshots: int = Field(10, ge=1, description="snapshots that are kept, the active one beside")
+
+
+class GateSettings(Section):
+    """What a snapshot must hold to be activated; a limit that is not set is not looked at."""
+
+    max_empty: float | None = Field(None, ge=0, le=1, description="most share of blocks that are empty")
+    max_changed: float | None = Field(
+        None, ge=0, le=1, description="most share of blocks that show others, or in another order, than the active ones"
+    )
+    min_coverage: float | None = Field(
+        None, ge=0, le=1, description="least share of the articles that may be shown that stand in some block"
+    )
+    max_hub: float | None = Field(
+        None, ge=0, le=1, description="most share of the blocks that the most shown article stands in"
+    )
+    min_ndcg: float | None = Field(
+        None, ge=0, le=1, description="least nDCG@10 of the blocks, as they are, against editors' picks"
+    )
+    min_ndcg_pages: int = Field(30, ge=1, description="pages with picks from which min_ndcg counts")
+    max_age_hours: float = Field(
+        48.0, gt=0, description="hours after which `status` says that the active snapshot is too old"
+    )
+
+
+class RunSettings(Section):
+    """What `simrec run` does, every night."""
+
+    sources: tuple[str, ...] = Field((), description="what is ingested, where the command names nothing")
+    picks: tuple[str, ...] = Field((), description="tables of editors' picks")
+    render: dict[str, str] = Field(
+        default_factory=dict, description="folder by format that blocks are written to, relative to the workspace"
+    )
+    write_back: bool = Field(False, description="write the blocks into the site's database, as its settings say")
+    resume_hours: float = Field(6.0, ge=0, description="hours in which a run that was killed is gone on with")
+    log: str = Field("", description="file that takes a JSON line for each stage, relative to the workspace")
+    lock_wait: float = Field(
+        600.0, ge=0, description="seconds that a command waits for another one that is at work in the workspace"
+    )
+    keep_reports: int = Field(30, ge=1, description="reports of runs that are kept in out/runs")
 
 
 class Settings(BaseSettings):
@@ -208,6 +247,8 @@ class Settings(BaseSettings):
     block: BlockSettings = BlockSettings()
     site: SiteSettings = SiteSettings()
     build: BuildSettings = BuildSettings()
+    gate: GateSettings = GateSettings()
+    run: RunSettings = RunSettings()
 
     @classmethod
     def settings_customise_sources(

@@ -255,7 +255,7 @@ def test_a_change_that_cannot_be_stored_changes_nothing(
     before = stored(workspace)
     with Pipeline(workspace, lambda: NOW) as pipeline:
         with monkeypatch.context() as patched:
-            patched.setattr("simrec.store.store._put_blocks", lambda *_, **__: 1 / 0)
+            patched.setattr("simrec.store.snapshots.put_blocks", lambda *_, **__: 1 / 0)
             with pytest.raises(ZeroDivisionError):
                 pipeline.publish(make_article(700, random.Random(1)))
         assert stored(workspace) == before
@@ -291,7 +291,7 @@ def test_a_build_that_dies_before_its_snapshot_leaves_nothing_behind(
     (tmp_path / "more.jsonl").write_text(lines([make_article(number, rng) for number in range(55, 75)]))
     ingest(workspace, [tmp_path / "more.jsonl"])
     with monkeypatch.context() as patched:
-        patched.setattr("simrec.store.store._count_blocks", lambda *_: 1 / 0)
+        patched.setattr("simrec.store.snapshots.count_blocks", lambda *_: 1 / 0)
         with pytest.raises(ZeroDivisionError):
             build(workspace, model="tfidf", k=4, now=NOW)
     build(workspace, model="tfidf", k=4, now=NOW)

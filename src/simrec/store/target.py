@@ -49,7 +49,7 @@ FIRST_WAIT, LONGEST_WAIT = 0.5, 30.0
 """Seconds before the second try, and the most before any; each wait is twice the last."""
 LASTING = ("authentication failed", "does not exist", "permission denied", "access denied", "no such", "readonly")
 """In errors that another try does not mend, though drivers class them with those that it does."""
-UPSERTS = {"postgresql": postgresql.insert, "sqlite": sqlite.insert}
+UPSERTS: dict[str, Any] = {"postgresql": postgresql.insert, "sqlite": sqlite.insert}
 
 TYPES: dict[str, TypeEngine[Any]] = {
     "source_id": String(512), "rank": Integer(), "target_id": String(512), "score": Float(), "title": Text(),
@@ -157,7 +157,8 @@ class Target:
             raise SettingsError(
                 f"{self.name} has no column {', '.join(missing)}: name its own under [write_back]; it has {has}"
             )
-        table = Table(name, MetaData(), *(Column(one, types[one]) for one in self.columns.values()), **where)
+        columns = [Column(one, types[one]) for one in self.columns.values()]
+        table = Table(name, MetaData(), *columns, schema=schema or None)
         return table, connection.dialect.name in UPSERTS and self._unique(inspector, name, schema or None)
 
     def _made(self, connection: Connection, name: str, schema: str | None, wanted: Mapping[str, str]) -> Table:

@@ -176,8 +176,15 @@ class LiveSite:
         """How far the site has moved from what it was fitted on."""
         return measure_drift(self.engine)
 
-    def save(self, workspace: Workspace, now: datetime, *, always: bool = False) -> bool:
-        """Saves the engine where that is worth it: what is not saved is made again when it is needed."""
+    def save(self, workspace: Workspace, now: datetime, *, always: bool = False, folder: Path | None = None) -> bool:
+        """Saves the engine where that is worth it: what is not saved is made again when it is needed.
+
+        Args:
+            workspace: of the site.
+            now: the moment that its blocks were made at.
+            always: save it whether or not it is worth it.
+            folder: where to; None for the place of the active snapshot's.
+        """
         if not always and len(self.engine.shelf) - self._saved < SAVE_FROM * len(self.engine.shelf):
             return False
         about = {
@@ -189,7 +196,7 @@ class LiveSite:
             "recalls": dict(self.recalls),
             "made_with": made_with(workspace, self.engine.fitted.model),
         }
-        saved.save(self.engine, state_folder(workspace.path), about)
+        saved.save(self.engine, folder or state_folder(workspace.path), about)
         self._saved = len(self.engine.shelf)
         return True
 
