@@ -27,8 +27,10 @@ from simrec.pipeline.sample import newsroom
 from simrec.pipeline.site import Site
 from simrec.settings import check_settings
 from simrec.types import NO_ROW, Rows
+from speed.table import put_between
 
 ROOT = Path(__file__).parents[1]
+PAGE = ROOT / "docs" / "house-rules.md"
 RESULTS = ROOT / "benchmarks" / "results" / "house-rules.json"
 CORPORA = ("auth0-blog", "digitalgov")
 K = 10
@@ -60,7 +62,13 @@ def main() -> None:
     """Runs the benchmark and prints a table for each corpus."""
     parser = argparse.ArgumentParser(description=(__doc__ or "").partition("\n")[0])
     parser.add_argument("--corpus", action="append", help="only this one; again for more")
+    parser.add_argument(
+        "--page", action="store_true", help="run nothing; write the page from the results"
+    )
     options = parser.parse_args()
+    if options.page:
+        publish(json.loads(RESULTS.read_text(encoding="utf-8")))
+        return
     corpora = os.environ.get("SIMREC_CORPORA")
     folders = [Path(corpora) / name for name in options.corpus or CORPORA] if corpora else [newsroom()]
     results: dict[str, Any] = json.loads(RESULTS.read_text(encoding="utf-8")) if RESULTS.exists() else {}
@@ -72,6 +80,17 @@ def main() -> None:
         print(table(folder.name, results[folder.name]))
     if corpora:
         write_whole(RESULTS, (json.dumps(results, indent=1) + "\n").encode(), "free some space and run it again")
+        publish(results)
+
+
+def publish(results: dict[str, Any]) -> None:
+    """Writes the tables into docs/house-rules.md."""
+    PAGE.write_text(page(PAGE.read_text(encoding="utf-8"), results), encoding="utf-8")
+
+
+def page(text: str, results: dict[str, Any]) -> str:
+    """docs/house-rules.md with the tables of all corpora."""
+    return put_between(text, "house-rules", "\n".join(table(name, found) for name, found in results.items()) + "\n")
 
 
 def measure(folder: Path) -> dict[str, Any]:

@@ -11,6 +11,7 @@ SOURCE = Path(__file__).parents[1] / "src" / "simrec"
 RANKS = (
     {"types", "errors"},
     {"text", "files", "house", "database"},
+    {"sections"},
     {"settings"},
     {"ingest", "embed", "index", "rank", "policy", "block", "evaluate", "store"},
     {"pipeline"},

@@ -25,6 +25,8 @@ from simrec.types import DECIMALS, NO_ROW, Corpus, Mask, Pick, Progress, Rows, S
 
 COSINES = ("tfidf", "sentence", "static")
 """Parts of a fusion that are cosines of what articles say."""
+ROUNDS = 4
+"""Times that all pages are ranked to find what articles pay for a hub limit."""
 TOO_LOW, TOO_FAR = "below the minimum score", "less alike than min_cosine"
 """Rules that take out what is too unlike, and that no deeper look makes up for."""
 
@@ -145,19 +147,33 @@ class Chooser:
 
     def _with_tolls(self, k: int, progress: Progress) -> Scores:
         """(n,) the weights, less what articles pay that would stand in too many blocks."""
-        corpus, policy = self.site.corpus, self.site.settings.policy
-        share, wanted = policy.hub_limit or 1.0, k + hubs.BESIDE
+        corpus, plain = self.site.corpus, self.weights
         pages = np.array([row for row, a in enumerate(corpus.articles) if not self.articles.reason_off(a)], np.int32)
+        share = self.site.settings.policy.hub_limit or 1.0
+        most = hubs.most_blocks(share, len(pages), k, int((self.eligible & ~self.later).sum()))
+        paid = np.zeros(len(corpus), dtype=np.float32)
+        for _ in range(ROUNDS):
+            rows, scores = self._offers(pages, k + hubs.BESIDE, progress)
+            more = hubs.tolls(rows, scores, k, most, paid)
+            if (more == paid).all():
+                break
+            paid = more
+            self.weights = np.round(plain - paid, DECIMALS).astype(np.float32)
+        return self.weights
+
+    def _offers(self, pages: Rows, wanted: int, progress: Progress) -> tuple[Rows, Scores]:
+        """(p, wanted) what pages can show, best first; what is pinned stands there at any price."""
+        row_of = self.site.corpus.row_of
         rows = np.full((len(pages), wanted), NO_ROW, dtype=np.int32)
         scores = np.full(rows.shape, -np.inf, dtype=np.float32)
         place_of = {row: place for place, row in enumerate(pages.tolist())}
-        for block in Chooser.blocks(self, pages, wanted, progress=progress):
-            place = place_of[corpus.row_of[block.source_id]]
-            for at, item in enumerate(block.items):
-                rows[place, at], scores[place, at] = corpus.row_of[item.id], item.score
-        most = hubs.most_blocks(share, len(pages), k, int(self.eligible.sum()))
-        paid = hubs.tolls(rows, scores, k, most, np.zeros(len(corpus), dtype=np.float32))
-        return np.asarray(np.round(self.weights - paid, DECIMALS), dtype=np.float32)
+        for block in self.blocks(pages, wanted, progress=progress):
+            place = place_of[row_of[block.source_id]]
+            items = [item for item in block.items if not self.later[row_of[item.id]]][:wanted]
+            for at, item in enumerate(items):
+                rows[place, at] = row_of[item.id]
+                scores[place, at] = np.inf if item.reasons.get("pinned") else item.score
+        return rows, scores
 
     def _extra(self, batch: Rows) -> Rows:
         width = max((len(self.pins.get(row, ())) for row in batch.tolist()), default=0)
