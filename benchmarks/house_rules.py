@@ -62,9 +62,7 @@ def main() -> None:
     """Runs the benchmark and prints a table for each corpus."""
     parser = argparse.ArgumentParser(description=(__doc__ or "").partition("\n")[0])
     parser.add_argument("--corpus", action="append", help="only this one; again for more")
-    parser.add_argument(
-        "--page", action="store_true", help="run nothing; write the page from the results"
-    )
+    parser.add_argument("--page", action="store_true", help="run nothing; write the page from the results")
     options = parser.parse_args()
     if options.page:
         publish(json.loads(RESULTS.read_text(encoding="utf-8")))

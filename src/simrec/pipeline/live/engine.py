@@ -11,38 +11,19 @@ from __future__ import annotations
 from collections.abc import Iterable
 from datetime import datetime
 from itertools import count
-from typing import NamedTuple
 
 import numpy as np
 
 from simrec.pipeline.live.compose import FEW, Choice, Composer
 from simrec.pipeline.live.pages import Pages
 from simrec.pipeline.live.shelf import Shelf
+from simrec.pipeline.live.stale import Stale
 from simrec.rank import scan
 from simrec.store import StoredBlock
 from simrec.types import NO_ROW, Article, Mask, Rows, Scores
 
 MANY = 10
 """Rows whose pages are looked for one by one; with more of them, all that could be concerned are taken."""
-
-
-class Stale(NamedTuple):
-    """Pages whose block may be another one now.
-
-    Attributes:
-        lists: from the list that is kept.
-        again: ranked again.
-        deep: ranked again if nearer candidates fill the block by now.
-    """
-
-    lists: set[int]
-    again: set[int]
-    deep: set[int]
-
-    @classmethod
-    def nothing(cls) -> Stale:
-        """No page."""
-        return cls(set(), set(), set())
 
 
 class Engine(Pages):

@@ -16,7 +16,8 @@ from simrec.embed.sentence import checksum, find
 from simrec.errors import ModelError
 from simrec.pipeline.live import saved
 from simrec.pipeline.live.drift import Drift, measure_drift
-from simrec.pipeline.live.engine import Engine, Stale
+from simrec.pipeline.live.engine import Engine
+from simrec.pipeline.live.stale import Stale
 from simrec.pipeline.prior import prior_fingerprint
 from simrec.pipeline.site import describe
 from simrec.pipeline.workspace import Workspace
