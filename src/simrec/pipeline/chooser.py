@@ -41,6 +41,7 @@ class Chooser:
         now: the moment that eligibility is judged at.
         eligible: (n,) bool, in place of what eligibility says.
         ahead: choose articles, too, whose time is yet to come: readers pass them over until then.
+        hub_limit: hold the hub limit, where there is one; all pages are ranked for it.
     """
 
     def __init__(
@@ -52,6 +53,7 @@ class Chooser:
         now: datetime | None = None,
         eligible: Mask | None = None,
         ahead: bool = False,
+        hub_limit: bool = True,
     ) -> None:
         self.site = site
         self.model = model
@@ -79,7 +81,7 @@ class Chooser:
         if self.articles.weighs:
             weights = [self.articles.weight(article) for article in corpus.articles]
             self.weights = np.round(weights, DECIMALS).astype(np.float32)
-        self._tolled = policy.hub_limit is None
+        self._tolled = policy.hub_limit is None or not hub_limit
         self._weighs = self.articles.weighs or not self._tolled
         self.rules = self._rules()
 

@@ -68,7 +68,8 @@ def similar(
     if block is None or stored is None or (_similar(block) < k and not (k == snapshot.k and stored.shortfall)):
         site = open_site(workspace, corpus, snapshot.model, picks, progress)
         rows = np.array([corpus.row_of[article_id]], dtype=np.int32)
-        chooser = Chooser(site, snapshot.model, picks if settings.policy.pin_picks else (), now=viewer.now)
+        chosen = picks if settings.policy.pin_picks else ()
+        chooser = Chooser(site, snapshot.model, chosen, now=viewer.now, hub_limit=False)
         block = viewer.view(next(chooser.blocks(rows, k, spares=len(set(exclude)))), exclude)
     if explain and block.items and snapshot.model in why.MODELS:
         site = site or open_site(workspace, corpus, snapshot.model, picks, progress)
