@@ -237,6 +237,15 @@ def test_blocks_are_written_back_where_it_is_asked_for(site: Path) -> None:
     assert run(opened(site)).stages[-1].counts["written"] == 0
 
 
+def test_the_last_line_adds_up_what_was_written(site: Path) -> None:
+    """Files of all formats, not of the last one alone."""
+    (site / "simrec.toml").write_text(RUN)
+    report = run(opened(site))
+    written = [stage.counts["written"] for stage in report.stages if "written" in stage.counts]
+    assert written == [20, 20]
+    assert f"written {sum(written)}, " in report.line()
+
+
 def test_two_runs_do_not_work_at_once(site: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     """The second one, in another thread, is told who is at work."""
     import threading

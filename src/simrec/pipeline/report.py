@@ -68,7 +68,10 @@ class RunReport:
         """All that somebody has to know, in one line."""
         resumed = f", gone on with {self.resumed} times" if self.resumed else ""
         if self.state == DONE:
-            told = {name: value for stage in self.stages for name, value in stage.counts.items() if name in TOLD}
+            told: dict[str, Any] = {}
+            for stage in self.stages:
+                told |= {name: value for name, value in stage.counts.items() if name in TOLD and name not in ADDED}
+                told |= {name: told.get(name, 0) + stage.counts[name] for name in ADDED if name in stage.counts}
             what = ", ".join(f"{name} {value}" for name, value in told.items())
             return f"run {self.id} is done in {self.seconds:.1f} s{resumed}: {what}"
         return f"run {self.id} {self.state} after {self.seconds:.1f} s{resumed}: {self.error}"
@@ -76,6 +79,8 @@ class RunReport:
 
 TOLD = ("new", "changed", "rejected", "snapshot", "articles", "blocks", "written", "deleted")
 """Counts that the last line names."""
+ADDED = ("written", "deleted")
+"""Those of them that several stages have: the line names their sums."""
 
 
 def save_report(workspace: Workspace, report: RunReport) -> None:
