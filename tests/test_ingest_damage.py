@@ -5,6 +5,7 @@ from __future__ import annotations
 import gzip
 import io
 import json
+import os
 import tarfile
 import zipfile
 from pathlib import Path
@@ -259,3 +260,50 @@ def test_a_table_of_picks_is_read_line_by_line(tmp_path: Path) -> None:
     path.write_text("from,to\na,b\n", encoding="utf-8")
     with pytest.raises(InputError, match="target_id"):
         list(read_picks(path))
+
+
+def test_a_file_whose_name_is_not_utf8_is_a_reject(tmp_path: Path) -> None:
+    """The files beside it are read."""
+    try:
+        (tmp_path / os.fsdecode(b"\xff.html")).write_text(html(), encoding="utf-8")
+    except OSError:
+        pytest.skip("this file system takes UTF-8 names only")
+    (tmp_path / "a.html").write_text(html(), encoding="utf-8")
+    entries, rejects = both(tmp_path)
+    assert [entry.article.id for entry in entries] == ["a"]
+    assert [(reject.file.isascii(), "rename" in reject.reason) for reject in rejects] == [(True, True)]
+
+
+@pytest.mark.parametrize("bad", ["\x08", "&#8;", "&#xFFFE;", "\uffff"])
+def test_control_characters_in_a_page_are_dropped(tmp_path: Path, bad: str) -> None:
+    """Written or as references, also in what is cut out as the related block."""
+    after = f"<div>{bad}<h2>Similar articles</h2><ul><li><a href='/b'>B</a></li></ul>{bad}</div>"
+    (tmp_path / "a.html").write_text(html(after=after), encoding="utf-8")
+    entries, rejects = both(tmp_path / "a.html")
+    assert rejects == []
+    assert entries[0].links == ("/b",)
+
+
+def test_a_value_nested_too_deep_is_a_reject(tmp_path: Path) -> None:
+    """Fifty levels are kept."""
+    deep = [record(id=str(depth), more=json.loads("[" * depth + "]" * depth)) for depth in (40, 60, 500)]
+    (tmp_path / "a.jsonl").write_text("\n".join(deep), encoding="utf-8")
+    entries, rejects = both(tmp_path / "a.jsonl")
+    assert [entry.article.id for entry in entries] == ["40"]
+    assert ["deep" in reject.reason for reject in rejects] == [True, True]
+
+
+def test_a_header_that_is_not_utf8_says_so(tmp_path: Path) -> None:
+    """In words that every terminal shows."""
+    (tmp_path / "a.csv").write_bytes(b"id,title,body,caf\xe9\n1,A,B,C\n")
+    (reject,) = both(tmp_path / "a.csv")[1]
+    assert "UTF-8" in reject.reason
+    assert reject.reason.isascii()
+
+
+def test_a_long_value_is_cut_in_the_reason(tmp_path: Path) -> None:
+    """A reason is one line."""
+    rows = ["source_id,target_id,rank,grade", f"a,b,1,{'x' * 5000}", f"a,b,{'x' * 5000},1"]
+    (tmp_path / "picks.csv").write_text("\n".join(rows), encoding="utf-8")
+    reasons = [found.reason for found in read_picks(tmp_path / "picks.csv") if isinstance(found, Reject)]
+    assert [len(reason) < 100 for reason in reasons] == [True, True]

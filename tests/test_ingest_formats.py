@@ -8,7 +8,7 @@ import pytest
 
 from simrec.errors import UsageError
 from simrec.ingest import FORMATS, read
-from simrec.ingest.formats import find
+from simrec.ingest.formats import find, settled
 from simrec.settings import IngestSettings
 from simrec.types import Entry
 
@@ -70,6 +70,14 @@ def test_a_file_is_of_the_format_that_its_name_and_content_say(name: str, start:
     encodings = ["utf-8", "utf-16"] if start.lstrip("\ufeff \n").startswith("<") else ["utf-8"]
     for encoding in encodings:
         assert find(name, start.encode(encoding)) is (FORMATS[format] if format else None)
+    assert settled(name) in (None, FORMATS.get(format or ""))
+
+
+def test_a_file_whose_extension_says_it_all_is_not_looked_into() -> None:
+    """Pages by the hundred thousand are opened once."""
+    assert settled("a/b.html") is FORMATS["html"]
+    assert settled("a.CSV.gz") is FORMATS["csv"]
+    assert [settled(name) for name in ("a.xml", "a.json", "a.jsonl", "a.rss", "a")] == [None] * 5
 
 
 def test_auto_is_a_format(tmp_path: Path) -> None:

@@ -142,3 +142,16 @@ def test_a_full_disk_is_one_line_and_keeps_what_was_stored(
     with workspace.store() as store:
         assert "a" in [article.id for article in store.articles()]
     assert ingest(workspace, [workspace.path / "many.jsonl"]).rejected == 0
+
+
+def test_a_duplicate_id_in_a_file_without_lines_is_rejected(tmp_path: Path) -> None:
+    """As in any other: the second record never replaces the first."""
+    items = [{"id": "1", "title": title, "content_text": "The ferry sails."} for title in ("A", "B", "A")]
+    feed = {"version": "https://jsonfeed.org/version/1.1", "items": items}
+    (tmp_path / "feed.json").write_text(json.dumps(feed), encoding="utf-8")
+    workspace = Workspace.open(tmp_path / "site", create=True)
+    for counts in ((1, 0, 1, 1), (0, 0, 2, 1)):
+        report = ingest(workspace, [tmp_path / "feed.json"])
+        assert (report.new, report.changed, report.unchanged, report.rejected) == counts
+    with workspace.store() as store:
+        assert [article.title for article in store.articles()] == ["A"]

@@ -9,7 +9,7 @@ from simrec.errors import InputError, UsageError
 from simrec.ingest import sniff
 from simrec.ingest.database import DatabaseSource
 from simrec.ingest.fetch import fetched
-from simrec.ingest.formats import AUTO, FORMATS, Format, find
+from simrec.ingest.formats import AUTO, FORMATS, Format, find, settled
 from simrec.ingest.html import check_selector
 from simrec.ingest.kinds import kind_of
 from simrec.ingest.picks import read_picks
@@ -72,7 +72,11 @@ def _read(
         empty = True
         for found in walk(source, settings) if isinstance(source, Path) else fetched(source, settings):
             empty = False
-            yield from [found] if isinstance(found, Reject) else _read_file(found, settings, forced)
+            name = found.file.encode("utf-8", "replace").decode()
+            if name != found.file:
+                yield Reject(name, None, "the file's name is not in UTF-8: rename it")
+            else:
+                yield from [found] if isinstance(found, Reject) else _read_file(found, settings, forced)
         if empty:
             raise InputError(f"no file to read in {source}: name a folder with {', '.join(FORMATS)} files")
 
@@ -81,7 +85,7 @@ def _read_file(source: SourceFile, settings: IngestSettings, forced: Format | No
     """What a file holds; an error of the disk, or a damaged file, keeps what was read before it."""
     last: Entry | Reject | None = None
     try:
-        opened, chosen = _prepared(source), forced
+        opened, chosen = _prepared(source), forced or settled(source.path)
         if chosen is None:
             start, opened = opened.started(sniff.BYTES)
             chosen = find(opened.path, start)

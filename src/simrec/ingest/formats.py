@@ -55,14 +55,25 @@ FORMATS: dict[str, Format] = {
 """By name. Where several recognise a file, the first does."""
 
 
+def settled(path: str) -> Format | None:
+    """The format of a file whose extension says it alone; None where its content has to be looked at."""
+    extension = _extension(path)
+    shared = any(extension in one.shared for one in FORMATS.values())
+    return None if shared else next((one for one in FORMATS.values() if extension in one.extensions), None)
+
+
 def find(path: str, start: bytes) -> Format | None:
     """The format of a file, by its extension and its first bytes; None where neither tells.
 
     A file whose extension no format has is what its content says.
     """
-    extension = path.lower().removesuffix(".gz").rpartition(".")[2]
+    extension = _extension(path)
     start = sniff.plain(start)
     sharing = [one for one in FORMATS.values() if extension in one.shared]
     named = [one for one in FORMATS.values() if extension in one.extensions]
     candidates = sharing if sharing or named else list(FORMATS.values())
     return next((one for one in candidates if one.recognises(start)), next(iter(named), None))
+
+
+def _extension(path: str) -> str:
+    return path.lower().removesuffix(".gz").rpartition(".")[2]
