@@ -10,6 +10,8 @@ ONLY ?=
 # Of `fuzz`.
 FUZZ ?= 20000
 FUZZ_START ?= 0
+# Commands that `kill` kills.
+KILLS ?= 300
 # Real corpora for benchmarks and optional tests, where there are any.
 SIMREC_CORPORA ?= $(wildcard $(CURDIR)/../shared/data)
 export SIMREC_CORPORA
@@ -20,7 +22,7 @@ GATED := --articles data/newsroom/articles.jsonl --picks data/newsroom/picks.csv
 	--gate tests/quality/floors.toml
 GATED_MODELS := tfidf sentence hybrid learned
 
-.PHONY: demo test fuzz check gate floors bench quality prior docs serve clean
+.PHONY: demo test fuzz kill check gate floors bench quality prior docs serve clean
 .DELETE_ON_ERROR:
 
 $(READY): pyproject.toml constraints.txt
@@ -41,6 +43,11 @@ test: $(READY)  ## all tests
 
 fuzz: $(READY)  ## every reader with 20,000 damaged files; FUZZ says how many, FUZZ_START from which number on
 	SIMREC_FUZZ=$(FUZZ) SIMREC_FUZZ_START=$(FUZZ_START) $(BIN)/python -m pytest tests/fuzz --durations=0
+
+kill: $(READY)  ## kills commands at random moments, KILLS times
+	mkdir -p out
+	SIMREC_KILLS=$(KILLS) SIMREC_KILL_REPORT=out/kill.jsonl $(BIN)/python -m pytest tests/kill -m kill
+	cat out/kill.jsonl
 
 check: $(READY)  ## format, lint, types
 	$(BIN)/ruff format --check .

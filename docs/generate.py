@@ -4,8 +4,10 @@ from __future__ import annotations
 
 import argparse
 from pathlib import Path
+from typing import Any
 
 from simrec.cli.main import make_parser
+from simrec.house import Section
 from simrec.rank.catalogue import OF_PAIRS, OF_PICKS, PRIOR
 from simrec.settings import Settings
 
@@ -58,13 +60,27 @@ def settings_page() -> str:
         "`SIMREC_POLICY__MIN_SCORE=1.5`, wins over the file.\n"
     )
     for name, field in Settings.model_fields.items():
-        section = field.annotation
-        parts.append(f"\n## [{name}]\n\n{(section.__doc__ or '').strip()}\n\n")
-        parts.append("| setting | default | what it does |\n|---|---|---|\n")
-        for setting, inner in section.model_fields.items():
-            default = inner.get_default(call_default_factory=True)
-            parts.append(f"| `{setting}` | `{_toml(default)}` | {inner.description} |\n")
+        parts += _section(name, field.annotation)
     return "".join(parts)
+
+
+def _section(name: str, section: Any) -> list[str]:
+    """A table of simrec.toml, and the tables within it."""
+    inner = {setting: field for setting, field in section.model_fields.items() if _is_section(field.annotation)}
+    parts = [f"\n## [{name}]\n\n{(section.__doc__ or '').strip()}\n\n"]
+    parts.append("| setting | default | what it does |\n|---|---|---|\n")
+    for setting, field in section.model_fields.items():
+        if setting not in inner:
+            default = field.get_default(call_default_factory=True)
+            parts.append(f"| `{setting}` | `{_toml(default)}` | {field.description} |\n")
+    for setting, field in inner.items():
+        first, *others = _section(f"{name}.{setting}", field.annotation)
+        parts += [first.replace(f"{field.annotation.__doc__}".strip(), f"{field.description}"), *others]
+    return parts
+
+
+def _is_section(kind: Any) -> bool:
+    return isinstance(kind, type) and issubclass(kind, Section)
 
 
 def features_page() -> str:
@@ -101,7 +117,7 @@ def _toml(value: object) -> str:
         return f'"{value}"'
     if isinstance(value, tuple):
         return "[" + ", ".join(map(_toml, value)) + "]"
-    return str(value)
+    return "{}" if value == {} else str(value)
 
 
 if __name__ == "__main__":

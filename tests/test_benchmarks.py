@@ -15,6 +15,7 @@ import numpy as np
 import pytest
 
 import hotspots
+import house_rules
 import run
 from simrec.embed.tfidf import TfidfEmbedder
 from simrec.errors import InputError
@@ -201,6 +202,12 @@ def test_the_page_shows_the_results_that_are_there(profile: str) -> None:
     """`python benchmarks/run.py --page` would change nothing in docs/performance.md."""
     text = run.PAGE.read_text(encoding="utf-8")
     assert run.page(text, profile, run.load(run.RESULTS / f"speed-{profile}.json")) == text
+
+
+def test_what_house_rules_cost_is_what_was_measured() -> None:
+    """`python benchmarks/house_rules.py --page` would change nothing in docs/house-rules.md."""
+    text = house_rules.PAGE.read_text(encoding="utf-8")
+    assert house_rules.page(text, json.loads(house_rules.RESULTS.read_text(encoding="utf-8"))) == text
 
 
 def test_a_page_without_marks_is_refused() -> None:

@@ -14,7 +14,7 @@ from simrec.embed.cache import Passages, VectorCache, is_intact, keep_newest, wr
 from simrec.embed.sentence import SentenceEmbedder, find
 from simrec.embed.terms import STEMMERS, Analyzer
 from simrec.embed.tfidf import TfidfEmbedder
-from simrec.errors import ModelError
+from simrec.errors import ModelError, StoreError
 from simrec.types import Bar, Text
 
 TEXTS = [
@@ -264,7 +264,7 @@ class TestCache:
             (part / "a").write_text("half")
             raise OSError("disk full")
 
-        with pytest.raises(OSError, match="disk full"):
+        with pytest.raises(StoreError, match="disk full"):
             write_folder(tmp_path / "x", fails)
         assert list(tmp_path.iterdir()) == []
         write_folder(tmp_path / "x", lambda part: (part / "a").write_text("whole") and None)

@@ -25,6 +25,7 @@ def test_a_dense_product_is_the_same_in_every_batch(width: int) -> None:
     one = kernels.dense_pairs(rows, rows, everyone, np.full((300, 1), 17, dtype=np.int32))[:, 0]
     alone = kernels.dense_pairs(rows, rows, everyone[17:18], everyone[None, 5:6])[0, 0]
     assert (kernels.dense_scan(rows, 17) == table[17]).all()
+    assert (kernels.dense_scans(rows, np.array([3, 17], dtype=np.int32)) == table[[3, 17]]).all()
     assert (one == table[17]).all()
     assert alone == table[17, 5]
     np.testing.assert_allclose(table, rows @ rows.T, rtol=1e-4, atol=1e-4)

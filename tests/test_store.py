@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 import sqlite3
+import threading
 from collections.abc import Iterator
+from contextlib import closing
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
@@ -12,7 +14,7 @@ import pytest
 
 from simrec.errors import StoreError
 from simrec.ingest.links import LinkFinder
-from simrec.store import Store, StoredBlock, StoredItem
+from simrec.store import Store, StoredBlock, StoredItem, Verdict
 from simrec.store.migrations import MIGRATIONS
 from simrec.types import Article, Entry, Pick, PickEntry, Reject
 
@@ -194,3 +196,89 @@ def test_no_snapshot_says_what_to_do(store: Store) -> None:
     """Build first."""
     with pytest.raises(StoreError, match="simrec build"):
         store.snapshot()
+
+
+def test_an_older_store_is_copied_before_it_is_migrated(tmp_path: Path) -> None:
+    """The copy is the store as it was, with all that was in it; a new store needs none."""
+    path = tmp_path / "simrec.db"
+    with Store(path) as store:
+        put(store, entry("a"))
+        number = snapshot(store, block("a", "b"))
+    assert list(tmp_path.glob("*.bak")) == []
+    with closing(sqlite3.connect(path)) as connection:
+        connection.executescript(
+            "DROP TABLE snapshot_articles; DROP TABLE snapshot_pins; UPDATE schema_version SET version = 1;"
+        )
+        for name in ("changed_at", "parent", "refused", "figures", "made_with", "revision", "fitted"):
+            connection.execute(f"ALTER TABLE snapshots DROP COLUMN {name}")
+        connection.execute("ALTER TABLE blocks DROP COLUMN changed")
+        connection.commit()
+    with Store(path) as store:
+        assert store.snapshot().id == number
+        assert [i.id for i in next(store.blocks(number, ["a"])).items] == ["b"]
+        assert store.inputs(number).hashes == {}
+    copy = tmp_path / "simrec.db.v1.bak"
+    with closing(sqlite3.connect(copy)) as connection:
+        assert connection.execute("SELECT version FROM schema_version").fetchall() == [(1,)]
+        assert connection.execute("SELECT id FROM articles").fetchall() == [("a",)]
+    made = copy.stat().st_mtime_ns
+    Store(path).close()
+    assert copy.stat().st_mtime_ns == made
+    assert list(tmp_path.glob("*.part")) == []
+
+
+def test_two_processes_migrate_one_store(tmp_path: Path) -> None:
+    """One of them does it; the copy is of before, whoever comes second."""
+    path = tmp_path / "simrec.db"
+    Store(path).close()
+    with closing(sqlite3.connect(path)) as connection:
+        connection.execute("UPDATE schema_version SET version = 2")
+        connection.commit()
+    threads = [threading.Thread(target=lambda: Store(path).close()) for _ in range(4)]
+    for thread in threads:
+        thread.start()
+    for thread in threads:
+        thread.join()
+    for found, version in ((path, len(MIGRATIONS)), (tmp_path / "simrec.db.v2.bak", 2)):
+        with closing(sqlite3.connect(found)) as connection:
+            assert connection.execute("SELECT version FROM schema_version").fetchall() == [(version,)]
+
+
+def test_what_is_stored_is_on_the_disk(store: Store) -> None:
+    """Transactions wait for the disk, readers for nobody, and blocks go with their snapshot."""
+    with store._engine.connect() as connection:
+        found = {
+            name: connection.exec_driver_sql(f"PRAGMA {name}").scalar()
+            for name in ("journal_mode", "synchronous", "foreign_keys")
+        }
+    assert found == {"journal_mode": "wal", "synchronous": 2, "foreign_keys": 1}
+
+
+def test_articles_and_hashes_are_of_one_moment(store: Store) -> None:
+    """As a build reads them."""
+    put(store, entry("a"), entry("b"))
+    held = store.held()
+    assert held.articles == store.articles()
+    assert held.hashes == store.article_hashes()
+
+
+def test_a_judge_decides_in_the_same_transaction(store: Store) -> None:
+    """It sees the new blocks and the active ones; what it refuses is kept, with its figures, and is not shown."""
+    first = snapshot(store, block("a", "b"))
+    seen: list[Any] = []
+
+    def judge(new: Any, before: Any) -> Verdict:
+        seen.append((list(new), list(before.blocks), before.whole))
+        return Verdict({"empty": 0.5}, "too many")
+
+    refused = store.write_snapshot([block("a", "c"), block("b")], model="m", k=5, settings={}, keep=1, judge=judge)
+    assert seen == [([("a", ["c"]), ("b", [])], [("a", ["b"])], True)]
+    assert (refused.active, refused.refused, refused.figures, refused.parent) == (
+        False,
+        "too many",
+        {"empty": 0.5},
+        first,
+    )
+    assert store.snapshot().id == first
+    assert store.activate(refused.id).active
+    assert [one.id for one in store.snapshots() if one.active] == [refused.id]

@@ -5,9 +5,11 @@
     │   └── SettingsError  simrec.toml or a SIMREC_ variable is wrong
     ├── NotFoundError      an article, snapshot, model or file that is not there
     ├── InputError         a source that cannot be read at all (single records become rejects instead)
+    ├── GateError          a snapshot does not hold what the gate asks for, and there is no other to show
     ├── ModelError         a model cannot be loaded, or its checksum does not match
     └── StoreError         the workspace's store is broken, locked, full, or from another version
-        └── ConflictError  another process changed what was to be changed; it can be tried again
+        ├── ConflictError  another process changed what was to be changed; it can be tried again
+        └── LockedError    another command is at work in the workspace, and did not end in time
 
 Messages are one line and say what to do.
 """
@@ -39,9 +41,17 @@ class ModelError(SimrecError):
     """A model cannot be loaded or is not what it claims to be."""
 
 
+class GateError(SimrecError):
+    """A snapshot was refused, and nothing else can be shown."""
+
+
 class StoreError(SimrecError):
     """The store cannot be read or written."""
 
 
 class ConflictError(StoreError):
     """The store was changed by another process meanwhile."""
+
+
+class LockedError(StoreError):
+    """Another command is at work in the workspace."""

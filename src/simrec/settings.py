@@ -8,199 +8,31 @@ from __future__ import annotations
 import tomllib
 from collections.abc import Mapping
 from pathlib import Path
-from typing import Any, Literal
+from typing import Any
 
-from pydantic import BaseModel, ConfigDict, Field, ValidationError, ValidationInfo, field_validator
+from pydantic import ValidationError
 from pydantic_settings import BaseSettings, PydanticBaseSettingsSource, SettingsConfigDict
 
 from simrec.errors import SettingsError
 from simrec.files import write_whole
+from simrec.house import PolicySettings
+from simrec.sections import (
+    KEYS,
+    WRITTEN,
+    BlockSettings,
+    BuildSettings,
+    DatabaseSettings,
+    GateSettings,
+    IngestSettings,
+    RankSettings,
+    RunSettings,
+    SentenceSettings,
+    SiteSettings,
+    TfidfSettings,
+    WriteBackSettings,
+)
 
 FILE_NAME = "simrec.toml"
-
-
-KEYS = {"items": ("source_id", "rank"), "blocks": ("source_id",)}
-"""Values that name a row of the table that is written back to, by kind of row."""
-WRITTEN = {
-    "items": (
-        *KEYS["items"],
-        "target_id",
-        "score",
-        "title",
-        "url",
-        "published_at",
-        "lang",
-        "reason",
-        "terms",
-        "reasons",
-        "snapshot",
-    ),
-    "blocks": (*KEYS["blocks"], "json", "html", "lang", "heading", "snapshot"),
-}
-"""Values that can be written, by kind of row."""
-
-
-class Section(BaseModel):
-    """A table of simrec.toml: unknown names are errors, values never change."""
-
-    model_config = ConfigDict(extra="forbid", frozen=True)
-
-
-class IngestSettings(Section):
-    """How sources are read."""
-
-    picks_selector: str = Field("", description="CSS selector of the links of a page's related block")
-    headings: tuple[str, ...] = Field(
-        (), description="headings of the related block, beside those that simrec knows in many languages"
-    )
-    languages: tuple[str, ...] = Field(
-        (), description="languages that the site writes; a detected one that is not listed is dropped"
-    )
-    post_types: tuple[str, ...] = Field(
-        ("post", "page"), description="types of items in a WordPress export that are articles"
-    )
-    max_record_mb: int = Field(16, ge=1, description="a longer record is rejected, in megabytes")
-
-
-class DatabaseSettings(Section):
-    """A SQL database that articles are read from: `simrec ingest URL`, or `simrec ingest database:` for this `url`."""
-
-    url: str = Field(
-        "",
-        repr=False,
-        description="SQLAlchemy URL; `${NAME}` stands for a variable, so that no password is in the file",
-    )
-    query: str = Field("", description="SELECT that gives a row an article")
-    columns: dict[str, str] = Field(
-        default_factory=dict, description="the query's column of an article's column, where the names differ"
-    )
-    picks_query: str = Field(
-        "", description="SELECT that gives source_id, target_id, rank and perhaps grade, a row a pick"
-    )
-    batch: int = Field(500, ge=1, description="rows that are fetched at once")
-
-
-class WriteBackSettings(Section):
-    """A SQL table that blocks are written to by `simrec render --format sql`."""
-
-    url: str = Field("", repr=False, description="SQLAlchemy URL; `${NAME}` stands for a variable")
-    table: str = Field("similar_articles", description="the table, as `table` or `schema.table`")
-    rows: Literal["items", "blocks"] = Field("items", description="a row an item of a block, or a row a block")
-    columns: dict[str, str] = Field(
-        default_factory=dict,
-        description="the table's column of each value that is written; unset: all, by their own names",
-    )
-    create: bool = Field(False, description="make the table where it is missing")
-    shared: bool = Field(
-        False, description="others write to the table, too: only rows that this workspace wrote are deleted"
-    )
-    batch: int = Field(200, ge=1, description="blocks a transaction")
-    retries: int = Field(5, ge=0, description="tries after the first, where the database is away or busy")
-
-    @field_validator("columns")
-    @classmethod
-    def _has_keys(cls, columns: dict[str, str], info: ValidationInfo) -> dict[str, str]:
-        rows = str(info.data.get("rows", "items"))
-        known, needed = WRITTEN[rows], KEYS[rows]
-        unknown = sorted(set(columns) - set(known))
-        if unknown:
-            raise ValueError(f"there is no value {unknown[0]!r}: with rows = {rows!r}, choose from {', '.join(known)}")
-        missing = [name for name in needed if columns and name not in columns]
-        if missing:
-            raise ValueError(f"{missing[0]} has no column: with rows = {rows!r}, name one for {', '.join(needed)}")
-        if len(set(columns.values())) < len(columns):
-            raise ValueError("a column is named twice: give each value one of its own")
-        return columns
-
-
-class TfidfSettings(Section):
-    """Word and character n-grams, weighted by TF-IDF."""
-
-    title_weight: int = Field(3, ge=0, description="how often the title counts beside the body")
-    ngrams: int = Field(2, ge=1, le=3, description="the longest n-gram, in words")
-    min_df: int = Field(2, ge=1, description="terms in fewer articles are left out")
-    max_df: float = Field(1.0, gt=0, le=1, description="terms in a larger share of the articles are left out")
-    stem: bool = Field(True, description="cut words to their stems, in languages that have a Snowball stemmer")
-
-
-class SentenceSettings(Section):
-    """Sentence embeddings."""
-
-    model: str = Field("default", description="'default', a sentence-transformers model's name, or a folder")
-    passage_tokens: int = Field(0, ge=0, description="tokens of a passage; 0: as many as the model reads")
-    overlap: int = Field(32, ge=0, description="tokens that neighboring passages share, at most half of a passage")
-    title_weight: float = Field(0.3, ge=0, le=1, description="the title's share of the article's vector")
-    batch_size: int = Field(32, ge=1, description="passages a batch")
-    device: str = Field("", description="cpu, cuda, mps; empty: the best there is")
-    backend: Literal["auto", "torch", "openvino"] = Field(
-        "auto", description="what runs the model; auto: openvino where it is installed and worth it, else torch"
-    )
-
-
-class RankSettings(Section):
-    """Candidates and their fusion."""
-
-    candidates: int = Field(100, ge=1, description="candidates that each embedder brings for an article")
-    tfidf: float = Field(1.0, ge=0, description="weight of the words in `hybrid`")
-    sentence: float = Field(1.0, ge=0, description="weight of the sentence embeddings in `hybrid`")
-    tags: float = Field(0.4, ge=0, description="weight of the words of the tags in `hybrid`")
-    section: float = Field(0.2, ge=0, description="weight of being in the same section in `hybrid`")
-    age: float = Field(0.5, ge=0, description="weight of being published at about the same time in `hybrid`")
-    prior: float | None = Field(
-        None, ge=0, le=1, description="share of the ranker trained on other sites in `hybrid`; unset: as it was trained"
-    )
-    back: float = Field(0.5, ge=0, le=1, description="weight of the candidate's view of the page in `hybrid`")
-
-
-class PolicySettings(Section):
-    """What may stand in a block."""
-
-    same_language: bool = Field(True, description="only articles in the page's language")
-    near_duplicate: float = Field(
-        0.7, gt=0, le=1, description="share of common word sequences from which two articles are copies"
-    )
-    min_score: float | None = Field(
-        None, description="least score, in standard deviations above the site's random pairs; none unless set"
-    )
-    diversity: float = Field(0.0, ge=0, lt=1, description="weight of being unlike the items above (MMR); 0: off")
-    pin_picks: bool = Field(False, description="an article's own picks stand first")
-
-
-class BlockSettings(Section):
-    """How a block looks."""
-
-    k: int = Field(5, ge=1, le=100, description="items a block")
-    heading: dict[str, str] = Field(default_factory=dict, description="heading by language, in place of simrec's own")
-    heading_level: int = Field(2, ge=1, le=6, description="level of the heading")
-    excerpt_words: int = Field(25, ge=0, description="words of each item's excerpt; 0: none")
-    images: bool = Field(True, description="show the items' images")
-    template: str = Field("", description="a Jinja template in place of simrec's, relative to the workspace")
-    templates: dict[str, str] = Field(
-        default_factory=dict, description="template by language, in place of `template`, relative to the workspace"
-    )
-
-
-class SiteSettings(Section):
-    """What the site is, for those who read its blocks elsewhere."""
-
-    url: str = Field(
-        "",
-        pattern=r"^(https?://[\w.-]+(:\d+)?(/[^\s?#]*)?)?$",
-        description="its address, for absolute links",
-    )
-    title: str = Field("", description="its name, as the title of the feed")
-    feed_url: str = Field("", pattern=r"^(https?://\S+)?$", description="where the JSON Feed will stand")
-
-
-class BuildSettings(Section):
-    """What a build makes."""
-
-    model: str = Field("hybrid", description="tfidf, sentence, fusion, hybrid or learned")
-    speed: Literal["best", "fast"] = Field(
-        "best", description="fast: static vectors, distilled from the sentence model, in place of its own"
-    )
-    spares: int = Field(5, ge=0, description="items that a snapshot keeps beyond k")
-    keep_snapshots: int = Field(10, ge=1, description="older snapshots are deleted")
 
 
 class Settings(BaseSettings):
@@ -220,6 +52,8 @@ class Settings(BaseSettings):
     block: BlockSettings = BlockSettings()
     site: SiteSettings = SiteSettings()
     build: BuildSettings = BuildSettings()
+    gate: GateSettings = GateSettings()
+    run: RunSettings = RunSettings()
 
     @classmethod
     def settings_customise_sources(
@@ -262,7 +96,8 @@ def check_settings(values: Mapping[str, Any], where: str) -> Settings:
     except ValidationError as error:
         first = error.errors()[0]
         name = ".".join(str(part) for part in first["loc"])
-        raise SettingsError(f"setting {name} in {where}: {first['msg']}") from error
+        message = first["msg"].removeprefix("Value error, ")
+        raise SettingsError(f"setting {name} in {where}: {message}") from error
 
 
 def write_settings(workspace: Path, changes: Mapping[str, Mapping[str, Any]], comment: str = "") -> None:
@@ -296,3 +131,26 @@ def write_settings(workspace: Path, changes: Mapping[str, Mapping[str, Any]], co
     text = tomlkit.dumps(document)
     check_settings(tomllib.loads(text), str(path))
     write_whole(path, text.encode(), "free some space and run it again")
+
+
+__all__ = [
+    "FILE_NAME",
+    "KEYS",
+    "WRITTEN",
+    "BlockSettings",
+    "BuildSettings",
+    "DatabaseSettings",
+    "GateSettings",
+    "IngestSettings",
+    "PolicySettings",
+    "RankSettings",
+    "RunSettings",
+    "SentenceSettings",
+    "Settings",
+    "SiteSettings",
+    "TfidfSettings",
+    "WriteBackSettings",
+    "check_settings",
+    "load_settings",
+    "write_settings",
+]

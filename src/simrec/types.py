@@ -25,6 +25,8 @@ Scores: TypeAlias = NDArray[np.float32]
 Mask: TypeAlias = NDArray[np.bool_]
 
 NO_ROW = -1
+DECIMALS = 5
+"""Scores are rounded to these before ties are settled, so that summation order cannot reorder a block."""
 
 Status = Literal["published", "draft", "embargoed", "withdrawn"]
 STATUSES: tuple[str, ...] = get_args(Status)
@@ -245,11 +247,15 @@ class Corpus:
         return max(sorted(counts), key=counts.__getitem__) if counts else "en"
 
     @cached_property
+    def languages(self) -> list[str]:
+        """The primary languages, sorted."""
+        return sorted({primary(a.lang or self.main_lang) for a in self.articles})
+
+    @cached_property
     def lang_codes(self) -> NDArray[np.int32]:
-        """(n,) int32: equal numbers for equal primary languages; en-GB and en-US are one."""
-        names = [primary(a.lang or self.main_lang) for a in self.articles]
-        number = {name: i for i, name in enumerate(sorted(set(names)))}
-        return np.array([number[name] for name in names], dtype=np.int32)
+        """(n,) int32: numbers in `languages`; en-GB and en-US are one."""
+        number = {name: i for i, name in enumerate(self.languages)}
+        return np.array([number[primary(a.lang or self.main_lang)] for a in self.articles], dtype=np.int32)
 
     @cached_property
     def published(self) -> NDArray[np.float64]:

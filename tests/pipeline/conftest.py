@@ -2,9 +2,12 @@
 
 from __future__ import annotations
 
+import json
+import random
 import shutil
 from collections.abc import Callable
 from pathlib import Path
+from typing import Any
 
 import pytest
 
@@ -43,6 +46,40 @@ def make_site(tmp_path: Path) -> Callable[..., Workspace]:
         (path / "picks.csv").write_text(f"source_id,target_id,rank\n{picks}", encoding="utf-8")
         workspace = Workspace.open(path, create=True)
         ingest(workspace, [path / "articles.jsonl"], picks=[path / "picks.csv"])
+        return workspace
+
+    return make
+
+
+TOWN = (
+    "bridge crack anchor engineer lorries closed county repair",
+    "harbor ferry tide crew sailing storm dock fuel",
+    "library books readers reading children shelves loans evening",
+    "football match goal keeper season league striker coach",
+)
+
+
+def town_article(number: int, **values: Any) -> dict[str, Any]:
+    """An article of a small town, made of the words of one topic, and of another one's."""
+    rng = random.Random(number)
+    words = [*TOWN[number % len(TOWN)].split() * 2, *rng.choice(TOWN).split()]
+    body = ". ".join(" ".join(rng.choices(words, k=8)) for _ in range(5))
+    return {"id": f"t{number:03}", "title": " ".join(rng.sample(words, 3)), "body": body, "lang": "en", **values}
+
+
+@pytest.fixture
+def town(tmp_path: Path) -> Callable[..., Workspace]:
+    """Makes a workspace of forty articles, ranked by their words and built, with settings given as text."""
+
+    def make(settings: str = "", *, articles: int = 40, name: str = "town") -> Workspace:
+        path = tmp_path / name
+        path.mkdir(exist_ok=True)
+        (path / "simrec.toml").write_text(f'[build]\nmodel = "tfidf"\n{settings}', encoding="utf-8")
+        text = "\n".join(json.dumps(town_article(number)) for number in range(articles))
+        (path / "articles.jsonl").write_text(text, encoding="utf-8")
+        workspace = Workspace.open(path, create=True)
+        ingest(workspace, [path / "articles.jsonl"])
+        build(workspace)
         return workspace
 
     return make

@@ -2,12 +2,16 @@
 
 from __future__ import annotations
 
+import sys
 from argparse import Namespace
 from dataclasses import asdict
 from typing import Any
 
 from simrec.cli.options import MODELS, add_command, add_workspace, say
 from simrec.cli.progress import progress
+
+AS_NEEDED = ("decision", "recalls", "refused")
+"""What is told only where there is something to tell."""
 
 
 def add(commands: Any) -> None:
@@ -38,9 +42,14 @@ def run(options: Namespace) -> dict[str, Any]:
         f"snapshot {report.snapshot}: {report.blocks} blocks for {report.articles} articles in {seconds:.1f} s "
         f"({stages}), {report.peak_rss_mb:.0f} MB",
     )
-    values = asdict(report)
+    for name, recall in report.recalls.items():
+        say(options, f"neighbors by {name} are approximate: recall@10 {recall:.3f} on a sample")
+    values = {
+        name: value for name, value in asdict(report).items() if value or name not in ("decision", "recalls", "refused")
+    }
     if report.decision:
         say(options, f"learned: {report.decision}" if "learn" in report.stages else report.decision)
-    else:
-        del values["decision"]
+    if report.refused:
+        print(f"simrec: gate: snapshot {report.snapshot} is not activated: {report.refused}", file=sys.stderr)
+        options.failed = True
     return values

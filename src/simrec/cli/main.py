@@ -7,24 +7,58 @@ import logging
 import os
 import sys
 from collections.abc import Sequence
-from errno import ENOSPC
+from errno import EDQUOT, EFBIG, ENOSPC
 from typing import Any
 
 from simrec import __version__
-from simrec.cli import build, compare, demo, evaluate, ingest, publish, render, similar, status, train, tune
+from simrec.cli import (
+    build,
+    compare,
+    copies,
+    demo,
+    evaluate,
+    ingest,
+    publish,
+    render,
+    run,
+    similar,
+    snapshots,
+    status,
+    train,
+    tune,
+)
 from simrec.cli.options import as_text
 from simrec.errors import SimrecError, UsageError
 
-COMMANDS = (ingest, build, publish, status, similar, render, train, tune, evaluate, compare, demo)
+COMMANDS = (
+    run,
+    ingest,
+    build,
+    publish,
+    status,
+    snapshots,
+    similar,
+    copies,
+    render,
+    train,
+    tune,
+    evaluate,
+    compare,
+    demo,
+)
 """A module a command: `add` declares it, `run` does it. In the order of the help."""
 DEBUG = "SIMREC_DEBUG"
+FULL = (ENOSPC, EDQUOT, EFBIG)
+"""What the system says where there is no room: on the disk, for this user, for this file."""
 
 
 def main(arguments: Sequence[str] | None = None) -> int:
     """Runs a command and returns its exit code: 0 done, 1 the work failed, 2 bad usage."""
     parser = make_parser()
     options = parser.parse_args(arguments)
-    logging.basicConfig(level=logging.WARNING, format="simrec: %(message)s", stream=sys.stderr)
+    stderr = logging.StreamHandler(sys.stderr)
+    stderr.setLevel(logging.WARNING)  # also where a log is kept that has more
+    logging.basicConfig(level=logging.WARNING, format="simrec: %(message)s", handlers=[stderr])
     logging.captureWarnings(True)
     logging.getLogger("trafilatura").setLevel(logging.CRITICAL)  # what it cannot read becomes a reject
     try:
@@ -42,7 +76,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
         return 1
     except OSError as error:
         where = f"{error.filename}: " if error.filename else ""
-        advice = "; free some space and run it again, what was stored before is kept" if error.errno == ENOSPC else ""
+        advice = "; free some space and run it again, what was stored before is kept" if error.errno in FULL else ""
         print(f"simrec: {where}{error.strerror or error}{advice}", file=sys.stderr)
         return 1
     except Exception as error:

@@ -6,10 +6,13 @@ import sys
 from argparse import Namespace
 from dataclasses import asdict
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from simrec.cli.options import add_command, add_workspace, say
 from simrec.cli.progress import progress
+
+if TYPE_CHECKING:
+    from simrec.types import Status
 
 HIDING = {"withdraw": "Take articles out of all blocks.", "unpublish": "Make drafts of articles again."}
 PICKING = {
@@ -17,7 +20,7 @@ PICKING = {
     "pin": "Add an editor's pick that stands first in the block, whatever the settings say.",
 }
 
-
+STATUS: dict[str, Status] = {"withdraw": "withdrawn", "unpublish": "draft"}
 DONE = {"withdraw": "withdrawn", "unpublish": "unpublished", "pick": "picked", "pin": "pinned"}
 
 
@@ -60,10 +63,11 @@ def run(options: Namespace) -> dict[str, Any]:
 
 def hide(options: Namespace) -> dict[str, Any]:
     """Withdraws or unpublishes articles."""
-    from simrec.pipeline.publish import Pipeline
+    from simrec.pipeline.publish import hide as take_out
+    from simrec.pipeline.workspace import Workspace
 
-    with Pipeline.open(options.workspace) as pipeline:
-        return _done(options, DONE[options.does], len(options.ids), getattr(pipeline, options.does)(*options.ids))
+    change = take_out(Workspace.open(options.workspace), options.ids, STATUS[options.does])
+    return _done(options, DONE[options.does], len(options.ids), change)
 
 
 def choose(options: Namespace) -> dict[str, Any]:
@@ -81,4 +85,6 @@ def _done(options: Namespace, what: str, count: int, change: Any) -> dict[str, A
 
 
 def _made(change: Any) -> str:
+    if change.waiting:
+        return "left out wherever blocks are shown; `simrec build` fills their places"
     return f"{len(change.blocks)} blocks made again in {1000 * change.seconds:.0f} ms"

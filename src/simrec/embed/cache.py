@@ -14,12 +14,15 @@ import shutil
 import tempfile
 import zipfile
 from collections.abc import Callable, Sequence
+from contextlib import suppress
 from pathlib import Path
 from typing import NamedTuple
 
 import numpy as np
 from numpy.typing import NDArray
 
+from simrec.errors import StoreError
+from simrec.files import PART, part_prefix
 from simrec.types import Dense
 
 logger = logging.getLogger(__name__)
@@ -96,7 +99,7 @@ class VectorCache:
         if self.folder is None:
             return
         self.folder.mkdir(parents=True, exist_ok=True)
-        with tempfile.NamedTemporaryFile(dir=self.folder, suffix=".part", delete=False) as file:
+        with tempfile.NamedTemporaryFile(dir=self.folder, prefix=part_prefix(), suffix=PART, delete=False) as file:
             np.savez(file, keys=np.array(keys, dtype="S64"), lengths=passages.lengths, vectors=passages.vectors)
         checksum = sha256(Path(file.name))
         name = f"{checksum[:16]}.npz"
@@ -117,8 +120,13 @@ def sha256(path: Path) -> str:
 
 
 def intact(folder: Path) -> list[Path]:
-    """The files of a folder that match its manifest; a warning for each one that does not."""
+    """The files of a folder that match its manifest; a warning for each one that does not.
+
+    The folder's time of change becomes that of this reading: what was not read for long can be deleted.
+    """
     found = []
+    with suppress(OSError):  # it is not there, or not ours
+        os.utime(folder)
     for name, checksum in sorted(_manifest(folder).items()):
         path = folder / name
         if path.is_file() and sha256(path) == checksum:
@@ -128,6 +136,12 @@ def intact(folder: Path) -> list[Path]:
     return found
 
 
+def unlisted(folder: Path, before: float) -> list[Path]:
+    """Shards that no manifest names, and that are older than a moment: of a process that died between the two."""
+    known = _manifest(folder)
+    return [path for path in sorted(folder.glob("*.npz")) if path.name not in known and path.stat().st_mtime < before]
+
+
 def is_intact(folder: Path) -> bool:
     """Whether a folder that `write_folder` made is there and all its files are as they were written."""
     names = _manifest(folder)
@@ -135,18 +149,32 @@ def is_intact(folder: Path) -> bool:
 
 
 def write_folder(folder: Path, write: Callable[[Path], None]) -> None:
-    """Makes a folder with what `write` puts into it, and its manifest; it appears whole or not at all."""
+    """Makes a folder with what `write` puts into it, and its manifest; it appears whole or not at all.
+
+    Raises:
+        StoreError: it cannot be written; what was there before stays.
+    """
     folder.parent.mkdir(parents=True, exist_ok=True)
-    part = Path(tempfile.mkdtemp(dir=folder.parent, suffix=".part"))
+    part = Path(tempfile.mkdtemp(dir=folder.parent, prefix=part_prefix(), suffix=PART))
     try:
         write(part)
         files = sorted(path for path in part.rglob("*") if path.is_file())
         _write_manifest(part, {path.relative_to(part).as_posix(): sha256(path) for path in files})
-        shutil.rmtree(folder, ignore_errors=True)
-        part.rename(folder)
-    except BaseException:
+        gone = part.with_name(f"{part_prefix()}{part.stem[-8:]}-before{PART}")
+        if folder.exists():
+            folder.rename(gone)  # deleting it takes long: nobody shall find half of it meanwhile
+        try:
+            part.rename(folder)
+        except OSError:
+            if gone.exists():
+                gone.rename(folder)
+            raise
+        shutil.rmtree(gone, ignore_errors=True)
+    except OSError as error:
+        why = f"{folder} cannot be written: {error.strerror or error}"
+        raise StoreError(f"{why}; free some space and run it again, what was stored before is kept") from error
+    finally:
         shutil.rmtree(part, ignore_errors=True)
-        raise
 
 
 def keep_newest(folder: Path, prefix: str, keep: int) -> None:
@@ -168,7 +196,9 @@ def _manifest(folder: Path) -> dict[str, str]:
 
 
 def _write_manifest(folder: Path, names: dict[str, str]) -> None:
-    with tempfile.NamedTemporaryFile("w", dir=folder, suffix=".part", delete=False, encoding="utf-8") as file:
+    with tempfile.NamedTemporaryFile(
+        "w", dir=folder, prefix=part_prefix(), suffix=PART, delete=False, encoding="utf-8"
+    ) as file:
         json.dump(names, file, indent=1, sort_keys=True)
         file.flush()
         os.fsync(file.fileno())

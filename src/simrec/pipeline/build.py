@@ -5,7 +5,7 @@ from __future__ import annotations
 import logging
 import sys
 import time
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
@@ -13,15 +13,20 @@ from typing import Any
 
 import numpy as np
 
-from simrec.errors import UsageError
+from simrec.errors import ConflictError, UsageError
+from simrec.pipeline import gate
 from simrec.pipeline.chooser import Chooser, may_show
-from simrec.pipeline.live.site import LiveSite, is_current
+from simrec.pipeline.kept import aside_folder, find_fitted, restore_fitted
+from simrec.pipeline.live.site import LiveSite, made_with
 from simrec.pipeline.live.start import all_blocks, fit, start
+from simrec.pipeline.locks import reading_fitted, working
 from simrec.pipeline.models import use_learned
+from simrec.pipeline.publish import Pipeline
 from simrec.pipeline.site import Site, describe
-from simrec.pipeline.synced import active_snapshot, catch_up, is_synced, note_synced, pins_of, read_synced
+from simrec.pipeline.snapshots import note_fitting
+from simrec.pipeline.synced import Pins, active_snapshot, catch_up, is_synced, note_synced, pins_of, read_synced
 from simrec.pipeline.workspace import Workspace
-from simrec.store import Snapshot, Store, StoredBlock
+from simrec.store import Inputs, Judge, Snapshot, Store, StoredBlock
 from simrec.types import Corpus, Pick, Progress, no_progress
 
 logger = logging.getLogger(__name__)
@@ -29,14 +34,21 @@ logger = logging.getLogger(__name__)
 
 @dataclass
 class Report:
-    """What a build did: `build --json`."""
+    """What a build did: `build --json`.
+
+    Attributes:
+        recalls: see `simrec.pipeline.nearby.Nearby`.
+        refused: why the gate did not let the snapshot be activated.
+    """
 
     snapshot: int = 0
     articles: int = 0
     blocks: int = 0
     stages: dict[str, dict[str, float]] = field(default_factory=dict)
     peak_rss_mb: float = 0.0
+    recalls: dict[str, float] = field(default_factory=dict)
     decision: str = ""
+    refused: str = ""
 
     @contextmanager
     def stage(self, name: str) -> Iterator[dict[str, float]]:
@@ -52,7 +64,7 @@ def build(
     workspace: Workspace, *, model: str | None = None, k: int | None = None, full: bool = False,
     progress: Progress = no_progress, now: datetime | None = None,
 ) -> Report:  # fmt: skip
-    """Brings all blocks up to date, and activates them as a new snapshot.
+    """Brings all blocks up to date, as a new snapshot, and activates it where it holds what `[gate]` asks for.
 
     What was fitted on the site by an earlier build stays in use, and only blocks that changes can concern are made
     again; the result is the same. The site is fitted anew where settings are others, where too much has changed, or
@@ -75,15 +87,26 @@ def build(
     model, k, now = model or settings.build.model, settings.block.k if k is None else k, now or datetime.now(UTC)
     check_k(k)
     report = Report()
-    with workspace.store() as store:
+    with working(workspace, "build"), workspace.store() as store:
         if not store.article_count():
             raise UsageError("there are no articles yet: run `simrec ingest SOURCE` first")
         work = _Work(workspace, store, model, k, now, report, progress)
         followed = None if full or model == "learned" else work.follow()
         written = followed or (work.learned() if model == "learned" else work.whole())
+        if written.fitted and not written.refused and store.article_hashes() != work.hashes:
+            _take_over(workspace)
     report.snapshot, report.articles, report.blocks = written.id, written.articles, written.blocks
+    report.refused = written.refused or ""
     report.peak_rss_mb = peak_rss_mb()
     return report
+
+
+def _take_over(workspace: Workspace) -> None:
+    """Takes what was published during a build, into the blocks of before it, over into those that it made."""
+    try:
+        Pipeline(workspace).close()
+    except ConflictError as error:  # who published does it
+        logger.info("%s", error)
 
 
 @dataclass
@@ -97,21 +120,25 @@ class _Work:
     now: datetime
     report: Report
     progress: Progress
+    hashes: dict[str, str] = field(default_factory=dict)
+    pins: Pins = field(default_factory=dict)
 
     def follow(self) -> Snapshot | None:
         """Makes again what changes concern; None where the site has to be fitted anew."""
-        about, active = is_current(self.workspace, self.model, self.k), active_snapshot(self.store)
-        if about is None or active is None or active.fitted != about["name"]:
+        active = active_snapshot(self.store)
+        if active is None or (active.model, active.k) != (self.model, self.k):
+            return None
+        about = find_fitted(self.workspace, active)
+        if about is None:
             return None
         with self.report.stage("read") as stage:
-            hashes, pins = self.store.article_hashes(), pins_of(self.workspace, self.store)
-            stage["rows"] = len(hashes)
-        if is_synced(self.workspace, active, hashes, pins, self.now):
-            until = read_synced(self.workspace)["until"]
-            return self._write((), about["name"], active.id, hashes, pins, until)
+            self.hashes, self.pins = self.store.article_hashes(), pins_of(self.workspace, self.store)
+            stage["rows"] = len(self.hashes)
+        if is_synced(self.workspace, active, self.hashes, self.pins, self.now):
+            return self._write((), active, about["made_with"], read_synced(self.workspace)["until"])
         found: list[StoredBlock] = []
         with self.report.stage("update") as stage:
-            site = catch_up(self.workspace, self.store, active, hashes, pins, self.now, found)
+            site = catch_up(self.workspace, self.store, active, self.hashes, self.pins, self.now, found)
             if site is None:
                 return None
             drift = site.drift()
@@ -119,18 +146,26 @@ class _Work:
         if drift.due:
             self.report.decision = f"fitted anew: {drift.why}"
             return None
-        written = self._write(found, about["name"], active.id, hashes, pins, site.engine.next_change(self.now))
-        with self.report.stage("save") as stage:  # never before its blocks are stored: it would pass for up to date
-            if site.save(self.workspace, self.now):
-                self.store.settle_blocks(written.id)
+        until, shown = site.engine.next_change(self.now), int(site.engine.may.array.sum())
+        written = self._write(found, active, about["made_with"], until, shown=shown)
+        if not written.refused:
+            self._save(site, written)
         return written
+
+    def _save(self, site: LiveSite, written: Snapshot) -> None:
+        """Saves what was brought up to date; never before its blocks are stored: it would pass for up to date."""
+        with self.report.stage("save") as stage, reading_fitted(self.workspace):
+            many = 2 * len(self.store.changed_blocks(written.id)) > written.articles
+            if site.save(self.workspace, self.now, always=many):
+                self.store.settle_blocks(written.id)
+            stage["rows"] = written.articles
 
     def whole(self) -> Snapshot:
         """Fits the site, and makes all blocks."""
-        report, progress = self.report, self.progress
+        report, progress, since = self.report, self.progress, time.time()
         with report.stage("read") as stage:
-            corpus = Corpus(self.store.articles())
-            hashes, pins = self.store.article_hashes(), pins_of(self.workspace, self.store)
+            held = self.store.held()
+            corpus, self.hashes, self.pins = Corpus(held.articles), held.hashes, pins_of(self.workspace, self.store)
             stage["rows"] = len(corpus)
         site = Site(corpus, self.workspace.settings, self.workspace.vectors, progress)
         with report.stage("words") as stage:
@@ -141,27 +176,34 @@ class _Work:
             stage["rows"] = len(corpus)
         with report.stage("neighbors") as stage:
             site.find_neighbors(self.model)
+            report.recalls = site.nearby.recalls
             stage["rows"] = len(corpus)
         with report.stage("standardize") as stage:
             fitted = fit(site, self.model, self.now)
             stage["rows"] = len(corpus)
         with report.stage("rank") as stage:
-            engine, choices = start(site, fitted, self.k, self.now, pins, progress)
+            engine, choices = start(site, fitted, self.k, self.now, self.pins, progress)
             stage["rows"] = len(corpus)
         del site
-        live = LiveSite.fresh(engine, hashes)
+        live = LiveSite.fresh(engine, self.hashes, report.recalls)
         with report.stage("compose") as stage:  # not while the store waits
             found = list(all_blocks(engine, choices, progress))
             stage["rows"] = len(found)
-        with report.stage("save") as stage:
-            live.save(self.workspace, self.now, always=True)
-        return self._write(found, live.name, None, hashes, pins, engine.next_change(self.now))
+        with report.stage("save") as stage, reading_fitted(self.workspace):
+            live.save(self.workspace, self.now, always=True, folder=aside_folder(self.workspace))
+        made, shown = made_with(self.workspace, self.model), int(engine.may.array.sum())
+        written = self._write(found, None, made, engine.next_change(self.now), name=live.name, shown=shown)
+        if not written.refused:
+            restore_fitted(self.workspace, written)
+            note_fitting(self.workspace, since)
+        return written
 
     def learned(self) -> Snapshot:
         """Trains the site's own ranker where picks are new, and makes all blocks."""
         report, settings = self.report, self.workspace.settings
         with report.stage("read") as stage:
-            corpus, picks = Corpus(self.store.articles()), self.store.picks()
+            held, picks = self.store.held(), self.store.picks()
+            corpus, self.hashes, self.pins = Corpus(held.articles), held.hashes, pins_of(self.workspace, self.store)
             stage["rows"] = len(corpus)
         site = Site(corpus, settings, self.workspace.vectors, self.progress)
         with report.stage("embed") as stage:
@@ -175,28 +217,50 @@ class _Work:
             report.decision = described["decision"]["why"]
             stage["rows"] = described["sources"]
         with report.stage("rank") as stage:
-            pins = pins_of(self.workspace, self.store)
-            chosen = [Pick(source, target, 1) for source, targets in pins.items() for target in targets]
-            chooser = Chooser(site, self.model, chosen, now=self.now)
+            chosen = [Pick(source, target, 1) for source, targets in self.pins.items() for target in targets]
+            chooser = Chooser(site, self.model, chosen, now=self.now, ahead=True)
             rows = np.arange(len(corpus), dtype=np.int32)
             blocks = list(chooser.blocks(rows, self.k, spares=settings.build.spares, progress=self.progress))
             stage["rows"] = len(blocks)
-        return self._write(blocks, None, None, {}, {}, None)
+        made = made_with(self.workspace, self.model) | {"picks": described["picks_hash"]}
+        return self._write(blocks, None, made, None, shown=int(chooser.eligible.sum()))
 
     def _write(
-        self, found: Any, name: str | None, like: int | None, hashes: Mapping[str, str], pins: Mapping[str, Any],
-        until: str | None,
+        self, found: Sequence[StoredBlock], like: Snapshot | None, made: Mapping[str, Any], until: str | None, *,
+        name: str | None = None, shown: int | None = None,
     ) -> Snapshot:  # fmt: skip
-        settings = self.workspace.settings
+        """Stores a snapshot, and activates it where it may be.
+
+        Args:
+            found: its blocks.
+            like: the active snapshot, whose blocks it takes over where `found` has none.
+            made: names the models that made it.
+            until: when time will change it next.
+            name: of what was fitted for it.
+            shown: articles that may be shown; None where nothing has changed.
+        """
+        settings, name = self.workspace.settings, like.fitted if like else name
+        noted = {key: value for key, value in made.items() if key != "settings"}
         with self.report.stage("write") as stage:
             written = self.store.write_snapshot(
                 found, model=self.model, k=self.k, settings=describe(settings), keep=settings.build.keep_snapshots,
-                fitted=name, like=like,
+                fitted=name, like=like.id if like else None, inputs=Inputs(self.hashes, self.pins, noted),
+                judge=self._judge(like, shown),
             )  # fmt: skip
             stage["rows"] = written.articles
-            if name:
-                note_synced(self.workspace, written, hashes, pins, until)
+            if name and not written.refused:
+                note_synced(self.workspace, written, self.hashes, self.pins, until)
         return written
+
+    def _judge(self, like: Snapshot | None, shown: int | None) -> Judge:
+        limits = self.workspace.settings.gate
+        if like and shown is None and like.figures and limits.min_ndcg is None:
+            figures = gate.unchanged(like.figures)
+            return lambda new, before: gate.verdict(figures, limits)
+        before = like or active_snapshot(self.store)
+        k, blocks = (before.k, before.articles) if before else (self.k, 0)
+        site = gate.Site(self.k, k, blocks, shown or 0, self.store.picks())
+        return gate.make_judge(limits, site)
 
 
 def check_k(k: int) -> None:

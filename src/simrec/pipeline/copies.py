@@ -14,7 +14,7 @@ from simrec.types import NO_ROW
 
 def find_copies(site: Site) -> Copies:
     """Who is a copy of whom, by row of the corpus."""
-    found, rows = Copies(), range(len(site.corpus))
+    found, rows = Copies(site.settings.policy), range(len(site.corpus))
     found.add(rows, site.corpus.articles, site.corpus.row_of, *site.sequences[:2])
     found.link(near_copies(site))
     return found

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 
@@ -43,6 +43,7 @@ def ingest(
     picks: Sequence[str | Path] = (),
     picks_selector: str | None = None,
     progress: Progress = no_progress,
+    stored: Callable[[Sequence[str]], object] | None = None,
 ) -> IngestReport:
     """Reads sources into the workspace's store. Doing it again changes nothing.
 
@@ -53,6 +54,7 @@ def ingest(
         picks: tables of editors' picks, beside those named `picks.csv` in a folder of `sources`.
         picks_selector: CSS selector of the related block's links, in place of the setting's.
         progress: shows how far it is.
+        stored: is called with the ids of each batch of articles when it is on disk to stay.
 
     Returns:
         The counts; `picks` is how many picks the store now has between known articles.
@@ -72,7 +74,7 @@ def ingest(
     asked = [DatabaseSource(str(one), database, settings) for one in sources if kind_of(one) == "database"]
     tables += [(one.name, one.picks()) for one in asked if database.picks_query]
     with workspace.store() as store:
-        writer = _Writer(store, ",".join(shown(str(source)) for source in sources))
+        writer = _Writer(store, ",".join(shown(str(source)) for source in sources), stored)
         if sources:
             with progress("ingest", 0) as bar:
                 for item in found:
@@ -89,9 +91,10 @@ def ingest(
 class _Writer:
     """Batches entries, refuses an id that a source gives twice, and counts."""
 
-    def __init__(self, store: Store, source: str) -> None:
+    def __init__(self, store: Store, source: str, stored: Callable[[Sequence[str]], object] | None = None) -> None:
         self.store = store
         self.source = source
+        self.stored = stored
         self.report = IngestReport()
         self._batch: dict[str, Entry] = {}
         self._rejects: list[Reject] = []
@@ -116,6 +119,8 @@ class _Writer:
             self.report.new += counts.new
             self.report.changed += counts.changed
             self.report.unchanged += counts.unchanged
+            if self.stored:
+                self.stored([entry.article.id for entry in batch])
         self.add_rejects(self.source, self._rejects)
         self._rejects = []
 

@@ -10,20 +10,28 @@ from dataclasses import dataclass, replace
 from datetime import UTC, datetime
 from pathlib import Path
 from types import TracebackType
-from typing import Self
+from typing import Self, TypeAlias
 
 from simrec.errors import ConflictError, InputError, NotFoundError, UsageError
 from simrec.pipeline.ingest import entry_keys
+from simrec.pipeline.kept import find_fitted
 from simrec.pipeline.live.drift import Drift
-from simrec.pipeline.live.site import LiveSite, is_current
-from simrec.pipeline.synced import active_snapshot, catch_up, note_synced, pins_of
+from simrec.pipeline.live.site import LiveSite
+from simrec.pipeline.synced import active_snapshot, catch_up, note_synced, pins_of, waiting
 from simrec.pipeline.workspace import Workspace
-from simrec.store import Snapshot, StoredBlock
+from simrec.store import Inputs, Snapshot, StoredBlock
 from simrec.store.records import DATES, article_hash
 from simrec.store.store import DESK, PIN
 from simrec.types import STATUSES, Article, Entry, Pick, PickEntry, Status
 
 logger = logging.getLogger(__name__)
+
+Clock: TypeAlias = Callable[[], datetime]
+
+
+def _now() -> datetime:
+    return datetime.now(UTC)
+
 
 TRIES = 5
 """How often a change is made again where another process was faster."""
@@ -38,10 +46,12 @@ class Change:
     Attributes:
         blocks: ids of the articles whose blocks were made again, the article's own among them.
         seconds: that it took, until it was stored.
+        waiting: whether the blocks wait for a build, see `hide`.
     """
 
     blocks: tuple[str, ...]
     seconds: float
+    waiting: bool = False
 
 
 class Pipeline:
@@ -63,7 +73,7 @@ class Pipeline:
         ModelError: what was fitted is damaged.
     """
 
-    def __init__(self, workspace: Workspace, clock: Callable[[], datetime] = lambda: datetime.now(UTC)) -> None:
+    def __init__(self, workspace: Workspace, clock: Clock = _now) -> None:
         self.workspace = workspace
         self._clock = clock
         self._lock = threading.Lock()
@@ -160,15 +170,17 @@ class Pipeline:
         site, now = self._live(), self._clock()
         assert self._snapshot is not None  # noqa: S101 - `_live` has opened it
         found: dict[str, StoredBlock] = {}
+        inputs = Inputs({article.id: article_hash(article) for article in articles})
         for article in articles:
-            found |= {block.source_id: block for block in site.put(article, article_hash(article), now).blocks}
+            found |= {block.source_id: block for block in site.put(article, inputs.hashes[article.id], now).blocks}
         if picks:
             chosen = {"pinned" if origin == PIN else "picked": [entry.pick for entry in picks]}
             pins = pins_of(self.workspace, self._store, **chosen)
             found |= {block.source_id: block for block in site.pin(pins, now)}
+            inputs = replace(inputs, pins=pins)
         entries = [Entry(article, BY) for article in articles]
         self._snapshot = self._store.change(
-            entries, picks, origin, found.values(), self._snapshot, entry_keys, len(site.engine.row_of)
+            entries, picks, origin, found.values(), self._snapshot, entry_keys, len(site.engine.row_of), inputs
         )
         return list(found.values())
 
@@ -181,24 +193,59 @@ class Pipeline:
     def _open(self) -> None:
         """Reads what was fitted, and brings it and the active snapshot up to date with the store."""
         snapshot = active_snapshot(self._store)
-        about = is_current(self.workspace, snapshot.model, snapshot.k) if snapshot else None
-        if snapshot is None or about is None or snapshot.fitted != about["name"]:
-            raise UsageError(
-                "there is no snapshot that articles can be published into: run `simrec build` with another model than "
-                "learned, and the settings of now"
-            )
+        if snapshot is None or find_fitted(self.workspace, snapshot) is None:
+            raise UsageError(_why_not(snapshot))
         start, now, found = time.perf_counter(), self._clock(), list[StoredBlock]()
         hashes, pins = self._store.article_hashes(), pins_of(self.workspace, self._store)
         site = catch_up(self.workspace, self._store, snapshot, hashes, pins, now, found)
         if site is None:
             raise UsageError("what was fitted of the site is damaged: run `simrec build --full`")
-        self._snapshot = self._follow(found, snapshot, len(hashes)) if found else snapshot
+        behind = found or waiting(self._store, snapshot, hashes, pins) != 0
+        self._snapshot = self._follow(found, snapshot, Inputs(hashes, pins)) if behind else snapshot
         note_synced(self.workspace, self._snapshot, hashes, pins, site.engine.next_change(now))
         self._site = site
         self.opened = Change(tuple(block.source_id for block in found), time.perf_counter() - start)
 
-    def _follow(self, found: Sequence[StoredBlock], snapshot: Snapshot, total: int) -> Snapshot:
-        return self._store.change((), (), DESK, found, snapshot, entry_keys, total)
+    def _follow(self, found: Sequence[StoredBlock], snapshot: Snapshot, inputs: Inputs) -> Snapshot:
+        return self._store.change((), (), DESK, found, snapshot, entry_keys, len(inputs.hashes), inputs)
+
+
+def hide(workspace: Workspace, ids: Sequence[str], status: Status, clock: Clock = _now) -> Change:
+    """Takes articles out of all blocks, whatever snapshot is active.
+
+    Where it is none that articles can be published into, the articles' new state is stored alone. Who shows a block
+    leaves them out from then on; their places are filled from the spares, and by the next build.
+
+    Raises:
+        NotFoundError: there is no such article.
+    """
+    try:
+        with Pipeline(workspace, clock) as pipeline:
+            return pipeline.withdraw(*ids) if status == "withdrawn" else pipeline.unpublish(*ids)
+    except UsageError as error:
+        logger.info("%s", error)
+    start = time.perf_counter()
+    with workspace.store() as store:
+        found = {id_: store.article(id_) for id_ in ids}
+        for id_, article in found.items():
+            if article is None:
+                raise NotFoundError(f"there is no article {id_!r}: see `simrec ingest`")
+        entries = [Entry(replace(article, status=status), BY) for article in found.values() if article]
+        store.put(entries, entry_keys)
+    return Change((), time.perf_counter() - start, waiting=True)
+
+
+def _why_not(snapshot: Snapshot | None) -> str:
+    """Why nothing can be published into a snapshot, and what to do."""
+    what = "there is no snapshot that articles can be published into"
+    if snapshot is None:
+        return f"{what}: run `simrec build`"
+    if snapshot.fitted is None:
+        return f"{what}, snapshot {snapshot.id} is of {snapshot.model}: run `simrec build` with another model"
+    return (
+        f"{what}: settings or models are others than those that snapshot {snapshot.id} was made with, or what was "
+        "fitted for it is gone: run `simrec build`"
+    )
 
 
 def _check(article: Article) -> None:
@@ -213,4 +260,4 @@ def _check(article: Article) -> None:
             raise InputError(f"article {article.id!r}: {name} needs a zone, say UTC")
 
 
-__all__ = ["Change", "Pipeline"]
+__all__ = ["Change", "Pipeline", "hide"]

@@ -16,7 +16,7 @@ from simrec.pipeline.folder import ADVICE, Folder
 from simrec.pipeline.viewer import Viewer
 from simrec.pipeline.workspace import Workspace
 from simrec.store import Snapshot, Store
-from simrec.types import Bar, Block, Corpus, Progress, no_progress
+from simrec.types import Bar, Block, Progress, no_progress
 
 
 def render(
@@ -58,8 +58,8 @@ def render(
         raise UsageError("the stylesheet goes with the format html")
     with workspace.store() as store:
         snapshot = store.snapshot()
-        corpus = Corpus(store.articles())
-        viewer = Viewer(corpus, workspace.settings, snapshot.k, now=now)
+        viewer = Viewer.open(store, workspace.settings, snapshot.k, now)
+        corpus = viewer.corpus
         style = Style.of(workspace.settings, workspace.path, lang=corpus.main_lang, model=snapshot.model)
         write = _writer(format, style, out, stylesheet)
         with progress("render", len(corpus)) as bar:

@@ -62,18 +62,24 @@ def similar(
         check_k(k)
         stored = next(iter(store.blocks(snapshot.id, [article_id])), None)
         picks = store.picks()
-    viewer = Viewer(corpus, settings, k, now=now)
+    viewer = Viewer(corpus, settings, k, now=now, picks=picks)
     block = viewer.view(stored, exclude) if stored else None
     site: Site | None = None
-    if block is None or stored is None or (len(block.items) < k and not (k == snapshot.k and stored.shortfall)):
+    if block is None or stored is None or (_similar(block) < k and not (k == snapshot.k and stored.shortfall)):
         site = open_site(workspace, corpus, snapshot.model, picks, progress)
         rows = np.array([corpus.row_of[article_id]], dtype=np.int32)
-        chooser = Chooser(site, snapshot.model, picks if settings.policy.pin_picks else (), now=viewer.now)
+        chosen = picks if settings.policy.pin_picks else ()
+        chooser = Chooser(site, snapshot.model, chosen, now=viewer.now, hub_limit=False)
         block = viewer.view(next(chooser.blocks(rows, k, spares=len(set(exclude)))), exclude)
     if explain and block.items and snapshot.model in why.MODELS:
         site = site or open_site(workspace, corpus, snapshot.model, picks, progress)
         block = _explained(site, snapshot.model, block)
     return Shown(block, snapshot.model, snapshot.id)
+
+
+def _similar(block: Block) -> int:
+    """How many items no fallback brought."""
+    return sum("fallback" not in item.reasons for item in block.items)
 
 
 def _explained(site: Site, model: str, block: Block) -> Block:

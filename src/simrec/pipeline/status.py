@@ -1,15 +1,17 @@
-"""What a workspace holds, and what it needs."""
+"""What a workspace holds, what it needs, and whether anybody has to look at it."""
 
 from __future__ import annotations
 
-from dataclasses import dataclass
-from datetime import UTC, datetime
+from dataclasses import dataclass, field
+from datetime import UTC, datetime, timedelta
 from typing import Any
 
-from simrec.errors import StoreError
-from simrec.pipeline.live.site import is_current
-from simrec.pipeline.synced import active_snapshot, catch_up, is_synced, pins_of
+from simrec.pipeline.kept import find_fitted
+from simrec.pipeline.locks import at_work, describe
+from simrec.pipeline.report import DONE, REFUSED, RUNNING, last_report
+from simrec.pipeline.synced import active_snapshot, catch_up, pins_of, waiting
 from simrec.pipeline.workspace import Workspace
+from simrec.store import Snapshot, Store
 
 
 @dataclass(frozen=True)
@@ -22,9 +24,14 @@ class Status:
         model: that made it.
         blocks: with items, in it.
         created_at: when it was made.
-        waiting: whether the store holds what the snapshot does not.
+        age_hours: since it was last brought up to date.
+        waiting: articles that are new or others since, and pages whose pins are.
+        refused: why the gate refused the newest snapshot; None where it did not.
         drift: how far the site has moved from what was fitted, see `simrec.pipeline.live.drift.Drift`; None where
             nothing was.
+        recalls: recall@10 of neighbors, by space, where they were approximate when the site was fitted.
+        problems: what somebody has to look at, a line each; empty where all is well.
+        at_work: the command that is at work in the workspace now, in words; None where there is none.
     """
 
     articles: int
@@ -32,19 +39,26 @@ class Status:
     model: str | None
     blocks: int
     created_at: str | None
-    waiting: bool
+    age_hours: float | None
+    waiting: int
+    refused: str | None
     drift: dict[str, Any] | None
+    problems: list[str]
+    at_work: str | None = None
+    recalls: dict[str, float] = field(default_factory=dict)
 
     def lines(self) -> list[str]:
         """It in words, what is to be done among them."""
         if self.snapshot is None:
-            return [f"{self.articles} articles, no snapshot yet: run `simrec build`"]
+            return [f"{self.articles} articles, no snapshot is active", *self.problems]
         made = f"snapshot {self.snapshot} of {self.created_at}, {self.model}, {self.blocks} blocks"
-        found = [f"{self.articles} articles; {made}"]
-        if self.waiting:
-            found.append("the store holds changes that are not in the blocks yet: run `simrec build`")
+        found = [f"{self.articles} articles; {made}", *self.problems]
+        if self.at_work:
+            found.append(f"at work: {self.at_work}")
         if self.drift is None:
-            found.append("articles cannot be published one by one: run `simrec build` with another model than learned")
+            learned = self.model == "learned"
+            why = "learned is not kept up to date" if learned else "settings, models or what was fitted are others now"
+            found.append(f"articles cannot be published one by one: {why}; run `simrec build`")
         elif self.drift["due"]:
             found.append(f"a refit is due ({self.drift['why']}): run `simrec build --full`")
         else:
@@ -52,32 +66,75 @@ class Status:
                 f"no refit is due: {self.drift['changed']:.1%} of the articles are new or changed since the last one, "
                 f"IDF has moved by {self.drift['idf']:.3f}, {self.drift['unknown']:.1%} of new words are unknown"
             )
+        for name, recall in self.recalls.items():
+            found.append(f"neighbors by {name} are approximate: recall@10 {recall:.3f} on a sample")
         return found
 
 
 def status(workspace: Workspace, now: datetime | None = None) -> Status:
-    """Looks at a workspace, and changes nothing.
+    """Looks at a workspace, and changes nothing of what is shown.
 
     Raises:
         StoreError: the store cannot be read.
     """
     now = now or datetime.now(UTC)
+    holder = at_work(workspace)
     with workspace.store() as store:
-        count = store.article_count()
-        try:
-            snapshot = store.snapshot()
-        except StoreError:
-            return Status(count, None, None, 0, None, waiting=count > 0, drift=None)
+        snapshot, refused = active_snapshot(store), _refused(store)
         hashes, pins = store.article_hashes(), pins_of(workspace, store)
-        about = is_current(workspace, snapshot.model, snapshot.k)
-        followed = active_snapshot(store) is not None and about is not None and snapshot.fitted == about["name"]
-        site = catch_up(workspace, store, snapshot, hashes, pins, now, []) if followed else None
-        return Status(
-            articles=count,
-            snapshot=snapshot.id,
-            model=snapshot.model,
-            blocks=snapshot.blocks,
-            created_at=snapshot.created_at.isoformat(timespec="seconds"),
-            waiting=not is_synced(workspace, snapshot, hashes, pins, now) if followed else snapshot.articles != count,
-            drift=site.drift()._asdict() if site else None,
-        )
+        behind = waiting(store, snapshot, hashes, pins) if snapshot else len(hashes)
+        if behind is None:
+            behind = abs(len(hashes) - snapshot.articles) if snapshot else 0
+        site = None
+        if snapshot and find_fitted(workspace, snapshot):
+            site = catch_up(workspace, store, snapshot, hashes, pins, now, [])
+    age = now - snapshot.current_at if snapshot else None
+    return Status(
+        articles=len(hashes),
+        snapshot=snapshot.id if snapshot else None,
+        model=snapshot.model if snapshot else None,
+        blocks=snapshot.blocks if snapshot else 0,
+        created_at=snapshot.created_at.isoformat(timespec="seconds") if snapshot else None,
+        age_hours=round(age.total_seconds() / 3600, 2) if age is not None else None,
+        waiting=behind,
+        refused=refused.refused if refused else None,
+        drift=site.drift()._asdict() if site else None,
+        problems=_problems(workspace, snapshot, refused, behind, age) + _of_last_run(workspace, snapshot, bool(holder)),
+        at_work=describe(holder) if holder else None,
+        recalls=dict(site.recalls) if site else {},
+    )
+
+
+def _refused(store: Store) -> Snapshot | None:
+    """The newest snapshot, where the gate refused it and it was not activated all the same."""
+    newest = next(iter(store.snapshots()), None)
+    return newest if newest and newest.refused and not newest.active else None
+
+
+def _problems(
+    workspace: Workspace, snapshot: Snapshot | None, refused: Snapshot | None, behind: int, age: timedelta | None
+) -> list[str]:
+    found = []
+    if snapshot is None:
+        found.append("no snapshot yet: run `simrec build`" if refused is None else "nothing is shown")
+    most = workspace.settings.gate.max_age_hours
+    if age is not None and age > timedelta(hours=most):
+        hours = age.total_seconds() / 3600
+        found.append(f"too old: the blocks are of {hours:.0f} hours ago, max_age_hours is {most:g}: run `simrec build`")
+    if snapshot and behind:
+        found.append(f"waiting: {behind} articles or pins are not in the blocks yet: run `simrec build`")
+    if refused:
+        found.append(f"refused: snapshot {refused.id} is not shown: {refused.refused}: see `simrec diff`")
+    return found
+
+
+def _of_last_run(workspace: Workspace, snapshot: Snapshot | None, busy: bool) -> list[str]:
+    """What the last `simrec run` left to look at, unless the blocks were brought up to date since."""
+    last = last_report(workspace)
+    if last is None or last.state == DONE or last.state == REFUSED:  # what was refused is told by the snapshot
+        return []
+    if last.state == RUNNING:
+        return [] if busy else [f"killed: the run of {last.started_at} did not end: run `simrec run` to go on with it"]
+    if snapshot and snapshot.current_at > datetime.fromisoformat(last.finished_at):
+        return []
+    return [f"failed: {last.line()}"]

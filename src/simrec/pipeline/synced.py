@@ -12,8 +12,10 @@ from typing import Any, TypeAlias
 from simrec.errors import ModelError, StoreError
 from simrec.files import write_whole
 from simrec.pipeline.live.site import LiveSite, state_folder
+from simrec.pipeline.locks import reading_fitted
 from simrec.pipeline.workspace import Workspace
 from simrec.store import Snapshot, Store, StoredBlock
+from simrec.store.inputs import HASH
 from simrec.types import Pick
 
 logger = logging.getLogger(__name__)
@@ -24,12 +26,16 @@ Pins: TypeAlias = dict[str, list[str]]
 
 
 def active_snapshot(store: Store) -> Snapshot | None:
-    """The active snapshot; None where there is none, or a newer one is not active."""
+    """The active snapshot; None where there is none.
+
+    It need not be the newest: a newer one may have been refused, or gone back from. What was fitted is looked up by the
+    snapshot's own `fitted`, and what a snapshot is up to date with by its number and revision, so that nothing that was
+    done for another one passes for its own.
+    """
     try:
-        found = store.snapshot()
+        return store.snapshot()
     except StoreError:
         return None
-    return found if found.id == store.newest_snapshot() else None
 
 
 def catch_up(
@@ -49,12 +55,17 @@ def catch_up(
     """
     articles = {article.id: article for article in store.articles()}
     try:
-        site = LiveSite.load(workspace, articles)
+        with reading_fitted(workspace):
+            site = LiveSite.load(workspace, articles)
     except ModelError as error:
         logger.warning("%s", error)
         return None
-    # blocks that changes since it was saved have made again may have to be as they were then: they are made, too
-    made = site.follow(articles, hashes, pins, now, store.changed_blocks(snapshot.id)).blocks
+    if site.name != snapshot.fitted:
+        return None  # another process has replaced it meanwhile
+    # blocks that changes since it was saved have made again may have to be as they were then: they are made, too;
+    # and those that a snapshot that was gone back to never had
+    also = {*store.changed_blocks(snapshot.id), *(hashes.keys() - store.block_ids(snapshot.id))}
+    made = site.follow(articles, hashes, pins, now, also).blocks
     stored = {block.source_id: block for block in store.blocks(snapshot.id, [block.source_id for block in made])}
     found += [block for block in made if stored.get(block.source_id) != block]
     return site
@@ -69,8 +80,10 @@ def pins_of(workspace: Workspace, store: Store, pinned: Sequence[Pick] = (), pic
         pinned, picked: to be added to those that the store has.
     """
     pins: dict[str, list[str]] = {}
-    chosen = [_ranked([*store.pins(), *pinned])]
-    if workspace.settings.policy.pin_picks:
+    policy = workspace.settings.policy
+    said = [Pick(page, id_, rank) for page, ids in policy.pinned.items() for rank, id_ in enumerate(ids, start=1)]
+    chosen = [_ranked(said), _ranked([*store.pins(), *pinned])]
+    if policy.pin_picks:
         chosen.append(_ranked([*store.picks(), *picked, *pinned]))
     for pick in (pick for picks in chosen for pick in picks):
         targets = pins.setdefault(pick.source_id, [])
@@ -112,6 +125,21 @@ def read_synced(workspace: Workspace) -> dict[str, Any]:
     except (OSError, ValueError):
         return {}
     return found if isinstance(found, dict) else {}
+
+
+def waiting(
+    store: Store, snapshot: Snapshot, hashes: Mapping[str, str], pins: Mapping[str, Sequence[str]]
+) -> int | None:
+    """How many articles are others than those that a snapshot was made of, and how many pages' pins.
+
+    None where an older simrec made it, which did not note that.
+    """
+    made_of = store.inputs(snapshot.id)
+    known, pinned = made_of.hashes, made_of.pins or {}
+    if snapshot.articles and not known:
+        return None
+    articles = sum(known.get(id_) != hash_[:HASH] for id_, hash_ in hashes.items())
+    return articles + sum(list(pins.get(page, ())) != list(pinned.get(page, ())) for page in {*pins, *pinned})
 
 
 def _digest(hashes: Mapping[str, str], pins: Mapping[str, Any]) -> str:

@@ -2,35 +2,56 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from datetime import UTC, datetime
+from typing import Any
 
 from simrec.block.compose import compose
-from simrec.policy.eligibility import reason_hidden
+from simrec.pipeline.chooser import article_rules
+from simrec.pipeline.fallback import Fallback
+from simrec.policy.eligibility import opens_at, reason_hidden
 from simrec.settings import Settings
-from simrec.store import StoredBlock, StoredItem
-from simrec.types import Article, Block, Corpus
+from simrec.store import Store, StoredBlock, StoredItem
+from simrec.types import Article, Block, Corpus, Pick
 
 GONE = "gone"
 """Why a page has no block, where its article is no longer in the store."""
 
 
 class Viewer:
-    """Stored blocks as readers may see them: what was hidden since the build is left out, spares move up.
+    """Stored blocks as readers may see them at a moment.
+
+    What may not be shown then is left out, spares move up, and where there are too few, the fallbacks fill the block.
 
     Args:
         corpus: the articles as they are stored now.
         settings: of the site.
         k: items a block.
         now: the moment that is looked at; None for this one.
+        picks: editors' picks, that say what is popular.
     """
 
-    def __init__(self, corpus: Corpus, settings: Settings, k: int, *, now: datetime | None = None) -> None:
+    def __init__(
+        self, corpus: Corpus, settings: Settings, k: int, *, now: datetime | None = None, picks: Iterable[Pick] = ()
+    ) -> None:
         self.k = k
         self.now = now or datetime.now(UTC)
         self._corpus = corpus
         self._articles: Mapping[str, Article] = {article.id: article for article in corpus.articles}
         self._settings = settings.block
+        self._rules = article_rules(settings.policy, corpus.published)
+        self._fallback = Fallback(corpus, settings.policy, self._rules, self.now, picks)
+
+    @classmethod
+    def open(cls, store: Store, settings: Settings, k: int, now: datetime | None = None) -> Viewer:
+        """The viewer of what a store holds."""
+        picks = store.picks() if "popular" in settings.policy.fallback else ()
+        return cls(Corpus(store.articles()), settings, k, now=now, picks=picks)
+
+    @property
+    def corpus(self) -> Corpus:
+        """The articles."""
+        return self._corpus
 
     def reason_hidden(self, article_id: str) -> str | None:
         """Why an article must not be shown at the moment, and so needs no block either; None where it may."""
@@ -46,29 +67,50 @@ class Viewer:
         """
         source, taken = self._articles[stored.source_id], set(exclude)
         may = self._may(stored)
-        chosen = [(self._articles[item.id], item.score, item.reasons) for item in may if item.id not in taken]
+        chosen: list[Any] = [(self._articles[i.id], i.score, i.reasons) for i in may if i.id not in taken][: self.k]
+        shortfall = self._shortfall(stored, len(chosen), len(may))
+        off = self._rules.reason_off(source)
+        if off:
+            chosen, shortfall = [], off
+        elif len(chosen) < self.k:
+            articles = [article for article, _, _ in chosen]
+            chosen += self._fallback.fill(source, articles, self.k - len(chosen), taken)
+        if 0 < len(chosen) < self._settings.min_items:
+            least = f"{len(chosen)} items are fewer than min_items, {self._settings.min_items}: no block"
+            chosen, shortfall = [], "; ".join(filter(None, [least, shortfall]))
         return compose(
             source,
             source.lang or self._corpus.main_lang,
-            chosen[: self.k],
+            chosen,
             excerpt_words=self._settings.excerpt_words,
-            shortfall=self._shortfall(stored, len(chosen), len(may)),
+            shortfall=shortfall if len(chosen) < self.k else None,
         )
 
     def _may(self, stored: StoredBlock) -> list[StoredItem]:
         """The items that may be shown, each once, and never the page itself, whoever stored them."""
         found: dict[str, StoredItem] = {}
         for item in stored.items:
-            if item.id != stored.source_id and self.reason_hidden(item.id) is None:
+            if item.id != stored.source_id and self._reason_left_out(item) is None:
                 found.setdefault(item.id, item)
         return list(found.values())
+
+    def _reason_left_out(self, item: StoredItem) -> str | None:
+        why = self.reason_hidden(item.id)
+        if why is None and not item.reasons.get("pinned"):
+            why = self._rules.reason_barred(self._articles[item.id], self.now)
+        return why
 
     def _shortfall(self, stored: StoredBlock, found: int, may: int) -> str | None:
         if found >= self.k:
             return None
         why = [f"{may - found} elsewhere on the page"] if may > found else []
-        if may < len(stored.items):
-            why.append(f"{len(stored.items) - may} withdrawn since the build, run `simrec build`")
+        gone = sum(not self._is_yet_to_come(item.id) for item in stored.items) - may
+        if gone > 0:
+            why.append(f"{gone} withdrawn since the build, run `simrec build`")
         if not why:
             return stored.shortfall
         return "; ".join([f"{found} of {self.k}: {' and '.join(why)}", *filter(None, [stored.shortfall])])
+
+    def _is_yet_to_come(self, article_id: str) -> bool:
+        article = self._articles.get(article_id)
+        return article is not None and opens_at(article, self.now) is not None

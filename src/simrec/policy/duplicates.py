@@ -3,13 +3,16 @@
 from __future__ import annotations
 
 import hashlib
+import math
 from collections import defaultdict
-from collections.abc import Hashable, Iterable, Iterator, Mapping, Sequence
-from typing import Any
+from collections.abc import Callable, Hashable, Iterable, Iterator, Mapping, Sequence
+from datetime import datetime
+from typing import Any, Literal
 
 import numpy as np
 from numpy.typing import NDArray
 
+from simrec.house import PolicySettings
 from simrec.policy.shingles import jaccard_pairs
 from simrec.types import Article, Mask, Rows, Scores
 
@@ -26,13 +29,21 @@ class Copies:
     both name the same, or where enough of their shingles are the same (Broder 1997); and where both are copies of a
     third.
 
+    Args:
+        policy: the house rules, which may correct what is found.
+
     Attributes:
         numbers: (n,) int32.
     """
 
-    def __init__(self) -> None:
+    def __init__(self, policy: PolicySettings | None = None) -> None:
+        policy = policy or PolicySettings()
         self.numbers: NDArray[np.int32] = np.zeros(0, dtype=np.int32)
         self._last = -1
+        self._stories = {id_: number for number, ids in enumerate(policy.same_story) for id_ in ids}
+        self._apart = frozenset(policy.apart)
+        self._alone: set[int] = set()
+        self._grouped: dict[int, list[int]] | None = None
         self._links: defaultdict[Hashable, set[Hashable]] = defaultdict(set)
         self._texts: dict[bytes, set[int]] = {}
         self._text_of: dict[int, bytes] = {}
@@ -51,6 +62,11 @@ class Copies:
         touched: set[Hashable] = set(rows)
         self._grow(rows)
         for row, article in zip(rows, articles, strict=True):
+            if article.id in self._apart:
+                self._alone.add(row)
+                continue
+            if article.id in self._stories:
+                self._link(row, ("story", self._stories[article.id]))
             self._add_text(row, titles, bodies)
             original = ("original", article.id)
             if original in self._links:
@@ -58,7 +74,7 @@ class Copies:
             if article.canonical_id:
                 original = ("original", article.canonical_id)
                 self._link(row, original)
-                if article.canonical_id in row_of:
+                if article.canonical_id in row_of and article.canonical_id not in self._apart:
                     self._link(row_of[article.canonical_id], original)
         return self._number(touched)
 
@@ -66,8 +82,9 @@ class Copies:
         """Makes pairs of rows copies of each other; returns the rows whose number is another now."""
         touched: set[Hashable] = set()
         for one, other in pairs:
-            self._link(one, other)
-            touched.add(one)
+            if one not in self._alone and other not in self._alone:
+                self._link(one, other)
+                touched.add(one)
         return self._number(touched)
 
     def pairs(self) -> list[tuple[int, int]]:
@@ -79,6 +96,22 @@ class Copies:
             for other in others
             if isinstance(other, int) and one < other
         ]
+
+    def grow(self, count: int) -> None:
+        """Makes room for so many rows; new ones are nobody's copy."""
+        missing = count - len(self.numbers)
+        if missing > 0:
+            fresh = np.array([self._fresh() for _ in range(missing)], dtype=np.int32)
+            self.numbers = np.concatenate([self.numbers, fresh])
+
+    def groups(self) -> dict[int, list[int]]:
+        """The rows of each number that several have, ascending."""
+        if self._grouped is None:
+            order = np.argsort(self.numbers, kind="stable")
+            numbers, starts, counts = np.unique(self.numbers[order], return_index=True, return_counts=True)
+            several = np.flatnonzero(counts > 1).tolist()
+            self._grouped = {int(numbers[at]): order[starts[at] : starts[at] + counts[at]].tolist() for at in several}
+        return self._grouped
 
     def _add_text(self, row: int, titles: Any, bodies: Any) -> None:
         digest = hashlib.blake2b(digest_size=16)
@@ -93,7 +126,10 @@ class Copies:
 
     def remove(self, row: int) -> set[int]:
         """Takes a row out; returns the rows that were its copies, where they are no longer all each other's."""
-        self._texts[self._text_of.pop(row)].discard(row)
+        self._grouped = None
+        self._alone.discard(row)
+        if row in self._text_of:
+            self._texts[self._text_of.pop(row)].discard(row)
         near = self._links.pop(row, set())
         for other in near:
             self._links[other].discard(row)
@@ -118,6 +154,7 @@ class Copies:
 
     def _number(self, touched: Iterable[Hashable]) -> set[int]:
         """Gives each group one number, that of most of its rows; returns the rows whose number is another now."""
+        self._grouped = None
         seen: set[Hashable] = set()
         changed: set[int] = set()
         for start in touched:
@@ -135,9 +172,7 @@ class Copies:
 
     def _grow(self, rows: Sequence[int]) -> None:
         """Gives new rows numbers of their own."""
-        missing = max(rows, default=-1) + 1 - len(self.numbers)
-        if missing > 0:
-            self.numbers = np.concatenate([self.numbers, np.zeros(missing, dtype=np.int32)])
+        self.grow(max(rows, default=-1) + 1)
         for row in rows:
             self.numbers[row] = self._fresh()
 
@@ -152,6 +187,27 @@ class Copies:
             group |= new
             waiting += new
         return group
+
+
+def representative(
+    rows: Sequence[int], article_of: Callable[[int], Article], how: Literal["canonical", "newest"]
+) -> int:
+    """Which of several copies stands for all: the original that others name, else the oldest; or the newest."""
+    articles = {row: article_of(row) for row in rows}
+    if how == "newest":
+        dates = {row: a.updated_at or a.published_at for row, a in articles.items()}
+        return max(rows, key=lambda row: (_seconds(dates[row], -math.inf), articles[row].id))
+    named = {a.canonical_id for a in articles.values() if a.canonical_id and a.canonical_id != a.id}
+
+    def order(row: int) -> tuple[bool, float, str]:
+        article = articles[row]
+        return article.id not in named, _seconds(article.published_at, math.inf), article.id
+
+    return min(rows, key=order)
+
+
+def _seconds(moment: datetime | None, missing: float) -> float:
+    return moment.timestamp() if moment else missing
 
 
 def near_pairs(

@@ -28,6 +28,20 @@ def reason_hidden(article: Article, now: datetime) -> str | None:
     return None
 
 
+def opens_at(article: Article, now: datetime) -> datetime | None:
+    """The moment after now from which an article may be shown; None where it may be already, or never will by itself.
+
+    >>> later = datetime(2030, 1, 1, tzinfo=UTC)
+    >>> opens_at(Article("a", "A", "...", published_at=later), datetime(2025, 1, 1, tzinfo=UTC)) == later
+    True
+    """
+    moments = [moment for moment in (article.embargo_until, article.published_at) if moment and moment > now]
+    if not moments:
+        return None
+    opening = max(moments)
+    return opening if reason_hidden(article, opening) is None else None
+
+
 def eligible(corpus: Corpus, now: datetime | None = None) -> Mask:
     """(n,) bool: published and in date."""
     now = now or datetime.now(UTC)

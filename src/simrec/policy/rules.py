@@ -13,7 +13,8 @@ from typing import TypeAlias
 import numpy as np
 from numpy.typing import NDArray
 
-from simrec.types import NO_ROW, Mask, Rows, Scores
+from simrec.policy.caps import Names, Tally
+from simrec.types import DECIMALS, NO_ROW, Mask, Rows, Scores
 
 Rule: TypeAlias = Callable[[int, Rows, Scores], Mask]
 """(source row, ranked rows (c,), their scores (c,)) to (c,) bool: may it stay?"""
@@ -24,10 +25,17 @@ Similarity: TypeAlias = Callable[[Rows, Rows], Scores]
 
 @dataclass(frozen=True)
 class Selection:
-    """What the rules left of one ranking: places in it, in the order to show, and what each rule took out."""
+    """What the rules left of one ranking.
+
+    Attributes:
+        places: in the ranking, in the order to show.
+        removed: how many each rule took out.
+        counted: how many of the places count towards k.
+    """
 
     places: NDArray[np.int64]
     removed: dict[str, int]
+    counted: int
 
 
 def no_copies(group: NDArray[np.int32]) -> Rule:
@@ -42,9 +50,28 @@ def no_copies(group: NDArray[np.int32]) -> Rule:
     return rule
 
 
-def min_score(least: float) -> Rule:
-    """Nothing that scores below `least`."""
-    return lambda source, rows, scores: scores >= least
+def among(may: Callable[[int, Rows], Mask]) -> Rule:
+    """Only what `may` allows: (source row, rows (c,)) to (c,) bool."""
+    return lambda source, rows, scores: may(source, rows)
+
+
+def min_score(least: float, weights: Callable[[Rows], Scores] | None = None) -> Rule:
+    """Nothing that scores below `least`, less the (c,) `weights` that were added to the scores."""
+    if weights is None:
+        return lambda source, rows, scores: scores >= least
+    return lambda source, rows, scores: np.round(scores - weights(rows), DECIMALS) >= least
+
+
+def min_cosine(least: float, similarities: Sequence[Similarity]) -> Rule:
+    """Nothing that is less like the page than `least` by all similarities; what stands first by hand stays."""
+
+    def rule(source: int, rows: Rows, scores: Scores) -> Mask:
+        page = np.array([source], dtype=np.int32)
+        found = [similarity(page, rows[None, :])[0] for similarity in similarities]
+        near = np.max(found, axis=0) if found and len(rows) else np.zeros(len(rows))
+        return np.asarray((near >= least) | np.isposinf(scores))
+
+    return rule
 
 
 def select(
@@ -57,6 +84,8 @@ def select(
     pins: Sequence[int] = (),
     diversity: float = 0.0,
     similarity: Similarity | None = None,
+    caps: Callable[[int], Names] | None = None,
+    later: Mask | None = None,
 ) -> Selection:
     """Applies the rules to one source's ranking, then cuts it to k.
 
@@ -69,6 +98,9 @@ def select(
         pins: rows that stand first, in this order, where they are in `rows` and the rules let them.
         diversity: MMR's weight of being unlike the items above, 0 (off) to 1 (Carbonell and Goldstein 1998).
         similarity: of rows to others, needed for `diversity`.
+        caps: what a row counts for, and how many may count for it.
+        later: (n,) bool, by row: who may be seen at a later moment only; they take their places beside the k, so that
+            the block is full before and after.
     """
     places = np.flatnonzero(rows != NO_ROW)
     pinned = [int(place) for pin in pins for place in np.flatnonzero(rows == pin)]
@@ -82,13 +114,39 @@ def select(
         if not stay.all():
             removed[name] = int((~stay).sum())
         places = places[stay]
+    fixed = int(np.isin(places, pinned).sum()) if pinned else 0
+    if not caps and later is None and not diversity:
+        return Selection(places[:k], removed, min(len(places), k))
+    order = places.tolist()
     if diversity and similarity and len(places) > 1:
-        fixed = int(np.isin(places, pinned).sum())
-        places = _diversify(places, rows, scores, fixed, k, diversity, similarity)
-    return Selection(places[:k], removed)
+        order = _diverse(places, rows, scores, fixed, k, diversity, similarity)
+    chosen, counted, crowded = _walk(order, fixed, rows, k, Tally(caps) if caps else None, later)
+    if crowded:
+        removed["too many of a section, author or series"] = crowded
+    return Selection(np.array(chosen, dtype=np.int64), removed, counted)
 
 
-def _diversify(
+def _walk(
+    order: Sequence[int], fixed: int, rows: Rows, k: int, tally: Tally | None, later: Mask | None
+) -> tuple[list[int], int, int]:
+    """Takes places in order until k count; also how many do, and how many had no room on the way."""
+    chosen: list[int] = []
+    counted = crowded = 0
+    for number, place in enumerate(order):
+        if counted == k:
+            break
+        row = int(rows[place])
+        if tally:
+            if number >= fixed and not tally.has_room(row):
+                crowded += 1
+                continue
+            tally.add(row)
+        chosen.append(place)
+        counted += later is None or not later[row]
+    return chosen, counted, crowded
+
+
+def _diverse(
     places: NDArray[np.int64],
     rows: Rows,
     scores: Scores,
@@ -96,15 +154,21 @@ def _diversify(
     k: int,
     diversity: float,
     similarity: Similarity,
-) -> NDArray[np.int64]:
-    """Orders greedily by (1 - d) * score, scaled to 0..1 in the list, minus d * likeness to what is chosen."""
+) -> list[int]:
+    """Orders greedily by (1 - d) * score, scaled to 0..1 in the list, minus d * likeness to what stands above.
+
+    Only the first places are ordered so: ten for each item that is wanted, and at least 50.
+    """
     pool = places[: max(10 * k, 50)]
     spread = float(np.ptp(scores[pool])) or 1.0
     value = (scores[pool] - scores[pool].min()) / spread
     likeness = similarity(rows[pool], np.broadcast_to(rows[pool], (len(pool), len(pool))))
     chosen = list(range(fixed)) or [0]
-    while len(chosen) < min(k, len(pool)):
-        gain = (1 - diversity) * value - diversity * likeness[:, chosen].max(axis=1)
+    nearest = likeness[:, chosen].max(axis=1)
+    while len(chosen) < len(pool):
+        gain = (1 - diversity) * value - diversity * nearest
         gain[chosen] = -np.inf
-        chosen.append(int(np.argmax(gain)))
-    return np.asarray(pool[chosen])
+        best = int(np.argmax(gain))
+        chosen.append(best)
+        nearest = np.maximum(nearest, likeness[:, best])
+    return [int(pool[at]) for at in chosen]

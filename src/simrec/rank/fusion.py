@@ -10,13 +10,11 @@ from numpy.typing import NDArray
 
 from simrec.rank import kernels_scores
 from simrec.rank.parts import Part
-from simrec.types import NO_ROW, Bar, Progress, Rows, Scores, Similar, no_progress
+from simrec.types import DECIMALS, NO_ROW, Bar, Progress, Rows, Scores, Similar, no_progress
 
 SAMPLE = 2000
 """Rows that a row's usual similarity is measured against."""
 BATCH = 512
-DECIMALS = 5
-"""Scores are rounded to these before ties are settled, so that summation order cannot reorder a block."""
 BELOW = 0.1
 """Slope of the dampening below the usual similarity."""
 

@@ -242,6 +242,17 @@ def dense_scan(vectors: Any, row: int) -> Any:
 
 
 @compiled
+def dense_scans(vectors: Any, rows: Any) -> Any:
+    """(r, n) float32: the products of some rows with all rows, which are read once for all of them."""
+    out = np.empty((len(rows), len(vectors)), dtype=np.float32)
+    for other in numba.prange(len(vectors)):
+        theirs = vectors[other]
+        for place in range(len(rows)):
+            out[place, other] = dot(vectors[rows[place]], theirs)
+    return out
+
+
+@compiled
 def best_passages(vectors: Any, starts: Any, rows: Any, others: Any) -> Any:
     """(b, c, 2): the best cosine of any two passages, and the mean of each source passage's best.
 

@@ -2,21 +2,42 @@
 
 from __future__ import annotations
 
+import os
 import sqlite3
 from pathlib import Path
+from urllib.parse import quote
 
 from sqlalchemy import Connection, Engine, create_engine, event
 
 WAIT = 30
 """Seconds that a command waits for another one that is writing."""
+PRAGMAS = ("journal_mode=WAL", "synchronous=FULL", "foreign_keys=ON")
+"""FULL: what a transaction has stored is on the disk when it returns, also where the power goes at that moment."""
 
 
 def open_engine(path: Path) -> Engine:
-    """An engine whose reads see one state, and whose writes wait for each other."""
-    engine = create_engine(f"sqlite:///{path}", connect_args={"timeout": WAIT})
-    event.listen(engine, "connect", _configure)
+    """An engine whose reads see one state, and whose writes wait for each other.
+
+    Where nothing can be written, on a disk that turned read-only, say, it still reads.
+    """
+    url = f"sqlite:///{path}" if is_writable(path) else _reading(path)
+    engine = create_engine(url, connect_args={"timeout": WAIT})
+    if is_writable(path):
+        event.listen(engine, "connect", _configure)
     event.listen(engine, "begin", _begin)
     return engine
+
+
+def is_writable(path: Path) -> bool:
+    """Whether a file, and what SQLite lays beside it, can be written; also where there is none yet."""
+    return os.access(path.parent, os.W_OK) and (not path.exists() or os.access(path, os.W_OK))
+
+
+def _reading(path: Path) -> str:
+    """The address of a file that is only read."""
+    log = path.with_name(f"{path.name}-wal")
+    whole = not log.exists() or not log.stat().st_size  # else the newest of it is in the log
+    return f"sqlite:///file:{quote(str(path.absolute()))}?mode=ro{'&immutable=1' if whole else ''}&uri=true"
 
 
 def writing(engine: Engine) -> Engine:
@@ -26,7 +47,7 @@ def writing(engine: Engine) -> Engine:
 
 def _configure(connection: sqlite3.Connection, _: object) -> None:
     connection.isolation_level = None  # the driver begins no transaction by itself: `_begin` does
-    for pragma in ("journal_mode=WAL", "synchronous=NORMAL", "foreign_keys=ON"):
+    for pragma in PRAGMAS:
         connection.execute(f"PRAGMA {pragma}")
 
 
@@ -39,6 +60,10 @@ def advice(message: str) -> str:
     """What SQLite complains of, and what to do about it."""
     if "full" in message:
         return "the disk is full; free some space and run the command again, what was stored before is kept"
+    if "I/O error" in message:
+        return (
+            "the disk fails or is full; free some space or check it, and run the command again, what was stored is kept"
+        )
     if "locked" in message:
         return "another command is writing; wait until it is done and run this one again"
     if "not a database" in message or "malformed" in message:

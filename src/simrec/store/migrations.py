@@ -1,18 +1,24 @@
 """The store's schema, step by step.
 
 A migration is a function `mNNN_what_it_does`; it is never edited once it was released. `migrate` runs those that a
-store has not seen, each in one transaction with the note that it ran.
+store has not seen, all in one transaction, after a copy of the file was laid beside it.
 """
 
 from __future__ import annotations
 
+import os
 import re
+import sqlite3
+import tempfile
 from collections.abc import Callable
+from contextlib import closing
+from pathlib import Path
 
-from sqlalchemy import Connection, Engine, insert, inspect, select, text, update
+from sqlalchemy import Connection, Engine, Table, delete, insert, inspect, select, text
 
 from simrec.errors import StoreError
-from simrec.store.tables import blocks, metadata, schema_version, snapshots
+from simrec.files import PART, part_prefix
+from simrec.store.tables import blocks, metadata, schema_version, snapshot_articles, snapshot_pins, snapshots
 
 
 def m001_initial(connection: Connection) -> None:
@@ -22,15 +28,17 @@ def m001_initial(connection: Connection) -> None:
 
 def m002_snapshots_kept_up_to_date(connection: Connection) -> None:
     """What a snapshot was made with, how often it was changed since, and which of its blocks were."""
-    added = (
-        (snapshots, "fitted", "VARCHAR"),
-        (snapshots, "revision", "INTEGER NOT NULL DEFAULT 0"),
-        (blocks, "changed", "BOOLEAN NOT NULL DEFAULT 0"),
-    )
-    for table, name, kind in added:
-        known = {column["name"] for column in inspect(connection).get_columns(table.name)}
-        if name not in known:  # a new store has them from the first step
-            connection.execute(text(f"ALTER TABLE {table.name} ADD COLUMN {name} {kind}"))
+    _add_columns(connection, snapshots, fitted="VARCHAR", revision="INTEGER NOT NULL DEFAULT 0")
+    _add_columns(connection, blocks, changed="BOOLEAN NOT NULL DEFAULT 0")
+
+
+def m003_snapshots_compared_and_judged(connection: Connection) -> None:
+    """What a snapshot was made of, what the gate said of it, and when it was changed."""
+    _add_columns(
+        connection, snapshots, changed_at="VARCHAR", parent="INTEGER", refused="VARCHAR", figures="JSON",
+        made_with="JSON",
+    )  # fmt: skip
+    metadata.create_all(connection, tables=[snapshot_articles, snapshot_pins])
 
 
 MIGRATIONS: tuple[Callable[[Connection], None], ...] = tuple(
@@ -38,27 +46,63 @@ MIGRATIONS: tuple[Callable[[Connection], None], ...] = tuple(
 )
 
 
-def migrate(engine: Engine) -> None:
-    """Brings a store to the newest schema.
+def migrate(engine: Engine, path: Path) -> None:
+    """Brings a store to the newest schema; one that holds something is copied first, to `NAME.v<its schema>.bak`.
+
+    Args:
+        engine: whose transactions take the write lock at once.
+        path: of the file.
 
     Raises:
-        StoreError: the store was written by a newer simrec.
+        StoreError: the store was written by a newer simrec, or cannot be copied; it is as it was.
     """
-    with engine.begin() as connection:
+    with engine.connect().execution_options(immediate=False) as connection:
         version = _version(connection)
     if version > len(MIGRATIONS):
         raise StoreError(
             f"the store has schema {version}, this simrec knows {len(MIGRATIONS)}: install the newer one that wrote it"
         )
-    for number in range(version, len(MIGRATIONS)):
-        with engine.begin() as connection:
-            if _version(connection) > number:
-                continue  # another process was faster
-            MIGRATIONS[number](connection)
-            if number:
-                connection.execute(update(schema_version).values(version=number + 1))
-            else:
-                connection.execute(insert(schema_version).values(version=1))
+    if version == len(MIGRATIONS):
+        return
+    with engine.begin() as connection:
+        version = _version(connection)  # another process may have been faster
+        if version:
+            back_up(path, path.with_name(f"{path.name}.v{version}.bak"))
+        for migration in MIGRATIONS[version:]:
+            migration(connection)
+        connection.execute(delete(schema_version))
+        connection.execute(insert(schema_version).values(version=max(version, len(MIGRATIONS))))
+
+
+def back_up(path: Path, copy: Path) -> None:
+    """Copies a store as it is, whole or not at all, while others may read and write it.
+
+    Raises:
+        StoreError: the copy cannot be written.
+    """
+    part: Path | None = None
+    try:
+        handle, name = tempfile.mkstemp(dir=copy.parent, prefix=part_prefix(), suffix=PART)
+        os.close(handle)
+        part = Path(name)
+        with closing(sqlite3.connect(path)) as source, closing(sqlite3.connect(part)) as target:
+            source.backup(target)
+        part.chmod(path.stat().st_mode & 0o777)
+        part.replace(copy)
+    except (OSError, sqlite3.Error) as error:
+        raise StoreError(f"{path} cannot be copied to {copy.name} before it is brought to the new schema: {error}; "
+                         "free some space and run it again, nothing was changed") from error  # fmt: skip
+    finally:
+        if part:
+            part.unlink(missing_ok=True)
+
+
+def _add_columns(connection: Connection, table: Table, **columns: str) -> None:
+    """Adds those columns, by name their kinds, that a table does not have: a new store has them from the first step."""
+    known = {column["name"] for column in inspect(connection).get_columns(table.name)}
+    for name, kind in columns.items():
+        if name not in known:
+            connection.execute(text(f"ALTER TABLE {table.name} ADD COLUMN {name} {kind}"))
 
 
 def _version(connection: Connection) -> int:

@@ -81,7 +81,30 @@ snapshots = Table(
     Column("active", Boolean, nullable=False),
     Column("fitted", String),
     Column("revision", Integer, nullable=False, server_default="0"),
+    Column("changed_at", String),
+    Column("parent", Integer),
+    Column("refused", String),
+    Column("figures", JSON),
+    Column("made_with", JSON),
     sqlite_autoincrement=True,
+)
+
+snapshot_articles = Table(
+    "snapshot_articles",
+    metadata,
+    Column("snapshot_id", Integer, ForeignKey("snapshots.id", ondelete="CASCADE"), primary_key=True),
+    Column("article_id", String, primary_key=True),
+    Column("hash", String, nullable=False),
+    sqlite_with_rowid=False,
+)
+
+snapshot_pins = Table(
+    "snapshot_pins",
+    metadata,
+    Column("snapshot_id", Integer, ForeignKey("snapshots.id", ondelete="CASCADE"), primary_key=True),
+    Column("source_id", String, primary_key=True),
+    Column("targets", JSON, nullable=False),
+    sqlite_with_rowid=False,
 )
 
 blocks = Table(

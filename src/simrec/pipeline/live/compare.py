@@ -2,19 +2,23 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
+
 import numpy as np
 from numpy.typing import NDArray
 
+from simrec.pipeline.live.columns import Column
 from simrec.pipeline.live.shelf import Shelf
 from simrec.pipeline.live.standards import Standards, fill, final, measure, shown
 from simrec.pipeline.nearby import LISTED
 from simrec.pipeline.signals import SPACES
 from simrec.pipeline.sources import DEEPER, POOL, WIDE, quota
+from simrec.policy.pairs import PairRules
 from simrec.rank import kernels, scan
 from simrec.rank.candidates import pool, union
 from simrec.rank.features import HUB, NAMES, PairFeatures
 from simrec.rank.fusion import Fusion
-from simrec.types import NO_ROW, Mask, Neighbors, Rows, Scores
+from simrec.types import DECIMALS, NO_ROW, Mask, Neighbors, Rows, Scores
 
 GAP = 2e-6
 """The least difference of two scores that no rounding makes."""
@@ -38,6 +42,9 @@ class Comparer:
 
     Args:
         shelf: the rows.
+
+    Attributes:
+        weights: (n,) what is added to each row's scores, where `weighs` says so; whoever uses it sets them.
     """
 
     def __init__(self, shelf: Shelf) -> None:
@@ -49,11 +56,15 @@ class Comparer:
         self._inverted: dict[str, scan.Inverted] = {}
         self._near: dict[tuple[str, int], Scores] = {}
         self._scans: dict[tuple[int, str], Scores] = {}
+        self._kept: set[int] = set()
+        self.pairs = PairRules(self.fitted.settings.policy, self.fitted.languages.as_json())
+        self.weights = Column(np.zeros(0, dtype=np.float32))
+        self.weighs = False
         self.refresh()
 
     def refresh(self) -> None:
         """Takes notice of rows that were added."""
-        self._scans = {}
+        self._scans, self._kept = {}, set()
         self.features = PairFeatures(self.shelf.signals()) if self.prior else None
         self.fusion: Fusion = self.features.signals.fusion if self.features else self.shelf.fusion()
 
@@ -63,9 +74,19 @@ class Comparer:
         """(n,) float32: the scores of a row with all rows in a space; 0 or NaN where they share nothing."""
         key = (row, space)
         if key not in self._scans:
-            self._scans = {known: found for known, found in self._scans.items() if known[0] == row}
+            kept = {row, *self._kept}
+            self._scans = {known: found for known, found in self._scans.items() if known[0] in kept}
             self._scans[key] = self._scan(row, COLUMN_OF.get(space, space))
         return self._scans[key]
+
+    def scan_ahead(self, rows: Sequence[int]) -> None:
+        """Scans some rows together that will be asked for next: quicker than one by one, for dense spaces."""
+        self._scans, self._kept = {}, set(rows)
+        for space in self.spaces:
+            column = self.shelf[COLUMN_OF.get(space, space)]
+            if isinstance(column, np.ndarray) and column.ndim > 1:
+                found = kernels.dense_scans(column, np.array(rows, dtype=np.int32))
+                self._scans |= {(row, space): scores for row, scores in zip(rows, found, strict=True)}
 
     def _scan(self, row: int, name: str) -> Scores:
         column = self.shelf[name]
@@ -115,9 +136,7 @@ class Comparer:
 
     def _same_group(self, row: int) -> Mask:
         languages = self.shelf["languages"]
-        if not self.fitted.settings.policy.same_language:
-            return np.ones(self.fitted.n, dtype=bool)
-        return np.asarray(languages[: self.fitted.n] == languages[row])
+        return self.pairs.speaks(languages[row], languages[: self.fitted.n])
 
     def _standardize(self, row: int, others: Mask) -> None:
         """Mean and standard deviation of the row's similarities to the sample, by part."""
@@ -203,12 +222,19 @@ class Comparer:
             folded.ravel()[: candidates.shape[1]] = candidates[0]
             return self.score(np.repeat(pages, folds), folded).reshape(1, -1)[:, : candidates.shape[1]]
         if self.features is None or self.prior is None:
-            return shown(self.fusion.score(pages, candidates).scores)
+            return self.weighed(shown(self.fusion.score(pages, candidates).scores), candidates)
         table, there = self.features.absolute(pages, candidates), candidates != NO_ROW
         held = Standards(*(self.shelf[name][pages] for name in ("best", "places", "moments")))
         fill(table, there, np.arange(len(pages), dtype=np.int32), held.best, held.places)
         learned = self.prior.score_table(table[:, :, self.columns], there)
-        return shown(final(table, there, learned, held, self.fitted.prior_weight))
+        return self.weighed(shown(final(table, there, learned, held, self.fitted.prior_weight)), candidates)
+
+    def weighed(self, scores: Scores, candidates: Rows) -> Scores:
+        """(b, c) scores with what the house rules add to each candidate's."""
+        if not self.weighs:
+            return scores
+        gained = np.round(scores + self.weights.array[candidates], DECIMALS)
+        return np.where(candidates == NO_ROW, -np.inf, gained).astype(np.float32)
 
     def parts(self, pages: Rows, candidates: Rows) -> NDArray[np.float32]:
         """(b, c, m) the fusion's parts, for reasons."""

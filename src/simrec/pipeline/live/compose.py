@@ -7,7 +7,10 @@ from typing import TYPE_CHECKING, Any, NamedTuple
 
 import numpy as np
 
+from simrec.pipeline.chooser import TOO_FAR, TOO_LOW, cosines
 from simrec.policy import rules
+from simrec.policy.caps import cap_names
+from simrec.policy.duplicates import representative
 from simrec.rank.explain import SharedTerms
 from simrec.rank.parts import Part
 from simrec.store import StoredBlock, StoredItem
@@ -28,6 +31,7 @@ class Choice(NamedTuple):
         removed: how many each rule took out.
         full: whether there were enough, but for a minimum score.
         used: places of the list that the choice depends on.
+        counted: items that may be shown now.
     """
 
     rows: Rows
@@ -35,6 +39,7 @@ class Choice(NamedTuple):
     removed: dict[str, int]
     full: bool
     used: int
+    counted: int
 
 
 class Composer:
@@ -49,22 +54,43 @@ class Composer:
         self.settings = engine.fitted.settings
         self.wanted = engine.k + self.settings.build.spares
         self._terms = SharedTerms(engine.shelf["tfidf"], engine.fitted.tfidf.show, engine.fitted.tfidf.telling())
+        policy = self.settings.policy
+        names = cap_names(policy)
+        self.caps = (lambda row: names(engine.articles[row])) if names else None
+        self.plain = not (policy.diversity or self.caps) and policy.min_score is None and policy.min_cosine is None
 
-    def choose(self, row: int, rows: Rows, scores: Scores) -> Choice:
-        """Applies the house rules to candidates (c,), best first."""
-        engine, policy = self._engine, self.settings.policy
-        found: list[tuple[str, rules.Rule]] = [("copy", rules.no_copies(engine.copies.numbers))]
-        if policy.min_score is not None:
-            found.append(("below the minimum score", rules.min_score(policy.min_score)))
-        pins = engine.pins_of(row)
-        selection = rules.select(
-            row, rows, scores, rules=found, k=self.wanted, pins=pins,
-            diversity=policy.diversity, similarity=self._similarity.pairs if policy.diversity else None,
-        )  # fmt: skip
+    def choose(self, row: int, rows: Rows, scores: Scores, wanted: int | None = None) -> Choice:
+        """Applies the house rules to candidates (c,), best first; `wanted` items are chosen, as many as are kept."""
+        engine, policy, wanted = self._engine, self.settings.policy, wanted or self.wanted
+        pins, later = engine.pins_of(row), engine.later.array
+        rule = ("copy", rules.no_copies(engine.copies.numbers))
+        floors = self._floors()
+
+        def select(found: Sequence[tuple[str, rules.Rule]]) -> rules.Selection:
+            return rules.select(
+                row, rows, scores, rules=found, k=wanted, pins=pins, diversity=policy.diversity,
+                similarity=self._similarity.pairs if policy.diversity else None, caps=self.caps,
+                later=later if later[rows].any() else None,
+            )  # fmt: skip
+
+        selection = select([rule, *floors])
+        filled = selection if not floors else select([rule])
         left = int((rows != NO_ROW).sum()) - selection.removed.get("copy", 0)
-        whole = len(selection.places) == self.wanted and not policy.diversity and not pins
+        enough = filled.counted == wanted and (not policy.diversity or left >= self.needed)
+        whole = selection.counted == wanted and not policy.diversity and not pins
         used = int(selection.places.max()) + 1 if whole else len(rows)
-        return Choice(rows[selection.places], scores[selection.places], selection.removed, left >= self.needed, used)
+        places = selection.places
+        return Choice(rows[places], scores[places], selection.removed, enough, used, selection.counted)
+
+    def _floors(self) -> list[tuple[str, rules.Rule]]:
+        """The rules that take out what is too unlike the page, and that no deeper look makes up for."""
+        engine, policy, found = self._engine, self.settings.policy, list[tuple[str, rules.Rule]]()
+        if policy.min_score is not None:
+            weights = engine.weights.array
+            found.append((TOO_LOW, rules.min_score(policy.min_score, weights.__getitem__)))
+        if policy.min_cosine is not None:
+            found.append((TOO_FAR, rules.min_cosine(policy.min_cosine, cosines(engine.comparer.fusion))))
+        return found
 
     @property
     def needed(self) -> int:
@@ -81,7 +107,7 @@ class Composer:
         width = max((len(choice.rows) for choice in choices), default=0)
         chosen = np.full((len(pages), width), NO_ROW, dtype=np.int32)
         for place, choice in enumerate(choices):
-            chosen[place, : len(choice.rows)] = choice.rows
+            chosen[place, : len(choice.rows)] = self._stand_ins(pages[place], choice.rows)
         parts = (
             engine.comparer.parts(np.array(pages, dtype=np.int32), chosen) if width else np.zeros((len(pages), 0, 1))
         )
@@ -90,21 +116,40 @@ class Composer:
         terms = self._terms
         terms.use(engine.shelf["tfidf"])
         return [
-            self._block(page, choice, rounded[place], names, terms)
+            self._block(page, choice, chosen[place], rounded[place], names, terms)
             for place, (page, choice) in enumerate(zip(pages, choices, strict=True))
         ]
 
-    def _block(self, page: int, choice: Choice, parts: Any, names: list[str], terms: SharedTerms) -> StoredBlock:
+    def _stand_ins(self, page: int, chosen: Rows) -> Rows:
+        """The items of a page, each by the one of its copies that the rules want."""
+        engine, how = self._engine, self.settings.policy.copies
+        if how == "best":
+            return chosen
+        groups, numbers, found = engine.copies.groups(), engine.copies.numbers, chosen.copy()
+        pins, members = set(engine.pins_of(page)), engine.is_member(page) & ~engine.later.array
+        for place, row in enumerate(chosen.tolist()):
+            may = [one for one in groups.get(int(numbers[row]), ()) if members[one]]
+            if len(may) > 1 and row not in pins:
+                found[place] = representative(may, engine.articles.__getitem__, how)
+        return found
+
+    def _block(
+        self, page: int, choice: Choice, chosen: Rows, parts: Any, names: list[str], terms: SharedTerms
+    ) -> StoredBlock:
         engine = self._engine
-        shared = terms.of(page, choice.rows)
+        off = engine.rules.reason_off(engine.articles[page])
+        if off:
+            return StoredBlock(engine.articles[page].id, (), off)
+        rows = chosen[: len(choice.rows)]
+        shared = terms.of(page, rows)
         pins = set(engine.pins_of(page)) if engine.pins else set()
         items = []
-        for at, (row, score) in enumerate(zip(choice.rows.tolist(), choice.scores.tolist(), strict=True)):
+        for at, (row, score) in enumerate(zip(rows.tolist(), choice.scores.tolist(), strict=True)):
             reasons: dict[str, Any] = {"terms": shared[at], "parts": dict(zip(names, parts[at], strict=True))}
             if row in pins:
                 reasons["pinned"] = True
             items.append(StoredItem(engine.articles[row].id, round(score, 5), reasons))
-        shortfall = self._shortfall(page, choice) if len(items) < engine.k else None
+        shortfall = self._shortfall(page, choice) if choice.counted < engine.k else None
         return StoredBlock(engine.articles[page].id, tuple(items), shortfall)
 
     def _shortfall(self, page: int, choice: Choice) -> str:
@@ -117,6 +162,6 @@ class Composer:
         if others <= FEW:
             lang = self._engine.fitted.text_of(self._engine.articles[page]).lang
             why.insert(0, f"{others} other articles in {lang!r} may be shown")
-            unlike = others - len(choice.rows) - sum(removed.values())
+            unlike = others - choice.counted - sum(removed.values())
             why += [f"{unlike} share nothing with it"] * (unlike > 0)
-        return f"{len(choice.rows)} of {self._engine.k}: " + "; ".join(why)
+        return f"{choice.counted} of {self._engine.k}: " + "; ".join(why)

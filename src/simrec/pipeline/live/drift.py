@@ -7,6 +7,7 @@ from typing import Any, NamedTuple
 import numpy as np
 
 from simrec.pipeline.live.engine import Engine
+from simrec.pipeline.live.hubs import passed_limit
 
 MOST_NEW = 0.1
 """Share of articles that are new or changed since the site was fitted, from which it is to be fitted again."""
@@ -65,6 +66,9 @@ def measure_drift(engine: Engine) -> Drift:
         )
         if value > most
     ]
+    share = fitted.settings.policy.hub_limit
+    if share is not None and passed_limit(engine, share):
+        reasons.append("an article has come to stand in more blocks than the hub limit allows")
     if superseded > MOST_SUPERSEDED:
         reasons.append("many versions of articles have come and gone, which makes every change slower")
     if moved > MOST_DRIFT:

@@ -11,39 +11,19 @@ from __future__ import annotations
 from collections.abc import Iterable
 from datetime import datetime
 from itertools import count
-from typing import NamedTuple
 
 import numpy as np
 
 from simrec.pipeline.live.compose import FEW, Choice, Composer
 from simrec.pipeline.live.pages import Pages
 from simrec.pipeline.live.shelf import Shelf
-from simrec.policy.eligibility import reason_hidden
+from simrec.pipeline.live.stale import Stale
 from simrec.rank import scan
 from simrec.store import StoredBlock
 from simrec.types import NO_ROW, Article, Mask, Rows, Scores
 
 MANY = 10
 """Rows whose pages are looked for one by one; with more of them, all that could be concerned are taken."""
-
-
-class Stale(NamedTuple):
-    """Pages whose block may be another one now.
-
-    Attributes:
-        lists: from the list that is kept.
-        again: ranked again.
-        deep: ranked again if nearer candidates fill the block by now.
-    """
-
-    lists: set[int]
-    again: set[int]
-    deep: set[int]
-
-    @classmethod
-    def nothing(cls) -> Stale:
-        """No page."""
-        return cls(set(), set(), set())
 
 
 class Engine(Pages):
@@ -63,12 +43,13 @@ class Engine(Pages):
         for level in count():
             marks = self.comparer.marks(row, level)
             candidates = self.comparer.candidates(row, marks, members, pins)
-            stories = len(np.unique(self.copies.numbers[candidates]))
-            if stories >= self.composer.needed or np.isneginf(marks).all():
-                break
-            below, lacking = marks, self.composer.needed - stories
-        ranked, scores = self._sort(candidates[0], self.comparer.score(page, candidates)[0])
-        choice = self.composer.choose(row, ranked, scores)
+            stories, whole = self._stories(candidates), bool(np.isneginf(marks).all())
+            if stories >= self.composer.needed or whole:
+                ranked, scores = self.sort(candidates[0], self.comparer.score(page, candidates)[0])
+                choice = self.composer.choose(row, ranked, scores)
+                if choice.full or whole:
+                    break
+            below, lacking = marks, max(self.composer.needed - stories, 0)
         self.keep(row, ranked, scores, choice, level, marks, below)
         self.lacking.array[row] = lacking
         return choice
@@ -83,24 +64,25 @@ class Engine(Pages):
         """
         numbers, wanted = self.copies.numbers, self.composer.wanted
         gone = (candidates == NO_ROW) | (numbers[candidates] == numbers[pages][:, None])
+        if self._by_pairs:
+            gone |= ~self.allows(pages, candidates)
         by_score = np.where(gone, -np.inf, scores)
         newest = -np.nan_to_num(self.shelf["published"], nan=-np.inf)
         order = np.lexsort((self.order.array[candidates], newest[candidates], -by_score), axis=1)
         ranked = np.take_along_axis(np.where(gone, NO_ROW, candidates), order, 1)
         by_rank = np.take_along_axis(by_score, order, 1).astype(np.float32)
         places, there, copies = scan.distinct(ranked, numbers, wanted)
-        policy = self.fitted.settings.policy
-        plain = policy.min_score is None and not policy.diversity
+        later = (self.later.array[ranked] & (ranked != NO_ROW)).any(axis=1)
         choices = []
         for at, page in enumerate(pages.tolist()):
             rows, scored = ranked[at, : there[at]], by_rank[at, : there[at]]
             if self.pins.get(self.articles[page].id) or there[at] - copies[at] < wanted:
                 choices.append(self.rank(page))
                 continue
-            if plain:
+            if self.composer.plain and not later[at]:
                 chosen = places[at]
                 removed = {"copy": int(copies[at])} if copies[at] else {}
-                choice = Choice(rows[chosen], scored[chosen], removed, full=True, used=int(chosen[-1]) + 1)
+                choice = Choice(rows[chosen], scored[chosen], removed, True, int(chosen[-1]) + 1, wanted)
             else:
                 choice = self.composer.choose(page, rows, scored)
             if choice.full:
@@ -130,9 +112,20 @@ class Engine(Pages):
         self.level.array[row] = level
         self.marks.array[row], self.below.array[row] = marks, below
         self.used.array[row] = min(choice.used, length)
-        self.short.array[row] = len(choice.rows) < self.composer.wanted
+        self.short.array[row] = choice.counted < self.composer.wanted
 
-    def _sort(self, rows: Rows, scores: Scores) -> tuple[Rows, Scores]:
+    @property
+    def _by_pairs(self) -> bool:
+        """Whether who may be shown under a page hangs on more than its language."""
+        return self.pairs.by_date or bool(self.fitted.settings.policy.banned)
+
+    def _stories(self, candidates: Rows) -> int:
+        """How many stories that may be shown now are among some candidates."""
+        now = candidates[~self.later.array[candidates]]
+        return len(np.unique(self.copies.numbers[now]))
+
+    def sort(self, rows: Rows, scores: Scores) -> tuple[Rows, Scores]:
+        """Rows, best first, newer first where scores are equal, then by id; and their scores."""
         newest = -np.nan_to_num(self.shelf["published"][rows], nan=-np.inf)
         order = np.lexsort((self.order.array[rows], newest, -scores))
         return rows[order], scores[order]
@@ -142,10 +135,10 @@ class Engine(Pages):
         rows = self.lists.array[row]
         rows = rows[rows != NO_ROW]
         choice = self.composer.choose(row, rows, self.scores.array[row, : len(rows)])
-        if not choice.full or (self.more.array[row] and len(choice.rows) < self.composer.wanted):
+        if not choice.full or (self.more.array[row] and choice.counted < self.composer.wanted):
             return self.rank(row)
         self.used.array[row] = min(choice.used, self.lists.array.shape[1])
-        self.short.array[row] = len(choice.rows) < self.composer.wanted
+        self.short.array[row] = choice.counted < self.composer.wanted
         return choice
 
     # Changes
@@ -164,9 +157,9 @@ class Engine(Pages):
         if gone != NO_ROW:
             if self.may.array[gone]:
                 self._leave(gone, stale)
-            changed = self.dismiss(gone)
+            changed = (self._stand_ins(gone) | self.dismiss(gone)) - {gone}
             stale.again.update(changed)
-        changed |= self.admit([row], [article], now) - {row}
+        changed |= (self.admit([row], [article], now) | self._stand_ins(row)) - {row}
         if self.may.array[row]:
             self._enter(row, stale)
         stale.again.update(self._pinning(article.id))
@@ -179,7 +172,7 @@ class Engine(Pages):
         id_ = self.articles[row].id
         if self.may.array[row]:
             self._leave(row, stale)
-        changed = self.dismiss(row)
+        changed = (self._stand_ins(row) | self.dismiss(row)) - {row}
         stale.again.update(changed | self._pinning(id_))
         self._hold(changed, stale)
 
@@ -202,7 +195,7 @@ class Engine(Pages):
             return False
         members = self.is_member(row) & ~self.is_copy(row)
         nearer = self.comparer.candidates(row, self.below.array[row], members, self.pins_of(row))
-        self.lacking.array[row] = self.composer.needed - len(np.unique(self.copies.numbers[nearer]))
+        self.lacking.array[row] = max(self.composer.needed - self._stories(nearer), 0)
         return bool(self.lacking.array[row] <= 0)
 
     def make(self, lists: Iterable[int], again: Iterable[int] = ()) -> list[StoredBlock]:
@@ -214,17 +207,25 @@ class Engine(Pages):
 
     def _flip(self, now: datetime, stale: Stale) -> None:
         """Lets articles come and go whose time it is."""
-        for row in sorted(self._timed):
-            article = self.articles[row]
-            may = reason_hidden(article, now) is None
-            if may == self.may.array[row]:
-                continue
-            if not may:
+        for row in np.flatnonzero(self.alive.array & (self.until.array <= now.timestamp())).tolist():
+            before = self._standing(row)
+            if self.may.array[row]:
                 self._leave(row, stale)
-            self.may.array[row] = may
-            if may:
+            self.stand(row, now)
+            if self.may.array[row]:
                 self._enter(row, stale)
-            stale.again.update(self._pinning(article.id))
+            if self._standing(row) != before:
+                stale.again.update(self._pinning(self.articles[row].id))
+                self._hold(self._stand_ins(row), stale)
+
+    def _standing(self, row: int) -> tuple[bool, bool, bool]:
+        return bool(self.shown.array[row]), bool(self.may.array[row]), bool(self.later.array[row])
+
+    def _stand_ins(self, row: int) -> set[int]:
+        """The copies of a row, one of which may be shown in another's place by now; it is one of them."""
+        if self.fitted.settings.policy.copies == "best":
+            return set()
+        return {one for one in self.copies.groups().get(int(self.copies.numbers[row]), ()) if self.alive.array[one]}
 
     def _pinning(self, id_: str) -> set[int]:
         """The pages that an article is pinned to."""
@@ -248,13 +249,15 @@ class Engine(Pages):
         """Takes a row out of all lists."""
         pages, places = scan.remove(self.lists.array, self.scores.array, row)
         stale.lists.update(pages[places < self.used.array[pages]].tolist())
+        if self.composer.caps and (self.level.array > 0).any():  # without it others may have room, nearer
+            stale.deep.update(np.flatnonzero(self._seen(row) & (self.level.array > 0)).tolist())
         self._count_again(row, stale)
 
     def _enter(self, row: int, stale: Stale) -> None:
         """Puts a row into the lists of all pages that it is a candidate of."""
         seen = self._seen(row)
         nearer = seen & scan.reached(self.comparer.scans(row), self.below.array)
-        self.lacking.array[nearer] -= 1
+        self.lacking.array[nearer] -= not self.later.array[row]
         stale.deep.update(np.flatnonzero(nearer & (self.lacking.array <= 0)).tolist())
         again = seen & self.short.array
         pages = np.flatnonzero(seen & ~again).astype(np.int32)
@@ -270,15 +273,16 @@ class Engine(Pages):
     def _seen(self, row: int) -> Mask:
         """(n,) bool: the pages that a row is a candidate of."""
         found: Mask = scan.reached(self.comparer.scans(row), self.marks.array)
-        found &= self.alive.array & (self.groups.array == self.groups.array[row]) & ~self.is_copy(row)
+        found &= self.shows(row) & ~self.is_copy(row)
         return found
 
     def _count_again(self, row: int, stale: Stale) -> None:
         """Notes the short blocks that say how many articles there are, of which a row is one."""
         if not self.short.array.any():
             return
-        group = self.alive.array & (self.groups.array == self.groups.array[row])
+        group = self.shows(row)
         short = group & self.short.array
-        if int((group & self.may.array).sum()) > FEW + 1:
+        many = int((self.is_member(row) & ~self.later.array).sum()) > FEW + 1
+        if many and not self._by_pairs and not self.fitted.settings.policy.languages:
             short &= self._seen(row) | self.is_copy(row)
         stale.again.update(np.flatnonzero(short).tolist())

@@ -4,18 +4,20 @@ from __future__ import annotations
 
 from bisect import bisect_left
 from collections.abc import Iterable, Mapping, Sequence
-from datetime import datetime
+from datetime import UTC, datetime
 from typing import Any
 
 import numpy as np
 
+from simrec.pipeline.chooser import article_rules
 from simrec.pipeline.copies import last_looked_at
 from simrec.pipeline.live.columns import Column
 from simrec.pipeline.live.compare import Comparer
 from simrec.pipeline.live.shelf import Shelf
+from simrec.policy.articles import standing
 from simrec.policy.duplicates import LOOK_AT_COSINE, Copies, near_pairs
-from simrec.policy.eligibility import reason_hidden
-from simrec.types import NO_ROW, Article, Mask
+from simrec.policy.pairs import Facts, PairRules, reversed_pairs
+from simrec.types import DECIMALS, NO_ROW, Article, Mask, Rows
 
 LISTED = 8
 """Candidates that a page's list keeps for each item of a block, spares included."""
@@ -40,7 +42,11 @@ class Pages:
         self.comparer = Comparer(shelf)
         self.row_of: dict[str, int] = {}
         self.articles: dict[int, Article] = {}
-        self.copies = Copies()
+        policy = self.fitted.settings.policy
+        self.rules = article_rules(policy, self.fitted.dates)
+        self.pairs = self.comparer.pairs
+        self._banned_by = reversed_pairs(policy.banned)
+        self.copies = Copies(policy)
         self.pins: dict[str, tuple[str, ...]] = {}
         self._pinned_by: dict[str, set[str]] = {}
         n = len(shelf)
@@ -56,6 +62,12 @@ class Pages:
         self.short = Column(np.zeros(n, dtype=np.bool_))
         self.alive = Column(np.zeros(n, dtype=np.bool_))
         self.may = Column(np.zeros(n, dtype=np.bool_))
+        self.shown = Column(np.zeros(n, dtype=np.bool_))
+        self.later = Column(np.zeros(n, dtype=np.bool_))
+        self.until = Column(np.full(n, np.inf))
+        self.toll = Column(np.zeros(n, dtype=np.float32))
+        self.weights = self.comparer.weights = Column(np.zeros(n, dtype=np.float32))
+        self.comparer.weighs = self.rules.weighs or policy.hub_limit is not None
         self.order = Column(np.zeros(n, dtype=np.int64))
         self.groups = Column(np.zeros(n, dtype=np.int32))
         self.marks = Column(np.array(shelf["reach"]))
@@ -63,10 +75,10 @@ class Pages:
         self.below = Column(np.full_like(shelf["reach"], np.inf))
         self._columns = (
             self.lists, self.scores, self.more, self.level, self.used, self.short,
-            self.alive, self.may, self.order, self.groups, self.marks, self.below, self.lacking,
+            self.alive, self.may, self.shown, self.later, self.until, self.toll, self.weights,
+            self.order, self.groups, self.marks, self.below, self.lacking,
         )  # fmt: skip
         self._ids: list[str] = []
-        self._timed: set[int] = set()
 
     def restore(self, name: str, values: Any) -> None:
         """Puts back a column of the pages, as it was saved."""
@@ -85,11 +97,35 @@ class Pages:
             for target in targets:
                 self._pinned_by.setdefault(target, set()).add(source)
 
+    @property
+    def facts(self) -> Facts:
+        """What rules of pairs know of the rows."""
+        return Facts(self.groups.array, self.shelf["published"])
+
     def is_member(self, row: int) -> Mask:
-        """(n,) bool: who may be shown under a page: eligible now, and of its language."""
-        found: Mask = self.may.array & (self.groups.array == self.groups.array[row])
-        found[row] = False
+        """(n,) bool: who may be shown under a page, now or later."""
+        facts = self.facts
+        found: Mask = self.may.array & self.pairs.allow(facts.of(row), facts)
+        found[[row, *self._banned(self.fitted.settings.policy.banned.get(self.articles[row].id, ()))]] = False
         return found
+
+    def shows(self, row: int) -> Mask:
+        """(n,) bool: the pages that a row may be shown under, if it may be shown."""
+        facts = self.facts
+        found: Mask = self.alive.array & self.pairs.allow(facts, facts.of(row))
+        found[[row, *self._banned(self._banned_by.get(self.articles[row].id, ()))]] = False
+        return found
+
+    def allows(self, pages: Rows, candidates: Rows) -> Mask:
+        """(b, c) bool: whether candidates, -1 for none, may be shown under their page, (b,), if they may be at all."""
+        facts, banned = self.facts, self.fitted.settings.policy.banned
+        found = self.pairs.allow(facts.of(pages[:, None]), facts.of(candidates))
+        for place, page in enumerate(pages.tolist() if banned else ()):
+            found[place] &= ~np.isin(candidates[place], self._banned(banned.get(self.articles[page].id, ())))
+        return found
+
+    def _banned(self, ids: Iterable[str]) -> list[int]:
+        return [self.row_of[id_] for id_ in ids if id_ in self.row_of]
 
     def is_copy(self, row: int) -> Mask:
         """(n,) bool: who is a copy of a page, itself too: never a candidate."""
@@ -98,50 +134,49 @@ class Pages:
 
     def copies_of(self, row: int) -> int:
         """How many copies of a page could be shown under it, if they were none."""
-        return int((self.is_member(row) & self.is_copy(row)).sum())
+        return int((self.is_member(row) & self.is_copy(row) & ~self.later.array).sum())
 
     def members_of(self, row: int) -> int:
-        """How many may be shown under a page."""
-        return int(self.is_member(row).sum())
+        """How many may be shown under a page now."""
+        return int((self.is_member(row) & ~self.later.array).sum())
 
     def next_change(self, now: datetime) -> str | None:
         """The next moment at which an article may be shown, or may be no more; None where there is none."""
-        moments = [
-            moment
-            for row in self._timed
-            for article in (self.articles[row],)
-            for moment in (article.embargo_until, article.expires_at, article.published_at)
-            if moment and moment > now
-        ]
-        return min(moments).isoformat() if moments else None
+        until = self.until.array[self.alive.array]
+        later = until[until > now.timestamp()]
+        return datetime.fromtimestamp(later.min(), UTC).isoformat() if np.isfinite(later).any() else None
 
     def pins_of(self, row: int) -> list[int]:
         """The articles that stand first under a page, where they may be shown there."""
         targets = [self.row_of.get(target, NO_ROW) for target in self.pins.get(self.articles[row].id, ())]
-        group = self.groups.array[row]
-        may, numbers = self.may.array, self.copies.numbers
+        groups, shown, numbers = self.groups.array, self.shown.array, self.copies.numbers
         return [
             t for t in targets
-            if t != NO_ROW and may[t] and self.groups.array[t] == group and numbers[t] != numbers[row]
+            if t != NO_ROW and shown[t] and numbers[t] != numbers[row] and self.pairs.speaks(groups[row], groups[t])
         ]  # fmt: skip
 
     # Rows that come and go
 
-    def shelve(self, article: Article, own: int, same: bool) -> int:
-        """The row of an article: that which it was fitted with, or a new one, measured.
+    def shelve(self, items: Sequence[tuple[Article, int, bool]]) -> list[int]:
+        """The rows of articles: those that they were fitted with, or new ones, that are yet to be measured.
 
         Args:
-            article: the article.
-            own: the row that the article of this id was fitted with; -1 for none.
-            same: whether it is still the same.
+            items: an article, the row that the article of its id was fitted with, -1 for none, and whether it is still
+                the same.
         """
-        if same:
-            return own
-        row = self.shelf.append(self.fitted.row_of(article))
-        self.shelf.set("own", row, own)
+        rows = []
+        for article, own, same in items:
+            row = own if same else self.shelf.append(self.fitted.row_of(article))
+            if not same:
+                self.shelf.set("own", row, own)
+            rows.append(row)
         self.comparer.refresh()
-        self.comparer.measure(row, own)
-        return row
+        for column in self._columns:
+            self._grow(column)
+        self.copies.grow(len(self.shelf))
+        if len(self.fitted.languages) > len(self.pairs.table):
+            self.pairs = self.comparer.pairs = PairRules(self.fitted.settings.policy, self.fitted.languages.as_json())
+        return rows
 
     def admit(
         self, rows: Sequence[int], articles: Sequence[Article], now: datetime, near: Iterable[Any] | None = None
@@ -160,31 +195,43 @@ class Pages:
         for row, article in zip(rows, articles, strict=True):
             self.row_of[article.id], self.articles[row] = row, article
             self.alive.array[row] = True
-            self.may.array[row] = reason_hidden(article, now) is None
+            self.stand(row, now)
             self.groups.array[row] = self.shelf["languages"][row] if same_language else 0
-            moments = (article.embargo_until, article.expires_at, article.published_at)
-            if any(moment and moment > now for moment in moments):
-                self._timed.add(row)
+            fitted = self.comparer.fitted_row(row)
+            if fitted != NO_ROW:
+                self.toll.array[row] = self.toll.array[fitted]
+            if self.comparer.weighs:
+                self.weigh(row)
         self._sort_ids([article.id for article in articles], rows)
         titles, bodies = self.shelf["title_sequences"], self.shelf["body_sequences"]
         changed = self.copies.add(rows, articles, self.row_of, titles, bodies)
         return changed | self.copies.link(self._near_copies(rows) if near is None else near)
+
+    def stand(self, row: int, now: datetime) -> None:
+        """Notes whether a row's article may be shown at a moment."""
+        found = standing(self.articles[row], self.rules, now)
+        self.shown.array[row], self.may.array[row] = found.shown, found.may
+        self.later.array[row], self.until.array[row] = found.later, found.until
+
+    def weigh(self, row: int) -> None:
+        """Notes what a row's score gains or loses under every page."""
+        self.weights.array[row] = np.round(self.rules.weight(self.articles[row]) - self.toll.array[row], DECIMALS)
 
     def dismiss(self, row: int) -> set[int]:
         """Forgets that a row is there; returns the rows whose copies are others now."""
         article = self.articles.pop(row)
         if self.row_of.get(article.id) == row:
             del self.row_of[article.id]
-        self.alive.array[row] = self.may.array[row] = False
+        self.alive.array[row] = self.may.array[row] = self.shown.array[row] = False
         self.lists.array[row] = NO_ROW
-        self._timed.discard(row)
         return self.copies.remove(row)
 
     def _grow(self, column: Column) -> None:
         missing = len(self.shelf) - len(column.array)
         if missing > 0:
             like = column.array
-            fill = {id(self.lists): NO_ROW, id(self.scores): -np.inf, id(self.below): np.inf}.get(id(column), 0)
+            fills = {id(self.lists): NO_ROW, id(self.scores): -np.inf, id(self.below): np.inf, id(self.until): np.inf}
+            fill = fills.get(id(column), 0)
             column.append(np.full((missing, *like.shape[1:]), fill, dtype=like.dtype))
 
     def _sort_ids(self, ids: Sequence[str], rows: Sequence[int]) -> None:

@@ -23,13 +23,14 @@ from simrec.pipeline.prior import load_prior
 from simrec.pipeline.vectorizers import Codes, Vectorizers
 from simrec.settings import Settings
 
-FORMAT = 1
+FORMAT = 2
 """Raise it when what is saved, or what it means, changes: the next build then fits anew."""
 FILE = "site.json"
 COUNTERS = ("tfidf", "tags", "titles")
 ARRAYS = ("weights", "rare", "dates", "sample", "eligible")
 PLAIN = ("model", "main_lang", "ages", "usual", "dates_are_of_publication", "titles_are_headlines", "prior_weight")
-OF_PAGES = ("alive", "may", "lists", "scores", "more", "level", "used", "short", "marks", "below", "lacking")
+OF_NOW = ("may", "shown", "later", "until")
+OF_PAGES = ("lists", "scores", "more", "level", "used", "short", "marks", "below", "lacking", "toll")
 
 
 def save(engine: Engine, folder: Path, about: Mapping[str, Any]) -> None:
@@ -51,7 +52,7 @@ def save(engine: Engine, folder: Path, about: Mapping[str, Any]) -> None:
         fitted.vectorizers.paths.save(part / "paths.json")
         for name in engine.shelf.names:
             _save_column(part, name, engine.shelf[name])
-        for name in OF_PAGES:
+        for name in ("alive", *OF_NOW, *OF_PAGES):
             np.save(part / f"page-{name}.npy", getattr(engine, name).array, allow_pickle=False)
         links = np.array(engine.copies.pairs(), dtype=np.int32).reshape(-1, 2)
         np.save(part / "copies.npy", links, allow_pickle=False)
@@ -81,7 +82,7 @@ def load(folder: Path, settings: Settings) -> Engine:
     try:
         shelf = _shelf(folder, said, _fitted(folder, said, settings))
         engine = Engine(shelf, said["k"])
-        for name in OF_PAGES[2:]:  # who is there is said by admitting them
+        for name in OF_PAGES:  # who is there is said by admitting them
             engine.restore(name, np.load(folder / f"page-{name}.npy", allow_pickle=False))
     except (OSError, ValueError, KeyError, TypeError) as error:
         raise ModelError(f"what was fitted of the site, in {folder}, cannot be read ({error}): "

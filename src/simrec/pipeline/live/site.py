@@ -16,7 +16,8 @@ from simrec.embed.sentence import checksum, find
 from simrec.errors import ModelError
 from simrec.pipeline.live import saved
 from simrec.pipeline.live.drift import Drift, measure_drift
-from simrec.pipeline.live.engine import Engine, Stale
+from simrec.pipeline.live.engine import Engine
+from simrec.pipeline.live.stale import Stale
 from simrec.pipeline.prior import prior_fingerprint
 from simrec.pipeline.site import describe
 from simrec.pipeline.workspace import Workspace
@@ -27,8 +28,10 @@ logger = logging.getLogger(__name__)
 
 SAVE_FROM = 0.02
 """Share of rows that were added since an engine was saved, from which it is saved again."""
-IRRELEVANT = {"ingest", "block"}
-"""Settings that no ranking depends on."""
+TOGETHER = 16
+"""Articles that are compared with all others together."""
+RELEVANT = {"tfidf", "sentence", "rank", "policy", "build"}
+"""Settings that rankings depend on."""
 
 
 class Change(NamedTuple):
@@ -47,20 +50,24 @@ class LiveSite:
         ids: of the same.
         name: names what was fitted: snapshots made with it can be brought up to date.
         rows: of the engine, when it was saved last.
+        recalls: recall@10 of neighbors, by space, where they were approximate when it was fitted.
     """
 
-    def __init__(self, engine: Engine, ids: list[str], hashes: list[str], name: str, rows: int) -> None:
+    def __init__(
+        self, engine: Engine, ids: list[str], hashes: list[str], name: str, rows: int, recalls: Mapping[str, float]
+    ) -> None:
         self.engine = engine
         self.ids = ids
         self.hashes = hashes
         self.name = name
+        self.recalls = recalls
         self._saved = rows
 
     @classmethod
-    def fresh(cls, engine: Engine, hashes: Mapping[str, str]) -> LiveSite:
+    def fresh(cls, engine: Engine, hashes: Mapping[str, str], recalls: Mapping[str, float]) -> LiveSite:
         """A site that was just fitted; `hashes` of its articles by id."""
         ids = [engine.articles[row].id for row in range(engine.fitted.n)]
-        return cls(engine, ids, [hashes[id_] for id_ in ids], uuid.uuid4().hex, 0)
+        return cls(engine, ids, [hashes[id_] for id_ in ids], uuid.uuid4().hex, 0, recalls)
 
     @classmethod
     def load(cls, workspace: Workspace, articles: Mapping[str, Article]) -> LiveSite:
@@ -77,7 +84,8 @@ class LiveSite:
         said = saved.read_about(folder)
         engine = saved.load(folder, workspace.settings)
         about = said["about"] if said else {}
-        site = cls(engine, about["ids"], about["hashes"], about["name"], len(engine.shelf))
+        rows = len(engine.shelf)
+        site = cls(engine, about["ids"], about["hashes"], about["name"], rows, about.get("recalls", {}))
         there = np.flatnonzero(np.load(folder / "page-alive.npy", allow_pickle=False)).tolist()
         missing = [site.ids[row] for row in there if site.ids[row] not in articles]
         if missing:
@@ -86,7 +94,8 @@ class LiveSite:
         pairs = np.load(folder / "copies.npy", allow_pickle=False).tolist()
         moment = datetime.fromisoformat(about["moment"])
         engine.admit(there, [articles[site.ids[row]] for row in there], moment, near=pairs)
-        engine.restore("may", np.load(folder / "page-may.npy", allow_pickle=False))
+        for name in saved.OF_NOW:
+            engine.restore(name, np.load(folder / f"page-{name}.npy", allow_pickle=False))
         return site
 
     def follow(
@@ -107,8 +116,7 @@ class LiveSite:
         lost = [row for id_, row in engine.row_of.items() if id_ not in hashes]
         for row in lost:
             engine.remove(row, stale)
-        for id_ in changed:
-            self._replace(articles[id_], hashes[id_], now, stale)
+        self._replace([articles[id_] for id_ in changed], [hashes[id_] for id_ in changed], now, stale)
         pinned = self._repin(pins)
         stale.lists.update(engine.row_of[id_] for id_ in also if id_ in engine.row_of)
         blocks = engine.finish(stale, now, pinned)
@@ -119,16 +127,24 @@ class LiveSite:
         stale = Stale.nothing()
         changed = self._hash_of(article.id) != hash_
         if changed:
-            self._replace(article, hash_, now, stale)
+            self._replace([article], [hash_], now, stale)
         return Change(self.engine.finish(stale, now), int(changed))
 
     def _hash_of(self, id_: str) -> str | None:
         row = self.engine.row_of.get(id_, NO_ROW)
         return None if row == NO_ROW else self.hashes[row]
 
-    def _replace(self, article: Article, hash_: str, now: datetime, stale: Stale) -> None:
-        before = self.engine.row_of.get(article.id, NO_ROW)
-        self.engine.replace(before, self._shelve(article, hash_), article, now, stale)
+    def _replace(self, articles: Sequence[Article], hashes: Sequence[str], now: datetime, stale: Stale) -> None:
+        engine = self.engine
+        known = len(self.ids)
+        rows = self._shelve(articles, hashes)
+        for begin in range(0, len(rows), TOGETHER):
+            batch = range(begin, min(begin + TOGETHER, len(rows)))
+            engine.comparer.scan_ahead([rows[at] for at in batch])
+            for at in batch:
+                if rows[at] >= known:
+                    engine.comparer.measure(rows[at], self._fitted_rows.get(articles[at].id, NO_ROW))
+                engine.replace(engine.row_of.get(articles[at].id, NO_ROW), rows[at], articles[at], now, stale)
 
     def pin(self, pins: Mapping[str, Sequence[str]], now: datetime) -> list[StoredBlock]:
         """Takes over what stands first under pages."""
@@ -142,15 +158,16 @@ class LiveSite:
             self.engine.set_pins(pins)
         return also
 
-    def _shelve(self, article: Article, hash_: str) -> int:
-        """The row of a version of an article: that which it was fitted with, or a new one."""
-        own = self._fitted_rows.get(article.id, NO_ROW)
-        same = own != NO_ROW and self.hashes[own] == hash_
-        row = self.engine.shelve(article, own, same)
-        if row == len(self.ids):
-            self.ids.append(article.id)
-            self.hashes.append(hash_)
-        return row
+    def _shelve(self, articles: Sequence[Article], hashes: Sequence[str]) -> list[int]:
+        """The rows of versions of articles: those that they were fitted with, or new ones, that are not measured."""
+        own = [self._fitted_rows.get(article.id, NO_ROW) for article in articles]
+        same = [row != NO_ROW and self.hashes[row] == hash_ for row, hash_ in zip(own, hashes, strict=True)]
+        rows = self.engine.shelve(list(zip(articles, own, same, strict=True)))
+        for article, hash_, row in zip(articles, hashes, rows, strict=True):
+            if row == len(self.ids):
+                self.ids.append(article.id)
+                self.hashes.append(hash_)
+        return rows
 
     @cached_property
     def _fitted_rows(self) -> Mapping[str, int]:
@@ -160,8 +177,15 @@ class LiveSite:
         """How far the site has moved from what it was fitted on."""
         return measure_drift(self.engine)
 
-    def save(self, workspace: Workspace, now: datetime, *, always: bool = False) -> bool:
-        """Saves the engine where that is worth it: what is not saved is made again when it is needed."""
+    def save(self, workspace: Workspace, now: datetime, *, always: bool = False, folder: Path | None = None) -> bool:
+        """Saves the engine where that is worth it: what is not saved is made again when it is needed.
+
+        Args:
+            workspace: of the site.
+            now: the moment that its blocks were made at.
+            always: save it whether or not it is worth it.
+            folder: where to; None for the place of the active snapshot's.
+        """
         if not always and len(self.engine.shelf) - self._saved < SAVE_FROM * len(self.engine.shelf):
             return False
         about = {
@@ -170,9 +194,10 @@ class LiveSite:
             "hashes": self.hashes,
             "pins": {source: list(targets) for source, targets in self.engine.pins.items()},
             "moment": now.isoformat(),
+            "recalls": dict(self.recalls),
             "made_with": made_with(workspace, self.engine.fitted.model),
         }
-        saved.save(self.engine, state_folder(workspace.path), about)
+        saved.save(self.engine, folder or state_folder(workspace.path), about)
         self._saved = len(self.engine.shelf)
         return True
 
@@ -189,7 +214,7 @@ def made_with(workspace: Workspace, model: str) -> dict[str, Any]:
         ModelError: the sentence model is nowhere, or damaged.
     """
     settings, name = workspace.settings, workspace.settings.sentence.model
-    ranking = {section: values for section, values in describe(settings).items() if section not in IRRELEVANT}
+    ranking = {section: values for section, values in describe(settings).items() if section in RELEVANT}
     return {
         "settings": ranking,
         "sentence": checksum(name, find(name)) if model != "tfidf" else "",

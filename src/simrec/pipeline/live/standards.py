@@ -16,9 +16,9 @@ from simrec.pipeline.scorers import fused
 from simrec.rank import kernels_scores
 from simrec.rank.blend import Moments, mix, moments
 from simrec.rank.features import NAMES, Table
-from simrec.rank.fusion import DECIMALS, undampen
+from simrec.rank.fusion import undampen
 from simrec.rank.learned import LambdaRanker
-from simrec.types import Mask, Rows, Scores
+from simrec.types import DECIMALS, Mask, Rows, Scores
 
 FUSED, TFIDF, SENTENCE = (NAMES.index(name) for name in ("fused", "tfidf_cos", "sentence_cos"))
 GAP, PLACE = NAMES.index("fused_gap"), NAMES.index("fused_place")

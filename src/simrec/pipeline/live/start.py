@@ -11,12 +11,14 @@ import numpy as np
 
 from simrec.embed.sentence import SentenceEmbedder
 from simrec.embed.static import StaticEmbedder
+from simrec.pipeline.chooser import article_rules
 from simrec.pipeline.copies import near_copies
 from simrec.pipeline.dates import are_spread
 from simrec.pipeline.live.compare import Comparer, cut, spaces_of
 from simrec.pipeline.live.compose import Choice
 from simrec.pipeline.live.engine import Engine
 from simrec.pipeline.live.fitted import Fitted
+from simrec.pipeline.live.hubs import limit_hubs
 from simrec.pipeline.live.shelf import SPARSE, Shelf
 from simrec.pipeline.live.standards import final, measure, shown
 from simrec.pipeline.nearby import LISTED
@@ -25,7 +27,7 @@ from simrec.pipeline.signals import clipped
 from simrec.pipeline.site import Site
 from simrec.pipeline.sources import POOL, quota
 from simrec.pipeline.vectorizers import Codes
-from simrec.policy import eligibility
+from simrec.policy.articles import standing
 from simrec.rank.candidates import nearest_in_time
 from simrec.rank.parts import AgePart
 from simrec.store import StoredBlock
@@ -69,11 +71,17 @@ def fit(site: Site, model: str, now: datetime) -> Fitted:
         dates_are_of_publication=bool(signals and signals.dates_are_of_publication),
         titles_are_headlines=bool(signals and signals.titles_are_headlines),
         sample=site.fusion(model).sample_,
-        eligible=eligibility.eligible(corpus, now),
+        eligible=_eligible(site, now),
         prior=prior,
         prior_name=find_prior_name(corpus) or "" if prior else "",
         prior_weight=(prior_weight(len(corpus)) if share is None else share) if prior else 0.0,
     )
+
+
+def _eligible(site: Site, now: datetime) -> Mask:
+    """(n,) bool: who may be shown now or later, by the articles themselves and by the rules."""
+    rules = article_rules(site.settings.policy, site.corpus.published)
+    return np.array([standing(article, rules, now).may for article in site.corpus.articles], dtype=bool)
 
 
 def _alone(embedder: SentenceEmbedder | StaticEmbedder) -> Any:
@@ -153,6 +161,7 @@ def start(
             scores = _score(engine.comparer, batch, candidates)
             choices.update(zip(batch.tolist(), engine.offer(batch, candidates, scores, marks), strict=True))
             bar.update(len(batch))
+    limit_hubs(engine, choices)
     return engine, [choices[row] for row in everyone.tolist()]
 
 
@@ -169,7 +178,7 @@ def _candidates(site: Site, engine: Engine) -> Iterator[tuple[Rows, Scores, Rows
     """Pages in batches, their marks (b, s) and their candidates (b, c)."""
     groups, eligible = engine.groups.array, engine.fitted.eligible
     for group in np.unique(groups):
-        members: Mask = (groups == group) & eligible
+        members: Mask = engine.pairs.speaks(group, groups) & eligible
         pages = np.flatnonzero(groups == group).astype(np.int32)
         for begin in range(0, len(pages), BATCH):
             batch = pages[begin : begin + BATCH]
@@ -196,7 +205,7 @@ def _score(comparer: Comparer, batch: Rows, candidates: Rows) -> Scores:
     held, learned = measure(table, there, most, comparer.prior, comparer.columns)
     for name, values in held._asdict().items():
         comparer.shelf[name][batch] = values
-    return shown(final(table, there, learned, held, comparer.fitted.prior_weight))
+    return comparer.weighed(shown(final(table, there, learned, held, comparer.fitted.prior_weight)), candidates)
 
 
 __all__ = ["all_blocks", "fit", "start"]

@@ -1,0 +1,122 @@
+"""What fills a block that similar articles do not fill: the section's newest, the most picked, the newest of all."""
+
+from __future__ import annotations
+
+from collections import Counter
+from collections.abc import Callable, Iterable, Iterator, Sequence
+from datetime import datetime
+from functools import cached_property
+from typing import Any
+
+import numpy as np
+
+from simrec.house import PolicySettings
+from simrec.policy.articles import ArticleRules
+from simrec.policy.caps import Tally, cap_names
+from simrec.policy.eligibility import reason_hidden
+from simrec.policy.pairs import Facts, PairRules
+from simrec.types import Article, Corpus, Pick, Rows
+
+
+class Fallback:
+    """Finds further articles for blocks, by the house rules of a moment.
+
+    Args:
+        corpus: the articles.
+        policy: the house rules.
+        rules: those of single articles.
+        now: the moment.
+        picks: editors' picks, that say what is popular.
+    """
+
+    def __init__(
+        self, corpus: Corpus, policy: PolicySettings, rules: ArticleRules, now: datetime, picks: Iterable[Pick] = ()
+    ) -> None:
+        self._corpus = corpus
+        self._policy = policy
+        self._rules = rules
+        self._now = now
+        self._picked = Counter(pick.target_id for pick in picks)
+        self._pairs = PairRules(policy, corpus.languages)
+        self._facts = Facts(corpus.lang_codes, corpus.published)
+        self._names = cap_names(policy)
+
+    def fill(self, source: Article, chosen: Sequence[Article], most: int, exclude: Iterable[str]) -> list[Any]:
+        """Articles to stand behind those chosen, each with score 0 and the reason that names where it comes from.
+
+        Args:
+            source: the page.
+            chosen: what stands in its block.
+            most: how many are missing.
+            exclude: ids that must not stand there.
+        """
+        found: list[Any] = []
+        seen = {source.id, *exclude, *(article.id for article in chosen), *self._policy.banned.get(source.id, ())}
+        stories = {key for article in (source, *chosen) for key in _story(article)}
+        tally = Tally(self._names_of) if self._names else None
+        for article in chosen if tally else ():
+            tally.add(self._corpus.row_of[article.id])  # type: ignore[union-attr]  # it is there: `if tally`
+        page = self._facts.of(self._corpus.row_of[source.id])
+        for kind in self._policy.fallback:
+            for row in self._of(kind, source):
+                if len(found) == most:
+                    return found
+                article = self._corpus.articles[row]
+                keys = _story(article)
+                if article.id in seen or stories & keys or not self._pairs.allow(page, self._facts.of(row)):
+                    continue
+                if tally and not tally.has_room(row):
+                    continue
+                seen.add(article.id)
+                stories |= keys
+                if tally:
+                    tally.add(row)
+                found.append((article, 0.0, {"fallback": kind}))
+        return found
+
+    def _of(self, kind: str, source: Article) -> Iterator[int]:
+        if kind == "section":
+            yield from self._by_section.get((source.section or "").casefold(), ())
+        elif kind == "popular":
+            yield from self._popular
+        else:
+            yield from self._recent
+
+    def _names_of(self, row: int) -> Any:
+        names: Callable[[Article], Any] = self._names or (lambda article: ())
+        return names(self._corpus.articles[row])
+
+    @cached_property
+    def _recent(self) -> Rows:
+        """Rows of all that may be shown, newest first; without a date at the end."""
+        order = np.argsort(self._corpus.tie_order)
+        may = [row for row in order.tolist() if self._may(self._corpus.articles[row])]
+        return np.array(may, dtype=np.int32)
+
+    @cached_property
+    def _by_section(self) -> dict[str, list[int]]:
+        found: dict[str, list[int]] = {}
+        for row in self._recent.tolist():
+            section = self._corpus.articles[row].section
+            if section:
+                found.setdefault(section.casefold(), []).append(row)
+        return found
+
+    @cached_property
+    def _popular(self) -> list[int]:
+        picked = [row for row in self._recent.tolist() if self._picked[self._corpus.ids[row]]]
+        return sorted(picked, key=lambda row: -self._picked[self._corpus.ids[row]])
+
+    def _may(self, article: Article) -> bool:
+        return reason_hidden(article, self._now) is None and self._rules.reason_barred(article, self._now) is None
+
+
+def _story(article: Article) -> set[tuple[str, str]]:
+    """What tells that two articles are one story: the words, and the original that both name."""
+    return {
+        ("text", " ".join(f"{article.title}\n{article.body}".casefold().split())),
+        ("original", article.canonical_id or article.id),
+    }
+
+
+__all__ = ["Fallback"]

@@ -1,0 +1,119 @@
+"""The hub limit of a site that was just ranked: articles in too many blocks pay a toll, and blocks are chosen again."""
+
+from __future__ import annotations
+
+import logging
+from collections import Counter
+
+import numpy as np
+
+from simrec.pipeline.live.compose import Choice
+from simrec.pipeline.live.engine import Engine
+from simrec.policy import hubs
+from simrec.types import DECIMALS, NO_ROW, Rows, Scores
+
+logger = logging.getLogger(__name__)
+
+ROUNDS = 8
+"""Times that tolls are set and looked at again: copies, caps and pins are seen only when blocks are chosen."""
+
+
+def limit_hubs(engine: Engine, choices: dict[int, Choice]) -> None:
+    """Sets tolls until no article stands in too many blocks, and changes the choices that this concerns.
+
+    Args:
+        engine: with all pages ranked.
+        choices: of all pages, by row; changed here.
+    """
+    share = engine.fitted.settings.policy.hub_limit
+    if share is None:
+        return
+    pages, most = _pages(engine), most_blocks(engine, share)
+    for _ in range(ROUNDS):
+        if not over_limit(engine, {page: choices[page] for page in pages.tolist()}, most):
+            return
+        paid = hubs.tolls(*_offers(engine, pages), engine.k, most, engine.toll.array)
+        for page in charge(engine, paid).tolist():
+            choices[page] = engine.choose(page)
+    left = over_limit(engine, {page: choices[page] for page in pages.tolist()}, most)
+    if left:
+        logger.warning(
+            "%d articles stand in more than %d blocks: too little else is as near to their pages, see policy.hub_limit",
+            len(left), most,
+        )  # fmt: skip
+
+
+def most_blocks(engine: Engine, share: float) -> int:
+    """How many blocks an article may stand in."""
+    targets = int((engine.alive.array & engine.may.array & ~engine.later.array).sum())
+    return hubs.most_blocks(share, len(_pages(engine)), engine.k, targets)
+
+
+def passed_limit(engine: Engine, share: float) -> bool:
+    """Whether changes since the site was fitted have let an article into more blocks than it may stand in.
+
+    One that could not be kept out then, or that is yet to be fitted, is given a tenth more.
+    """
+    pages = _pages(engine)
+    held = {page: engine.lists.array[page][engine.lists.array[page] != NO_ROW] for page in pages.tolist()}
+    choices = {
+        page: engine.composer.choose(page, rows, engine.scores.array[page, : len(rows)]) for page, rows in held.items()
+    }
+    over = over_limit(engine, choices, int(most_blocks(engine, share) * 1.1))
+    return any(row >= engine.fitted.n or engine.toll.array[row] > 0 for row in over)
+
+
+def over_limit(engine: Engine, choices: dict[int, Choice], most: int) -> dict[int, int]:
+    """The rows that stand in more than `most` of the blocks, with the number of theirs."""
+    counts = Counter(row for choice in choices.values() for row in _first(engine, choice))
+    return {row: count for row, count in counts.items() if count > most}
+
+
+def _first(engine: Engine, choice: Choice) -> list[int]:
+    """The items that a reader sees."""
+    return list(map(int, choice.rows[~engine.later.array[choice.rows]][: engine.k]))
+
+
+def _pages(engine: Engine) -> Rows:
+    """The pages that have a block."""
+    alive = np.flatnonzero(engine.alive.array).tolist()
+    return np.array([row for row in alive if not engine.rules.reason_off(engine.articles[row])], dtype=np.int32)
+
+
+def _offers(engine: Engine, pages: Rows) -> tuple[Rows, Scores]:
+    """(n, l) what each page can show, best first; what is pinned stands there at any price."""
+    wanted, later = engine.k + hubs.BESIDE, engine.later.array
+    rows = np.full((len(pages), wanted), NO_ROW, dtype=np.int32)
+    scores = np.full(rows.shape, -np.inf, dtype=np.float32)
+    for place, page in enumerate(pages.tolist()):
+        listed = engine.lists.array[page]
+        listed = listed[listed != NO_ROW]
+        listed = listed[~later[listed]]
+        known = np.isin(engine.lists.array[page], listed)
+        choice = engine.composer.choose(page, listed, engine.scores.array[page][known], wanted)
+        rows[place, : len(choice.rows)] = choice.rows
+        scores[place, : len(choice.rows)] = choice.scores
+        scores[place, : len(choice.rows)][np.isin(choice.rows, engine.pins_of(page))] = np.inf
+    return rows, scores
+
+
+def charge(engine: Engine, paid: Scores) -> Rows:
+    """Sets tolls; the pages whose lists are others now. Lists stay the best of their pages' candidates."""
+    before = engine.weights.array.copy()
+    engine.toll.array[:] = paid
+    for row in engine.articles:
+        engine.weigh(row)
+    lost = np.round(before - engine.weights.array, DECIMALS)
+    lists, scores = engine.lists.array, engine.scores.array
+    touched = (lists != NO_ROW) & (lost[lists] > 0)
+    pages = np.flatnonzero(touched.any(axis=1)).astype(np.int32)
+    for page in pages.tolist():
+        count = int((lists[page] != NO_ROW).sum())
+        rows, held = lists[page, :count].copy(), scores[page, :count].copy()
+        last, hit = held[-1], touched[page, :count]
+        held[hit] = np.round(held[hit] - lost[rows[hit]], DECIMALS)
+        sure = ~hit | (held > last) if engine.more.array[page] else np.ones(count, dtype=bool)
+        rows, held = engine.sort(rows[sure], held[sure])
+        lists[page], scores[page] = NO_ROW, -np.inf
+        lists[page, : len(rows)], scores[page, : len(rows)] = rows, held
+    return pages

@@ -1,0 +1,144 @@
+"""One command at a time in a workspace: who works there is known, and who waits is told."""
+
+from __future__ import annotations
+
+import json
+import logging
+import os
+import socket
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager, suppress
+from datetime import UTC, datetime
+from pathlib import Path
+from typing import Any
+
+from filelock import FileLock, Timeout
+
+from simrec.errors import LockedError, StoreError
+from simrec.files import clean_parts, write_whole
+from simrec.pipeline.workspace import Workspace
+
+logger = logging.getLogger(__name__)
+
+LOCK = "simrec.lock"
+HOLDER = "simrec.lock.json"
+"""Who holds the lock: process, host, command, since when."""
+POLL = 0.05
+GRACE = 0.2
+"""Seconds after which waiting is worth a word: `status` holds the lock for a moment, to see whether it is free."""
+
+
+@contextmanager
+def working(workspace: Workspace, command: str, wait: float | None = None) -> Iterator[None]:
+    """Holds the workspace's lock; a command that a process runs within another one holds it already.
+
+    The system frees the lock when a process ends, however it ends; what it was writing is deleted by the next one.
+
+    Args:
+        workspace: the site.
+        command: what is done, for those who wait.
+        wait: seconds to wait for another process; None for the setting.
+
+    Raises:
+        LockedError: another process held it all the time.
+        StoreError: the folder cannot be written.
+    """
+    lock = FileLock((workspace.path / LOCK).resolve(), is_singleton=True)
+    if lock.is_locked:
+        yield
+        return
+    _acquire(lock, workspace, workspace.settings.run.lock_wait if wait is None else wait)
+    holder = workspace.path / HOLDER
+    try:
+        if holder.exists():
+            logger.info("%s ended before it was done: its work is taken over", describe(read_holder(workspace)))
+        _clean(workspace)
+        since = datetime.now(UTC).isoformat(timespec="seconds")
+        said = {"pid": os.getpid(), "host": socket.gethostname(), "command": command, "since": since}
+        with suppress(StoreError):  # on a full disk what makes room must still run
+            write_whole(holder, json.dumps(said).encode())
+        yield
+    finally:
+        with suppress(OSError):
+            holder.unlink(missing_ok=True)
+        lock.release()
+
+
+@contextmanager
+def reading_fitted(workspace: Workspace) -> Iterator[None]:
+    """Keeps what was fitted of the site where it is, while it is read or replaced: no longer than that takes."""
+    try:
+        workspace.vectors.mkdir(parents=True, exist_ok=True)
+        lock = FileLock((workspace.vectors / "site.lock").resolve(), is_singleton=True)
+        lock.acquire(timeout=workspace.settings.run.lock_wait)
+    except OSError as error:
+        raise StoreError(f"{workspace.vectors} cannot be written: {error.strerror}; check its permissions") from error
+    except Timeout as error:
+        raise LockedError(f"{workspace.vectors} is being written: wait until that is done, and try again") from error
+    try:
+        yield
+    finally:
+        lock.release()
+
+
+def read_holder(workspace: Workspace) -> dict[str, Any]:
+    """Who holds the lock, or held it last and did not end well; empty where nobody does."""
+    try:
+        found = json.loads((workspace.path / HOLDER).read_text(encoding="utf-8"))
+    except (OSError, ValueError):
+        return {}
+    return found if isinstance(found, dict) else {}
+
+
+def at_work(workspace: Workspace) -> dict[str, Any]:
+    """Who holds the lock now, see `read_holder`; empty where nobody does, or it cannot be known."""
+    lock = FileLock((workspace.path / LOCK).resolve())
+    try:
+        lock.acquire(timeout=0)
+    except Timeout:
+        return read_holder(workspace)
+    except OSError:
+        return {}
+    lock.release()
+    return {}
+
+
+def describe(holder: Mapping[str, Any]) -> str:
+    """A holder in words.
+
+    >>> describe({"pid": 7, "host": "news1", "command": "build", "since": "2026-01-01T03:00:00+00:00"})
+    '`simrec build` (process 7 on news1, since 2026-01-01T03:00:00+00:00)'
+    """
+    if not holder:
+        return "another command"
+    where = f"process {holder.get('pid')} on {holder.get('host')}, since {holder.get('since')}"
+    return f"`simrec {holder.get('command')}` ({where})"
+
+
+def _clean(workspace: Workspace) -> None:
+    """Deletes what dead processes were writing."""
+    out = workspace.path / "out"
+    for folder in (workspace.path, out, out / "runs"):  # not below: a site's blocks may stand there
+        clean_parts(folder, deep=False)
+    for folder in (workspace.vectors, workspace.path / "models"):
+        clean_parts(folder)
+
+
+def _acquire(lock: FileLock, workspace: Workspace, wait: float) -> None:
+    path: Path = workspace.path
+    try:
+        try:
+            lock.acquire(timeout=GRACE, poll_interval=POLL)
+        except Timeout:
+            if wait:
+                logger.warning("waiting up to %.0f s for %s", wait, describe(read_holder(workspace)))
+            lock.acquire(timeout=wait, poll_interval=POLL)
+    except Timeout as error:
+        raise LockedError(
+            f"{describe(read_holder(workspace))} is at work in {path}: wait until it is done, or stop it, and try again"
+        ) from error
+    except OSError as error:
+        raise StoreError(f"{path} cannot be written: {error.strerror}; check the folder and its permissions") from error
+
+
+__all__ = ["at_work", "describe", "read_holder", "reading_fitted", "working"]

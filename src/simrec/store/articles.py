@@ -1,0 +1,220 @@
+"""Articles, addresses, picks and rejects in the store."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterable, Mapping, Sequence
+from dataclasses import dataclass
+from typing import Any, NamedTuple, TypeAlias
+
+from sqlalchemy import Connection, bindparam, delete, func, insert, select, update
+from sqlalchemy.dialects.sqlite import insert as upsert
+
+from simrec.store.base import MANY, Connected, replacing
+from simrec.store.records import pick_row, to_article, to_row
+from simrec.store.tables import addresses, articles, picks, rejects
+from simrec.types import Article, Entry, Pick, PickEntry, Reject
+
+Find: TypeAlias = Callable[[str], str | None]
+"""A reference as delivered, to the id of the article that it means."""
+
+PAGE = "page"
+"""Origin of the picks that a page's related block names."""
+PIN = "pin"
+"""Origin of the picks that stand first in a block, whatever the settings say."""
+DESK = "desk"
+"""Origin of the picks that were made one by one."""
+
+
+@dataclass(slots=True)
+class Ingested:
+    """How many articles of a batch were new, changed and unchanged."""
+
+    new: int = 0
+    changed: int = 0
+    unchanged: int = 0
+
+
+class Held(NamedTuple):
+    """All articles, by id, and the hash of what was delivered of each, as they were at one moment."""
+
+    articles: list[Article]
+    hashes: dict[str, str]
+
+
+class ArticleStore(Connected):
+    """The part of the store that ingests fill."""
+
+    def put(self, entries: Sequence[Entry], keys: Callable[[Entry], Iterable[str]]) -> Ingested:
+        """Stores a batch of articles with their addresses and their pages' links, in one transaction.
+
+        A copy (`Entry.copy`) replaces nothing but a shorter copy.
+
+        Args:
+            entries: articles, no id twice.
+            keys: the address keys under which others may link to an entry.
+        """
+        counts = Ingested()
+        with self._write() as connection:
+            known = _known(connection, [entry.article.id for entry in entries])
+            for entry in entries:
+                row, before = to_row(entry), known.get(entry.article.id)
+                if before and (before["hash"] == row["hash"] or _stays(before, entry)):
+                    counts.unchanged += 1
+                    if before["copy"] and not entry.copy:
+                        put_article(connection, row)
+                else:
+                    put_article(connection, row)
+                    counts.changed += before is not None
+                    counts.new += before is None
+                put_addresses(connection, entry.article.id, keys(entry))
+                if entry.links is not None:
+                    _put_links(connection, entry)
+        return counts
+
+    def replace_picks(self, origin: str, entries: Iterable[PickEntry]) -> int:
+        """Replaces all picks that came from `origin`, a file, and returns how many there are now."""
+        with self._write() as connection:
+            connection.execute(delete(picks).where(picks.c.origin == origin))
+            rows = {(e.pick.source_id, e.pick.target_id): pick_row(e, origin) for e in entries}
+            if rows:
+                connection.execute(insert(picks), list(rows.values()))
+        return len(rows)
+
+    def resolve_picks(self, finder: Callable[[Mapping[str, str], set[str]], Find]) -> list[Reject]:
+        """Finds the articles that picks refer to, and returns a reject for each that refers to none.
+
+        Picks that refer to nothing yet stay, and are looked at again after the next ingest.
+
+        Args:
+            finder: makes, of the article ids by address key and of all ids, what finds the id of a reference.
+        """
+        with self._write() as connection:
+            ids = set(connection.scalars(select(articles.c.id)))
+            find = finder({row.key: row.article_id for row in connection.execute(select(addresses))}, ids)
+            missing, found = [], []
+            for row in connection.execute(select(picks)):
+                source, target = find(row.source_ref), find(row.target_ref)
+                found.append({"s": row.source_ref, "t": row.target_ref, "o": row.origin, "si": source, "ti": target})
+                unknown = row.source_ref if source is None else row.target_ref if target is None else None
+                if unknown is not None:
+                    side = "from" if source is None else "to"
+                    missing.append(Reject(row.file, row.line, f"pick {side} unknown article {unknown!r}"))
+            if found:
+                statement = update(picks).where(
+                    picks.c.source_ref == bindparam("s"),
+                    picks.c.target_ref == bindparam("t"),
+                    picks.c.origin == bindparam("o"),
+                )
+                connection.execute(statement.values(source_id=bindparam("si"), target_id=bindparam("ti")), found)
+        return missing
+
+    def clear_rejects(self, source: str) -> None:
+        """Forgets what earlier ingests of a source turned away."""
+        with self._write() as connection:
+            connection.execute(delete(rejects).where(rejects.c.source == source))
+
+    def add_rejects(self, source: str, found: Iterable[Reject]) -> None:
+        """Keeps rejects of a source."""
+        rows = [{"source": source, "file": r.file, "line": r.line, "reason": r.reason} for r in found]
+        if rows:
+            with self._write() as connection:
+                connection.execute(insert(rejects), rows)
+
+    def rejects(self) -> list[Reject]:
+        """What the last ingest of every source turned away."""
+        with self._read() as connection:
+            found = connection.execute(select(rejects).order_by(rejects.c.number))
+            return [Reject(row.file, row.line, row.reason) for row in found]
+
+    def articles(self) -> list[Article]:
+        """All articles, by id."""
+        with self._read() as connection:
+            found = connection.execute(select(articles).order_by(articles.c.id)).mappings()
+            return [to_article({**row}) for row in found]
+
+    def held(self) -> Held:
+        """All articles with their hashes: of one moment, whoever writes meanwhile."""
+        with self._read() as connection:
+            rows = [{**row} for row in connection.execute(select(articles).order_by(articles.c.id)).mappings()]
+        return Held([to_article(row) for row in rows], {row["id"]: row["hash"] for row in rows})
+
+    def article_hashes(self) -> dict[str, str]:
+        """The hash of what was delivered of each article, by id."""
+        with self._read() as connection:
+            return {row.id: row.hash for row in connection.execute(select(articles.c.id, articles.c.hash))}
+
+    def article(self, id_: str) -> Article | None:
+        """The article of an id; None where there is none."""
+        with self._read() as connection:
+            row = connection.execute(select(articles).where(articles.c.id == id_)).mappings().first()
+        return to_article({**row}) if row else None
+
+    def article_count(self) -> int:
+        """How many articles there are."""
+        with self._read() as connection:
+            return int(connection.scalar(select(func.count()).select_from(articles)) or 0)
+
+    def picks(self) -> list[Pick]:
+        """All picks between known articles, by source and rank; each pair once, no article of itself."""
+        statement = (
+            select(picks)
+            .where(picks.c.source_id.is_not(None), picks.c.target_id.is_not(None))
+            .where(picks.c.source_id != picks.c.target_id)
+            .order_by(picks.c.source_id, picks.c.rank, picks.c.target_id)
+        )
+        pairs: dict[tuple[str, str], Pick] = {}
+        with self._read() as connection:
+            for row in connection.execute(statement):
+                pick = Pick(row.source_id, row.target_id, row.rank, row.grade)
+                pairs.setdefault((pick.source_id, pick.target_id), pick)
+        return list(pairs.values())
+
+    def pins(self) -> list[Pick]:
+        """The articles that an editor pinned under others, by page and rank."""
+        statement = (
+            select(picks).where(picks.c.origin == PIN).order_by(picks.c.source_id, picks.c.rank, picks.c.target_id)
+        )
+        with self._read() as connection:
+            return [Pick(row.source_id, row.target_id, row.rank, row.grade) for row in connection.execute(statement)]
+
+
+def _known(connection: Connection, ids: Sequence[str]) -> dict[str, Mapping[str, Any]]:
+    known: dict[str, Mapping[str, Any]] = {}
+    for start in range(0, len(ids), MANY):
+        columns = (
+            articles.c.id,
+            articles.c.hash,
+            articles.c.copy,
+            func.length(articles.c.body).label("length"),
+        )
+        found = connection.execute(select(*columns).where(articles.c.id.in_(ids[start : start + MANY])))
+        known |= {row["id"]: row for row in found.mappings()}
+    return known
+
+
+def _stays(before: Mapping[str, Any], entry: Entry) -> bool:
+    """Whether what is stored is better than a copy that arrives."""
+    return entry.copy and (not before["copy"] or before["length"] >= len(entry.article.body))
+
+
+def put_article(connection: Connection, row: Mapping[str, Any]) -> None:
+    """Stores an article, in place of the one of its id."""
+    connection.execute(replacing(articles), dict(row))
+
+
+def put_addresses(connection: Connection, article_id: str, keys: Iterable[str]) -> None:
+    """Stores the addresses of an article that no other one has."""
+    rows = [{"key": key, "article_id": article_id} for key in dict.fromkeys(keys)]
+    if rows:
+        connection.execute(upsert(addresses).on_conflict_do_nothing(), rows)
+
+
+def _put_links(connection: Connection, entry: Entry) -> None:
+    source = entry.article.id
+    connection.execute(delete(picks).where(picks.c.origin == PAGE, picks.c.source_ref == source))
+    rows = [
+        pick_row(PickEntry(Pick(source, link, rank), entry.file, entry.line), PAGE)
+        for rank, link in enumerate(dict.fromkeys(entry.links or ()), start=1)
+    ]
+    if rows:
+        connection.execute(insert(picks), rows)
