@@ -229,7 +229,23 @@ def test_snapshots_keep_no_settings_of_databases() -> None:
     from simrec.pipeline.site import describe
 
     settings = Settings.model_validate({"database": {"url": "s3cr"}, "write_back": {"url": "s3cr"}})
-    assert "s3cr" not in f"{describe(settings)}{settings!r}"
+    runs = Settings.model_validate({"run": {"sources": ["postgresql://u:s3cr@h/n"]}})
+    assert "s3cr" not in f"{describe(settings)}{describe(runs)}{settings!r}"
+
+
+def test_a_run_knows_databases_and_keeps_no_password(tmp_path: Path) -> None:
+    """`database:` and URLs are no paths, and the report of a run, which is kept, shows no password."""
+    from simrec.pipeline.run import _Run
+    from simrec.types import no_progress
+
+    settings = Settings.model_validate({"run": {"sources": ["database:", "postgresql://u:s3cr@h/n", "news"]}})
+    workspace = Workspace.open(tmp_path, settings, create=True)
+    run = _Run(workspace, [], None, no_progress)
+    assert run.sources == ["database:", "postgresql://u:s3cr@h/n", str(tmp_path / "news")]
+    run.begin(fresh=True)
+    kept = [path.read_bytes() for path in tmp_path.rglob("*") if path.is_file()]
+    assert kept
+    assert not any(b"s3cr" in data for data in kept)
 
 
 def test_a_sqlite_database_that_is_read_is_left_as_it_is(tmp_path: Path) -> None:

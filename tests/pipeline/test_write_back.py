@@ -119,6 +119,14 @@ def test_a_row_a_block_with_json_and_html(url: str, with_settings: Set) -> None:
     assert counts(write_back(site)) == (0, report.written, 0)
 
 
+def test_a_table_in_a_schema(url: str, with_settings: Set) -> None:
+    """`schema.table` is made there, and found again."""
+    site = with_settings(url, table=f"{'main' if 'sqlite' in url else 'public'}.{TABLE}")
+    first = write_back(site)
+    assert [row[:3] for row in rows(url)] == wanted(site)
+    assert counts(write_back(site)) == (0, first.written, 0)
+
+
 def test_the_table_of_a_publisher_is_used_as_it_is(url: str, with_settings: Set) -> None:
     """Without columns in the settings, those that it has are filled; without a unique key, rows are deleted first."""
     run(url, f"CREATE TABLE {TABLE} (rank SMALLINT, source_id TEXT, target_id VARCHAR(99), reasons TEXT, note TEXT)")

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterator, Sequence
 from pathlib import Path
 
+from simrec.database import shown
 from simrec.errors import InputError, UsageError
 from simrec.ingest import sniff
 from simrec.ingest.database import DatabaseSource
@@ -58,7 +59,7 @@ def _opened(source: str | Path, settings: IngestSettings, database: DatabaseSett
     if kind == "database":
         return DatabaseSource(str(source), database, settings)
     if kind == "path" and not Path(source).exists():
-        raise InputError(f"no file or folder {source}: name a source that exists")
+        raise InputError(f"no file or folder {shown(str(source))}: name a source that exists")
     return source if kind == "web" else Path(source)
 
 

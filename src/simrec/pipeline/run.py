@@ -15,8 +15,10 @@ from functools import partial
 from pathlib import Path
 from typing import Any
 
+from simrec.database import shown
 from simrec.errors import GateError, SimrecError
 from simrec.files import clean_parts
+from simrec.ingest.kinds import kind_of
 from simrec.pipeline.build import build
 from simrec.pipeline.ingest import ingest
 from simrec.pipeline.locks import working
@@ -81,7 +83,7 @@ class _Run:
         moment = datetime.now(UTC)
         build = self.workspace.settings.build
         plan = {
-            "sources": self.sources,
+            "sources": [shown(source) for source in self.sources],  # the report is kept: no password is in it
             "picks": list(self.settings.picks),
             "render": dict(self.settings.render),
             "write_back": self.settings.write_back,
@@ -183,7 +185,7 @@ class _Run:
 
     def _inside(self, name: str) -> str:
         """A path of the settings: it is meant from the workspace; addresses stay as they are."""
-        return name if "://" in name else str(self.workspace.path / name)
+        return str(self.workspace.path / name) if kind_of(name) == "path" else name
 
     def _log(self, message: str, state: str, stage: StageReport | None = None) -> None:
         fields: dict[str, Any] = {"run": self.report.id, "state": state}

@@ -243,6 +243,6 @@ class Site(Vectors):
 
 
 def describe(settings: Settings) -> dict[str, Any]:
-    """Settings as plain values, for a snapshot: without those of databases, which may hold a password."""
-    values: dict[str, Any] = json.loads(settings.model_dump_json(exclude={"database", "write_back"}))
+    """Settings as plain values, for a snapshot: without those of databases and runs, which may hold a password."""
+    values: dict[str, Any] = json.loads(settings.model_dump_json(exclude={"database", "write_back", "run"}))
     return values

@@ -49,7 +49,7 @@ FIRST_WAIT, LONGEST_WAIT = 0.5, 30.0
 """Seconds before the second try, and the most before any; each wait is twice the last."""
 LASTING = ("authentication failed", "does not exist", "permission denied", "access denied", "no such", "readonly")
 """In errors that another try does not mend, though drivers class them with those that it does."""
-UPSERTS: dict[str, Any] = {"postgresql": postgresql.insert, "sqlite": sqlite.insert}
+UPSERTS: dict[str, Callable[[Table], Any]] = {"postgresql": postgresql.insert, "sqlite": sqlite.insert}
 
 TYPES: dict[str, TypeEngine[Any]] = {
     "source_id": String(512), "rank": Integer(), "target_id": String(512), "score": Float(), "title": Text(),
@@ -143,12 +143,11 @@ class Target:
         schema, _, name = self.settings.table.rpartition(".")
         wanted = self.settings.columns or {value: value for value in WRITTEN[self.settings.rows]}
         inspector = inspect(connection)
-        where = {"schema": schema or None}
-        if not inspector.has_table(name, **where):
+        if not inspector.has_table(name, schema=schema or None):
             return self._made(connection, name, schema or None, wanted), connection.dialect.name in UPSERTS
         with warnings.catch_warnings():
             warnings.simplefilter("ignore")  # a type that SQLAlchemy does not know is taken as text
-            types = {column["name"]: column["type"] for column in inspector.get_columns(name, **where)}
+            types = {column["name"]: column["type"] for column in inspector.get_columns(name, schema=schema or None)}
         self.columns = wanted if self.settings.columns else {one: one for one in wanted if one in types}
         missing = [one for one in self.columns.values() if one not in types]
         missing += [one for one in self._keys if one not in self.columns]
