@@ -32,10 +32,10 @@ def bench(context: Context) -> Outcome:
     )
     if prepared.missing:
         return Outcome({}, {"prepare": prepared}, [Row("sparse neighbors", None, reason=prepared.missing)])
-    names = ("simrec", *PEERS)
-    jobs = {name: Job(f"speed.sparse:{name}", {"path": vectors, "k": K}) for name in names}
+    jobs = {name: Job(f"speed.sparse:{name}", {"path": vectors, "k": K}) for name in ("simrec", *PEERS)}
     deep = {
-        f"{name}, {DEEP}": Job(f"speed.sparse:{name}", {"path": vectors, "k": DEEP}) for name in ("simrec", names[2])
+        f"{name}, {DEEP}": Job(f"speed.sparse:{name}", {"path": vectors, "k": DEEP})
+        for name in ("simrec", "sparse_dot_topn")
     }
     found = context.race(jobs | deep)
     mine = found["simrec"]

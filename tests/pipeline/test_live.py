@@ -9,6 +9,7 @@ import threading
 from collections.abc import Sequence
 from dataclasses import replace
 from datetime import UTC, datetime, timedelta
+from functools import partial
 from pathlib import Path
 
 import pytest
@@ -16,6 +17,7 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
 from simrec.errors import InputError, NotFoundError, UsageError
+from simrec.index.approximate import choose_index
 from simrec.pipeline.build import build
 from simrec.pipeline.ingest import ingest
 from simrec.pipeline.live.site import LiveSite, state_folder
@@ -326,6 +328,21 @@ def test_status_says_when_a_refit_is_due(base: dict[str, Path], tmp_path: Path) 
     report = build(workspace, model="tfidf", k=4, now=NOW)
     assert "rank" in report.stages
     assert "fitted anew" in report.decision
+
+
+def test_an_approximate_index_is_named_with_its_recall(
+    base: dict[str, Path], tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Where neighbors come from a graph, the build and every later status say how many of the true ones it finds."""
+    monkeypatch.setattr("simrec.pipeline.nearby.choose_index", partial(choose_index, exact_up_to=10))
+    shutil.copytree(base["hybrid"], tmp_path / "site")
+    workspace = Workspace.open(tmp_path / "site")
+    recalls = build(workspace, full=True, now=NOW).recalls
+    assert set(recalls) == {"sentence", "titles"}
+    assert all(0.98 <= recall <= 1 for recall in recalls.values())
+    found = status(workspace, NOW)
+    assert found.recalls == recalls
+    assert any("recall@10" in line for line in found.lines())
 
 
 @pytest.mark.usefixtures("never_due")

@@ -39,14 +39,13 @@ def run(options: Namespace) -> dict[str, Any]:
         f"snapshot {report.snapshot}: {report.blocks} blocks for {report.articles} articles in {seconds:.1f} s "
         f"({stages}), {report.peak_rss_mb:.0f} MB",
     )
-    values = asdict(report)
+    for name, recall in report.recalls.items():
+        say(options, f"neighbors by {name} are approximate: recall@10 {recall:.3f} on a sample")
+    optional = ("decision", "recalls", "refused")
+    values = {name: value for name, value in asdict(report).items() if value or name not in optional}
     if report.decision:
         say(options, f"learned: {report.decision}" if "learn" in report.stages else report.decision)
-    else:
-        del values["decision"]
     if report.refused:
         print(f"simrec: gate: snapshot {report.snapshot} is not activated: {report.refused}", file=sys.stderr)
         options.failed = True
-    else:
-        del values["refused"]
     return values

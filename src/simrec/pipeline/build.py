@@ -34,13 +34,17 @@ logger = logging.getLogger(__name__)
 
 @dataclass
 class Report:
-    """What a build did: `build --json`. `refused` says why the gate did not let the snapshot be activated."""
+    """What a build did: `build --json`; `recalls` are those of `simrec.pipeline.nearby.Nearby`.
+
+    `refused` says why the gate did not let the snapshot be activated; it is empty where it did.
+    """
 
     snapshot: int = 0
     articles: int = 0
     blocks: int = 0
     stages: dict[str, dict[str, float]] = field(default_factory=dict)
     peak_rss_mb: float = 0.0
+    recalls: dict[str, float] = field(default_factory=dict)
     decision: str = ""
     refused: str = ""
 
@@ -170,6 +174,7 @@ class _Work:
             stage["rows"] = len(corpus)
         with report.stage("neighbors") as stage:
             site.find_neighbors(self.model)
+            report.recalls = site.nearby.recalls
             stage["rows"] = len(corpus)
         with report.stage("standardize") as stage:
             fitted = fit(site, self.model, self.now)
@@ -178,7 +183,7 @@ class _Work:
             engine, choices = start(site, fitted, self.k, self.now, self.pins, progress)
             stage["rows"] = len(corpus)
         del site
-        live = LiveSite.fresh(engine, self.hashes)
+        live = LiveSite.fresh(engine, self.hashes, report.recalls)
         with report.stage("compose") as stage:  # not while the store waits
             found = list(all_blocks(engine, choices, progress))
             stage["rows"] = len(found)

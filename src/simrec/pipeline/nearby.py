@@ -33,10 +33,14 @@ class Nearby:
     """The lists of a site's nearest articles, by the name of a space: see `simrec.pipeline.sources.WIDE`.
 
     Scores are those that `simrec.rank.kernels` gives the pairs, to the last bit. Equal ones stand in order of row.
+
+    Attributes:
+        recalls: recall@10 on a sample, by the name of each space that was too large for an exact index.
     """
 
     def __init__(self, site: Site) -> None:
         self._site = site
+        self.recalls: dict[str, float] = {}
         self._found: dict[str, Neighbors] = {}
         self._indexes: dict[tuple[str, bytes], Any] = {}
 
@@ -48,7 +52,8 @@ class Nearby:
             everyone = np.arange(vectors.shape[0], dtype=np.int32)
             index = make_index(vectors)
             if isinstance(index, Chosen) and index.report.kind != "exact":
-                logger.warning("%s: neighbors by a graph, recall@10 %.3f on a sample", name, index.report.recall)
+                logger.info("%s: neighbors by a graph, recall@10 %.3f on a sample", name, index.report.recall)
+                self.recalls[name] = round(index.report.recall, 4)
             width = min(wanted + SPARE, max(len(everyone) - 1, 1))
             self._found[name] = find(index, vectors, everyone, width)
         return self._found[name]

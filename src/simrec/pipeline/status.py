@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from datetime import UTC, datetime, timedelta
 from typing import Any
 
@@ -31,6 +31,7 @@ class Status:
             nothing was.
         problems: what somebody has to look at, a line each; empty where all is well.
         at_work: the command that is at work in the workspace now, in words; None where there is none.
+        recalls: recall@10 of neighbors, by space, where they were approximate when the site was fitted.
     """
 
     articles: int
@@ -44,6 +45,7 @@ class Status:
     drift: dict[str, Any] | None
     problems: list[str]
     at_work: str | None = None
+    recalls: dict[str, float] = field(default_factory=dict)
 
     def lines(self) -> list[str]:
         """It in words, what is to be done among them."""
@@ -64,6 +66,8 @@ class Status:
                 f"no refit is due: {self.drift['changed']:.1%} of the articles are new or changed since the last one, "
                 f"IDF has moved by {self.drift['idf']:.3f}, {self.drift['unknown']:.1%} of new words are unknown"
             )
+        for name, recall in self.recalls.items():
+            found.append(f"neighbors by {name} are approximate: recall@10 {recall:.3f} on a sample")
         return found
 
 
@@ -97,6 +101,7 @@ def status(workspace: Workspace, now: datetime | None = None) -> Status:
         drift=site.drift()._asdict() if site else None,
         problems=_problems(workspace, snapshot, refused, behind, age) + _of_last_run(workspace, snapshot, bool(holder)),
         at_work=describe(holder) if holder else None,
+        recalls=dict(site.recalls) if site else {},
     )
 
 

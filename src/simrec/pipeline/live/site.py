@@ -47,20 +47,24 @@ class LiveSite:
         ids: of the same.
         name: names what was fitted: snapshots made with it can be brought up to date.
         rows: of the engine, when it was saved last.
+        recalls: recall@10 of neighbors, by space, where they were approximate when it was fitted.
     """
 
-    def __init__(self, engine: Engine, ids: list[str], hashes: list[str], name: str, rows: int) -> None:
+    def __init__(
+        self, engine: Engine, ids: list[str], hashes: list[str], name: str, rows: int, recalls: Mapping[str, float]
+    ) -> None:
         self.engine = engine
         self.ids = ids
         self.hashes = hashes
         self.name = name
+        self.recalls = recalls
         self._saved = rows
 
     @classmethod
-    def fresh(cls, engine: Engine, hashes: Mapping[str, str]) -> LiveSite:
+    def fresh(cls, engine: Engine, hashes: Mapping[str, str], recalls: Mapping[str, float]) -> LiveSite:
         """A site that was just fitted; `hashes` of its articles by id."""
         ids = [engine.articles[row].id for row in range(engine.fitted.n)]
-        return cls(engine, ids, [hashes[id_] for id_ in ids], uuid.uuid4().hex, 0)
+        return cls(engine, ids, [hashes[id_] for id_ in ids], uuid.uuid4().hex, 0, recalls)
 
     @classmethod
     def load(cls, workspace: Workspace, articles: Mapping[str, Article]) -> LiveSite:
@@ -77,7 +81,8 @@ class LiveSite:
         said = saved.read_about(folder)
         engine = saved.load(folder, workspace.settings)
         about = said["about"] if said else {}
-        site = cls(engine, about["ids"], about["hashes"], about["name"], len(engine.shelf))
+        rows = len(engine.shelf)
+        site = cls(engine, about["ids"], about["hashes"], about["name"], rows, about.get("recalls", {}))
         there = np.flatnonzero(np.load(folder / "page-alive.npy", allow_pickle=False)).tolist()
         missing = [site.ids[row] for row in there if site.ids[row] not in articles]
         if missing:
@@ -177,6 +182,7 @@ class LiveSite:
             "hashes": self.hashes,
             "pins": {source: list(targets) for source, targets in self.engine.pins.items()},
             "moment": now.isoformat(),
+            "recalls": dict(self.recalls),
             "made_with": made_with(workspace, self.engine.fitted.model),
         }
         saved.save(self.engine, folder or state_folder(workspace.path), about)
