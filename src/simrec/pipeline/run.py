@@ -9,8 +9,10 @@ from __future__ import annotations
 
 import importlib
 import logging
+import re
 import time
 from collections.abc import Callable, Iterator, Mapping, Sequence
+from dataclasses import asdict, is_dataclass
 from datetime import UTC, datetime, timedelta
 from functools import partial
 from pathlib import Path
@@ -30,6 +32,8 @@ logger = logging.getLogger(__name__)
 
 Stage = tuple[str, Callable[[], Mapping[str, Any]]]
 """A stage's name, and what does it and counts what it did."""
+PASSWORD = re.compile(r"(://[^:/@]*:)[^@]+@")
+"""In an address: it goes into no report."""
 BACK = "simrec.pipeline.write_back"
 """The module whose `write_back(workspace)` writes the blocks into the site's database, and counts."""
 
@@ -83,7 +87,7 @@ class _Run:
         moment = datetime.now(UTC)
         build = self.workspace.settings.build
         plan = {
-            "sources": self.sources,
+            "sources": [PASSWORD.sub(r"\1***@", source) for source in self.sources],
             "picks": list(self.settings.picks),
             "render": dict(self.settings.render),
             "write_back": self.settings.write_back,
@@ -186,11 +190,11 @@ class _Run:
         except ImportError as error:
             raise UsageError("this simrec cannot write blocks back: set write_back = false under [run]") from error
         found = module.write_back(self.workspace)
-        return found if isinstance(found, Mapping) else {"written": found}
+        return asdict(found) if is_dataclass(found) and not isinstance(found, type) else dict(found)
 
     def _inside(self, name: str) -> str:
-        """A path of the settings: it is meant from the workspace; addresses stay as they are."""
-        return name if "://" in name else str(self.workspace.path / name)
+        """A path of the settings: it is meant from the workspace; addresses, and `database:`, stay as they are."""
+        return name if "://" in name or name.endswith(":") else str(self.workspace.path / name)
 
     def _log(self, message: str, state: str, stage: StageReport | None = None) -> None:
         fields: dict[str, Any] = {"run": self.report.id, "state": state}
