@@ -14,13 +14,14 @@ from typing import Any
 import pytest
 
 from simrec.cli import main
-from simrec.errors import LockedError, StoreError
+from simrec.errors import LockedError, SimrecError, StoreError
 from simrec.pipeline import run as running
 from simrec.pipeline.logs import logged
 from simrec.pipeline.report import last_report, read_reports
 from simrec.pipeline.run import run
 from simrec.pipeline.status import status
 from simrec.pipeline.workspace import Workspace
+from simrec.types import no_progress
 
 RUN = """[build]
 model = "tfidf"
@@ -244,6 +245,23 @@ def test_the_last_line_adds_up_what_was_written(site: Path) -> None:
     written = [stage.counts["written"] for stage in report.stages if "written" in stage.counts]
     assert written == [20, 20]
     assert f"written {sum(written)}, " in report.line()
+
+
+def test_a_password_goes_into_no_report(site: Path) -> None:
+    """Neither where the run ends well nor where it fails."""
+    with pytest.raises(SimrecError):
+        run(opened(site), ["postgresql://me:s3cret@nowhere.invalid/db"])
+    for path in (site / "out").rglob("*.json"):
+        assert "postgresql://me:***@" in path.read_text()
+        assert "s3cret" not in json.dumps(json.loads(path.read_text())["plan"])
+
+
+def test_sources_of_the_settings_are_meant_from_the_workspace(site: Path) -> None:
+    """Addresses, and what names the settings' own database, are left as they are."""
+    names = ("a.jsonl", "/b.jsonl", "sqlite:///c.db", "database:")
+    (site / "simrec.toml").write_text(f"[run]\nsources = {json.dumps(names)}\n")
+    found = running._Run(opened(site), (), None, no_progress).sources
+    assert found == [str(site / "a.jsonl"), "/b.jsonl", "sqlite:///c.db", "database:"]
 
 
 def test_two_runs_do_not_work_at_once(site: Path, monkeypatch: pytest.MonkeyPatch) -> None:

@@ -44,9 +44,8 @@ def run(options: Namespace) -> dict[str, Any]:
     )
     for name, recall in report.recalls.items():
         say(options, f"neighbors by {name} are approximate: recall@10 {recall:.3f} on a sample")
-    values = {
-        name: value for name, value in asdict(report).items() if value or name not in ("decision", "recalls", "refused")
-    }
+    optional = ("decision", "recalls", "refused")
+    values = {name: value for name, value in asdict(report).items() if value or name not in optional}
     if report.decision:
         say(options, f"learned: {report.decision}" if "learn" in report.stages else report.decision)
     if report.refused:

@@ -29,9 +29,9 @@ class Status:
         refused: why the gate refused the newest snapshot; None where it did not.
         drift: how far the site has moved from what was fitted, see `simrec.pipeline.live.drift.Drift`; None where
             nothing was.
-        recalls: recall@10 of neighbors, by space, where they were approximate when the site was fitted.
         problems: what somebody has to look at, a line each; empty where all is well.
         at_work: the command that is at work in the workspace now, in words; None where there is none.
+        recalls: recall@10 of neighbors, by space, where they were approximate when the site was fitted.
     """
 
     articles: int
