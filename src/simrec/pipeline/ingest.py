@@ -21,6 +21,8 @@ from simrec.types import Entry, PickEntry, Progress, Reject, no_progress
 BATCH = 200
 """Articles a transaction: what is lost at most when the disk is full."""
 SHOWN_REJECTS = 100
+HELD = "was taken out by hand and stays out: publish it by hand, or deliver it as withdrawn"
+"""Why a source does not bring an article back."""
 
 
 @dataclass
@@ -119,6 +121,9 @@ class _Writer:
             self.report.new += counts.new
             self.report.changed += counts.changed
             self.report.unchanged += counts.unchanged
+            self._rejects += [
+                Reject(entry.file, entry.line, f"article {entry.article.id!r} {HELD}") for entry in counts.held
+            ]
             if self.stored:
                 self.stored([entry.article.id for entry in batch])
         self.add_rejects(self.source, self._rejects)

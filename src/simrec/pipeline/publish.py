@@ -21,7 +21,7 @@ from simrec.pipeline.synced import active_snapshot, catch_up, note_synced, pins_
 from simrec.pipeline.workspace import Workspace
 from simrec.store import Inputs, Snapshot, StoredBlock
 from simrec.store.records import DATES, article_hash
-from simrec.store.store import DESK, PIN
+from simrec.store.store import BY_HAND, DESK, PIN
 from simrec.types import STATUSES, Article, Entry, Pick, PickEntry, Status
 
 logger = logging.getLogger(__name__)
@@ -35,8 +35,6 @@ def _now() -> datetime:
 
 TRIES = 5
 """How often a change is made again where another process was faster."""
-BY = "publish"
-"""Where articles come from that were published one by one."""
 
 
 @dataclass(frozen=True)
@@ -140,7 +138,7 @@ class Pipeline:
             raise UsageError(f"{source_id!r} cannot stand under itself")
         for id_ in (source_id, target_id):
             self._article(id_)
-        pick = PickEntry(Pick(source_id, target_id, rank), BY)
+        pick = PickEntry(Pick(source_id, target_id, rank), BY_HAND)
         return self._change(lambda: (), [pick], origin)
 
     def _article(self, id_: str) -> Article:
@@ -178,7 +176,7 @@ class Pipeline:
             pins = pins_of(self.workspace, self._store, **chosen)
             found |= {block.source_id: block for block in site.pin(pins, now)}
             inputs = replace(inputs, pins=pins)
-        entries = [Entry(article, BY) for article in articles]
+        entries = [Entry(article, BY_HAND) for article in articles]
         self._snapshot = self._store.change(
             entries, picks, origin, found.values(), self._snapshot, entry_keys, len(site.engine.row_of), inputs
         )
@@ -230,7 +228,7 @@ def hide(workspace: Workspace, ids: Sequence[str], status: Status, clock: Clock 
         for id_, article in found.items():
             if article is None:
                 raise NotFoundError(f"there is no article {id_!r}: see `simrec ingest`")
-        entries = [Entry(replace(article, status=status), BY) for article in found.values() if article]
+        entries = [Entry(replace(article, status=status), BY_HAND) for article in found.values() if article]
         store.put(entries, entry_keys)
     return Change((), time.perf_counter() - start, waiting=True)
 

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import Any, NamedTuple, TypeAlias
 
 from sqlalchemy import Connection, bindparam, delete, func, insert, select, update
@@ -23,15 +23,18 @@ PIN = "pin"
 """Origin of the picks that stand first in a block, whatever the settings say."""
 DESK = "desk"
 """Origin of the picks that were made one by one."""
+BY_HAND = "publish"
+"""File of the articles that were published, withdrawn or unpublished one by one."""
 
 
 @dataclass(slots=True)
 class Ingested:
-    """How many articles of a batch were new, changed and unchanged."""
+    """How many articles of a batch were new, changed and unchanged; and those that stay withdrawn, for it was by hand."""
 
     new: int = 0
     changed: int = 0
     unchanged: int = 0
+    held: list[Entry] = field(default_factory=list)
 
 
 class Held(NamedTuple):
@@ -47,7 +50,8 @@ class ArticleStore(Connected):
     def put(self, entries: Sequence[Entry], keys: Callable[[Entry], Iterable[str]]) -> Ingested:
         """Stores a batch of articles with their addresses and their pages' links, in one transaction.
 
-        A copy (`Entry.copy`) replaces nothing but a shorter copy.
+        A copy (`Entry.copy`) replaces nothing but a shorter copy. An article that was withdrawn or made a draft by hand
+        stays as it is until it is published by hand again, whatever a source says of it.
 
         Args:
             entries: articles, no id twice.
@@ -58,6 +62,9 @@ class ArticleStore(Connected):
             known = _known(connection, [entry.article.id for entry in entries])
             for entry in entries:
                 row, before = to_row(entry), known.get(entry.article.id)
+                if before and _is_held(before, entry):
+                    counts.held.append(entry)
+                    continue
                 if before and (before["hash"] == row["hash"] or _stays(before, entry)):
                     counts.unchanged += 1
                     if before["copy"] and not entry.copy:
@@ -185,11 +192,19 @@ def _known(connection: Connection, ids: Sequence[str]) -> dict[str, Mapping[str,
             articles.c.id,
             articles.c.hash,
             articles.c.copy,
+            articles.c.file,
+            articles.c.status,
             func.length(articles.c.body).label("length"),
         )
         found = connection.execute(select(*columns).where(articles.c.id.in_(ids[start : start + MANY])))
         known |= {row["id"]: row for row in found.mappings()}
     return known
+
+
+def _is_held(before: Mapping[str, Any], entry: Entry) -> bool:
+    """Whether an article was taken out by hand, and a source, that does not know of it, would bring it back."""
+    out = before["file"] == BY_HAND and before["status"] in ("withdrawn", "draft")
+    return out and entry.file != BY_HAND and entry.article.status in ("published", "embargoed")
 
 
 def _stays(before: Mapping[str, Any], entry: Entry) -> bool:

@@ -7,7 +7,7 @@ from collections.abc import Callable, Iterable, Sequence
 from sqlalchemy.dialects.sqlite import insert as upsert
 
 from simrec.errors import ConflictError
-from simrec.store.articles import DESK, PAGE, PIN, ArticleStore, Held, Ingested, put_addresses, put_article
+from simrec.store.articles import BY_HAND, DESK, PAGE, PIN, ArticleStore, Held, Ingested, put_addresses, put_article
 from simrec.store.inputs import Inputs, put_inputs
 from simrec.store.records import StoredBlock, pick_row, to_row
 from simrec.store.snapshots import Snapshot, SnapshotStore, change_blocks
@@ -59,4 +59,4 @@ class Store(ArticleStore, SnapshotStore):
         return changed
 
 
-__all__ = ["DESK", "PAGE", "PIN", "Held", "Ingested", "Inputs", "Snapshot", "Store"]
+__all__ = ["BY_HAND", "DESK", "PAGE", "PIN", "Held", "Ingested", "Inputs", "Snapshot", "Store"]
