@@ -29,7 +29,7 @@ BY_HAND = "publish"
 
 @dataclass(slots=True)
 class Ingested:
-    """How many articles of a batch were new, changed and unchanged; and those that stay withdrawn, for it was by hand."""
+    """How many articles of a batch were new, changed and unchanged; and those that were taken out by hand."""
 
     new: int = 0
     changed: int = 0
