@@ -6,6 +6,7 @@ import json
 import random
 import re
 from collections.abc import Callable
+from copy import deepcopy
 from typing import Any
 
 ODD = (
@@ -136,9 +137,9 @@ def _of_json(rng: random.Random, data: bytes) -> bytes | None:
         if way == 0:
             del holder[key]
         elif way == 1 and isinstance(holder, list):
-            holder.insert(key, holder[key])
+            holder.insert(key, deepcopy(holder[key]))
         else:
-            holder[key] = rng.choice(VALUES) if rng.random() < 0.9 else _nested(rng)
+            holder[key] = deepcopy(rng.choice(VALUES)) if rng.random() < 0.9 else _nested(rng)
     try:
         return "\n".join(json.dumps(value, ensure_ascii=rng.random() < 0.7) for value in values).encode(
             "utf-8", "replace"
