@@ -137,7 +137,7 @@ def _of_json(rng: random.Random, data: bytes) -> bytes | None:
         if way == 0:
             del holder[key]
         elif way == 1 and isinstance(holder, list):
-            holder.insert(key, deepcopy(holder[key]))
+            holder.insert(key, _copied(holder[key]))
         else:
             holder[key] = deepcopy(rng.choice(VALUES)) if rng.random() < 0.9 else _nested(rng)
     try:
@@ -145,6 +145,14 @@ def _of_json(rng: random.Random, data: bytes) -> bytes | None:
             "utf-8", "replace"
         )
     except RecursionError:  # one deep value in another
+        return None
+
+
+def _copied(value: Any) -> Any:
+    """A copy; None in place of what is nested too deep for one."""
+    try:
+        return deepcopy(value)
+    except RecursionError:
         return None
 
 
