@@ -6,6 +6,7 @@ import json
 import random
 import re
 from collections.abc import Callable
+from copy import deepcopy
 from typing import Any
 
 ODD = (
@@ -136,14 +137,22 @@ def _of_json(rng: random.Random, data: bytes) -> bytes | None:
         if way == 0:
             del holder[key]
         elif way == 1 and isinstance(holder, list):
-            holder.insert(key, holder[key])
+            holder.insert(key, _copied(holder[key]))
         else:
-            holder[key] = rng.choice(VALUES) if rng.random() < 0.9 else _nested(rng)
+            holder[key] = deepcopy(rng.choice(VALUES)) if rng.random() < 0.9 else _nested(rng)
     try:
         return "\n".join(json.dumps(value, ensure_ascii=rng.random() < 0.7) for value in values).encode(
             "utf-8", "replace"
         )
     except RecursionError:  # one deep value in another
+        return None
+
+
+def _copied(value: Any) -> Any:
+    """A copy; None in place of what is nested too deep for one."""
+    try:
+        return deepcopy(value)
+    except RecursionError:
         return None
 
 
