@@ -44,6 +44,7 @@ def test_figures_are_what_they_say() -> None:
     site = Site(k=2, before_k=2, before=8, shown=6, picks=[Pick("a", "c", 1), Pick("b", "zzz", 1)])
     found = measure(new, Before(before, whole=True), site)
     assert found["empty"] == 0.25
+    assert measure(new, None, site._replace(off=1))["empty"] == 0  # c has none on purpose
     assert found["changed"] == pytest.approx(1 / 3, abs=1e-4)  # of those that there were: b; a's spare is not shown
     assert found["coverage"] == 0.5  # a, b, c of six
     assert found["hub"] == 0.75  # c stands in three of four

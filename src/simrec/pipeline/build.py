@@ -17,6 +17,7 @@ from simrec.errors import ConflictError, UsageError
 from simrec.pipeline import gate
 from simrec.pipeline.chooser import Chooser, may_show
 from simrec.pipeline.kept import aside_folder, find_fitted, restore_fitted
+from simrec.pipeline.live.engine import Engine
 from simrec.pipeline.live.site import LiveSite, made_with
 from simrec.pipeline.live.start import all_blocks, fit, start
 from simrec.pipeline.locks import reading_fitted, working
@@ -146,8 +147,8 @@ class _Work:
         if drift.due:
             self.report.decision = f"fitted anew: {drift.why}"
             return None
-        until, shown = site.engine.next_change(self.now), int(site.engine.may.array.sum())
-        written = self._write(found, active, about["made_with"], until, shown=shown)
+        until = site.engine.next_change(self.now)
+        written = self._write(found, active, about["made_with"], until, counts=_counts(site.engine))
         if not written.refused:
             self._save(site, written)
         return written
@@ -191,8 +192,8 @@ class _Work:
             stage["rows"] = len(found)
         with report.stage("save") as stage, reading_fitted(self.workspace):
             live.save(self.workspace, self.now, always=True, folder=aside_folder(self.workspace))
-        made, shown = made_with(self.workspace, self.model), int(engine.may.array.sum())
-        written = self._write(found, None, made, engine.next_change(self.now), name=live.name, shown=shown)
+        made, until, counts = made_with(self.workspace, self.model), engine.next_change(self.now), _counts(engine)
+        written = self._write(found, None, made, until, name=live.name, counts=counts)
         if not written.refused:
             restore_fitted(self.workspace, written)
             note_fitting(self.workspace, since)
@@ -223,11 +224,12 @@ class _Work:
             blocks = list(chooser.blocks(rows, self.k, spares=settings.build.spares, progress=self.progress))
             stage["rows"] = len(blocks)
         made = made_with(self.workspace, self.model) | {"picks": described["picks_hash"]}
-        return self._write(blocks, None, made, None, shown=int(chooser.eligible.sum()))
+        off = sum(chooser.articles.reason_off(article) is not None for article in corpus.articles)
+        return self._write(blocks, None, made, None, counts=(int(chooser.eligible.sum()), off))
 
     def _write(
         self, found: Sequence[StoredBlock], like: Snapshot | None, made: Mapping[str, Any], until: str | None, *,
-        name: str | None = None, shown: int | None = None,
+        name: str | None = None, counts: tuple[int, int] | None = None,
     ) -> Snapshot:  # fmt: skip
         """Stores a snapshot, and activates it where it may be.
 
@@ -237,7 +239,7 @@ class _Work:
             made: names the models that made it.
             until: when time will change it next.
             name: of what was fitted for it.
-            shown: articles that may be shown; None where nothing has changed.
+            counts: articles that may be shown, and pages without a block on purpose; None where nothing has changed.
         """
         settings, name = self.workspace.settings, like.fitted if like else name
         noted = {key: value for key, value in made.items() if key != "settings"}
@@ -245,22 +247,29 @@ class _Work:
             written = self.store.write_snapshot(
                 found, model=self.model, k=self.k, settings=describe(settings), keep=settings.build.keep_snapshots,
                 fitted=name, like=like.id if like else None, inputs=Inputs(self.hashes, self.pins, noted),
-                judge=self._judge(like, shown),
+                judge=self._judge(like, counts),
             )  # fmt: skip
             stage["rows"] = written.articles
             if name and not written.refused:
                 note_synced(self.workspace, written, self.hashes, self.pins, until)
         return written
 
-    def _judge(self, like: Snapshot | None, shown: int | None) -> Judge:
+    def _judge(self, like: Snapshot | None, counts: tuple[int, int] | None) -> Judge:
         limits = self.workspace.settings.gate
-        if like and shown is None and like.figures and limits.min_ndcg is None:
+        if like and counts is None and like.figures and limits.min_ndcg is None:
             figures = gate.unchanged(like.figures)
             return lambda new, before: gate.verdict(figures, limits)
         before = like or active_snapshot(self.store)
         k, blocks = (before.k, before.articles) if before else (self.k, 0)
-        site = gate.Site(self.k, k, blocks, shown or 0, self.store.picks())
+        shown, off = counts or (0, 0)
+        site = gate.Site(self.k, k, blocks, shown, self.store.picks(), off)
         return gate.make_judge(limits, site)
+
+
+def _counts(engine: Engine) -> tuple[int, int]:
+    """How many articles may be shown, and how many pages have no block on purpose."""
+    off = sum(engine.rules.reason_off(article) is not None for article in engine.articles.values())
+    return int(engine.may.array.sum()), off
 
 
 def check_k(k: int) -> None:

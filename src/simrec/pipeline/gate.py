@@ -24,6 +24,7 @@ class Site(NamedTuple):
         before: active blocks.
         shown: articles that may be shown.
         picks: editors' picks.
+        off: pages that have no block on purpose.
     """
 
     k: int
@@ -31,6 +32,7 @@ class Site(NamedTuple):
     before: int
     shown: int
     picks: Sequence[Pick]
+    off: int = 0
 
 
 class _Limit(NamedTuple):
@@ -87,9 +89,9 @@ def measure(new: Iterable[Listed], before: Before | None, site: Site) -> dict[st
         site: see there.
 
     Returns:
-        "empty", "changed", "coverage", "hub" as shares, "ndcg" over "pages" with picks. "ndcg" is of the blocks as they
-        are, spares among them, by the house's own rules: an article's own picks may have been learned from, or stand
-        first. It is an alarm, not an evaluation.
+        "empty" (pages that are switched off do not count), "changed", "coverage", "hub" as shares, "ndcg" over "pages"
+        with picks. "ndcg" is of the blocks as they are, spares among them, by the house's own rules: an article's own
+        picks may have been learned from, or stand first. It is an alarm, not an evaluation.
     """
     shown_before = {source: hash(tuple(ids[: site.before_k])) for source, ids in before.blocks} if before else {}
     picked: dict[str, set[str]] = {}
@@ -108,7 +110,7 @@ def measure(new: Iterable[Listed], before: Before | None, site: Site) -> dict[st
         if source in picked:
             gains.append(ndcg(ids, picked[source]))
     return {
-        "empty": _share(empty, blocks),
+        "empty": _share(max(empty - site.off, 0), blocks - site.off),
         "changed": _share(changed, len(shown_before) if before.whole else site.before) if before else None,
         "coverage": _share(len(shown), site.shown),
         "hub": _share(max(shown.values(), default=0), blocks),
