@@ -37,7 +37,7 @@ def bench(context: Context) -> Outcome:
     rows: list[Row] = []
     points: list[dict[str, Any]] = []
     for folder in folders:
-        n, found = corpus(context, folder, best=context.profile.whole or folder == folders[0])
+        n, found = corpus(context, folder, best=context.profile.whole)
         sizes[folder.name] = n
         measured |= {f"{folder.name}: {name}": value for name, value in found.items()}
         rows += compare(folder.name, found)
