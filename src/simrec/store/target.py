@@ -35,7 +35,7 @@ from sqlalchemy.dialects import postgresql, sqlite
 from sqlalchemy.exc import DBAPIError, InterfaceError, OperationalError, SQLAlchemyError
 from sqlalchemy.types import TypeEngine
 
-from simrec.database import open_database, said, shown
+from simrec.database import open_database, said, shown, sqlstate
 from simrec.errors import SettingsError, StoreError
 from simrec.settings import KEYS, WRITTEN, WriteBackSettings
 
@@ -47,7 +47,13 @@ MANY = 500
 """Ids in one statement."""
 FIRST_WAIT, LONGEST_WAIT = 0.5, 30.0
 """Seconds before the second try, and the most before any; each wait is twice the last."""
-LASTING = ("authentication failed", "does not exist", "permission denied", "access denied", "no such", "readonly")
+PASSING = ("08", "40", "53", "55P03", "57014", "57P01", "57P02", "57P03", "58")
+"""How the codes of PostgreSQL's errors start that another try may mend: no connection, a conflict or deadlock, no room,
+a lock, a query that was cancelled, a server that starts or stops, a disk."""
+LASTING = (
+    "authentication failed", "does not exist", "permission denied", "access denied", "no such", "readonly", "password",
+    "refuses ssl", "certificate verify", "not supported by pg8000",
+)  # fmt: skip
 """In errors that another try does not mend, though drivers class them with those that it does."""
 UPSERTS: dict[str, Callable[[Table], Any]] = {"postgresql": postgresql.insert, "sqlite": sqlite.insert}
 
@@ -241,5 +247,7 @@ def may_pass(error: SQLAlchemyError, dialect: str) -> bool:
     text = str(error.orig).lower()
     if dialect == "sqlite":
         return "locked" in text or "busy" in text
+    if dialect == "postgresql" and (code := sqlstate(error)):
+        return code.startswith(PASSING)
     passing = error.connection_invalidated or isinstance(error, OperationalError | InterfaceError)
     return passing and not any(words in text for words in LASTING)
