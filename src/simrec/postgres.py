@@ -92,6 +92,8 @@ class Dialect(PGDialect_pg8000):
             connection = super().connect(*arguments, timeout=connect_timeout or None, **options)
             connection._usock.settimeout(None)
         except Exception as error:  # what answers may be no PostgreSQL, and anything at all
+            if fields := _answer(error):
+                raise self.loaded_dbapi.ProgrammingError(fields) from error
             if isinstance(error, AttributeError) and not options.get("password"):  # pg8000 has need of one
                 raise refused("the server asks for a password, and the URL has none") from error
             cause = error.__cause__
@@ -134,6 +136,15 @@ def _told(context: ExceptionContext) -> SQLAlchemyError | None:
     if isinstance(error, OSError):
         return InterfaceError(None, None, error)
     return DataError(None, None, error) if isinstance(error, ValueError) else None
+
+
+def _answer(error: BaseException | None) -> dict[str, str] | None:
+    """The fields of what the server said; pg8000 may fail once more as it then closes a connection that is closed."""
+    while error is not None:
+        if error.args and isinstance(error.args[0], dict):
+            return error.args[0]
+        error = error.__context__
+    return None
 
 
 def _one(name: str, value: str | tuple[str, ...]) -> str:

@@ -24,7 +24,6 @@ from sqlalchemy import (
     Table,
     Text,
     Uuid,
-    bindparam,
     delete,
     func,
     insert,
@@ -120,24 +119,26 @@ class Target:
             keys = [self.columns[name] for name in self._keys]
             others = {name: statement.excluded[name] for name in self.columns.values() if name not in keys}
             conflict = {"index_elements": keys}
-            connection.execute(
-                statement.on_conflict_do_update(**conflict, set_=others)
-                if others
-                else statement.on_conflict_do_nothing(**conflict),
-                rows,
-            )
+            if others:
+                upsert = statement.on_conflict_do_update(**conflict, set_=others)
+            else:
+                upsert = statement.on_conflict_do_nothing(**conflict)
+            if connection.dialect.name == "postgresql":
+                upsert = upsert.returning(self._column("source_id"))  # then SQLAlchemy sends many rows a statement
+            connection.execute(upsert, rows)
         self._delete(connection, [id_ for id_, count in counts.items() if not count])
         if "rank" in self._keys:
-            id_, rank = self._column("source_id"), self._column("rank")
-            longer = delete(self._table).where(id_ == bindparam("of"), rank > bindparam("last"))
-            shorter = [{"of": self._fit("source_id", one), "last": count} for one, count in counts.items() if count]
-            if shorter:
-                connection.execute(longer, shorter)
+            for last in sorted(set(counts.values()) - {0}):
+                self._delete(connection, [id_ for id_, count in counts.items() if count == last], after=last)
 
-    def _delete(self, connection: Connection, ids: Sequence[str]) -> None:
+    def _delete(self, connection: Connection, ids: Sequence[str], after: int = 0) -> None:
+        """Deletes rows of articles: all, or those of a rank after this."""
+        statement = delete(self._table)
+        if after:
+            statement = statement.where(self._column("rank") > after)
         fitted = [self._fit("source_id", id_) for id_ in ids]
         for start in range(0, len(fitted), MANY):
-            connection.execute(delete(self._table).where(self._column("source_id").in_(fitted[start : start + MANY])))
+            connection.execute(statement.where(self._column("source_id").in_(fitted[start : start + MANY])))
 
     def _column(self, name: str) -> Column[Any]:
         return self._table.c[self.columns[name]]
