@@ -53,7 +53,7 @@ def toy_model(tmp_path_factory: pytest.TempPathFactory) -> Path:
 @pytest.fixture(scope="session")
 def postgres() -> Iterator[str]:
     """The URL of a PostgreSQL server of the tests' own, on a socket, with a password that no message may show."""
-    pytest.importorskip("psycopg", reason="psycopg is not installed")
+    pytest.importorskip("pg8000", reason="pg8000 is not installed")
     programs = [Path(found).parent for found in [shutil.which("initdb")] if found]
     programs += sorted(Path("/usr/lib/postgresql").glob("*/bin"), reverse=True)
     program = next((folder for folder in programs if (folder / "initdb").exists()), None)

@@ -55,7 +55,7 @@ PICKS_QUERY = "SELECT a AS source_id, b AS target_id, place AS rank FROM picked"
 def url(request: pytest.FixtureRequest, tmp_path: Path) -> Iterator[str]:
     """A database with a table of articles and one of picks."""
     made = f"sqlite:///{tmp_path / 'news.db'}" if request.param == "sqlite" else request.getfixturevalue("postgres")
-    engine = create_engine(parse_url(made))
+    engine = open_database(parse_url(made), read_only=False)
     with engine.begin() as connection:
         for statement in [*SETUP[request.param], *PICKS]:
             connection.exec_driver_sql(statement)
@@ -199,7 +199,7 @@ def test_the_url_may_be_in_the_settings_with_its_password_in_a_variable(
         (
             "postgresql://u:s3cr%40t@127.0.0.1:1/n",
             InputError,
-            "postgresql.psycopg://u:...@127.0.0.1:1/n: .*check the URL",
+            "postgresql.pg8000://u:...@127.0.0.1:1/n: .*check the URL",
         ),
     ],
 )
@@ -219,7 +219,7 @@ def test_a_query_is_needed() -> None:
 def test_passwords_are_taken_out_of_what_a_driver_says() -> None:
     """As it is, and as it stands in a URL."""
     url = parse_url("postgresql://me:s3cr%40t@h/n")
-    assert shown(url) == "postgresql+psycopg://me:***@h/n"
+    assert shown(url) == "postgresql+pg8000://me:***@h/n"
     text = said(ValueError("s3cr@t, s3cr%40t\nand postgresql://a:b@c/d"), url)
     assert text == "***, *** and postgresql://a:***@c/d"
 

@@ -9,17 +9,21 @@ from typing import Any
 from urllib.parse import quote, quote_plus
 
 from sqlalchemy import URL, Connection, Engine, NullPool, create_engine, event, make_url
+from sqlalchemy.dialects import registry
 from sqlalchemy.exc import ArgumentError, NoSuchModuleError
 
 from simrec.errors import InputError, SettingsError, UsageError
 
 CONNECT_SECONDS = 20
 MAX_MESSAGE = 300
-DRIVERS = {"postgres": "postgresql+psycopg", "postgresql": "postgresql+psycopg"}
+POSTGRES, DIALECT = "postgresql+pg8000", "postgresql+simrec"
+"""A driver's name, as it is written and shown; and that of the dialect by which simrec uses it."""
+DRIVERS = {"postgres": POSTGRES, "postgresql": POSTGRES}
 """What a URL without a driver means."""
-EXTRAS = {"psycopg": "pip install 'simrec[postgres]'"}
+EXTRAS = {"pg8000": "pip install 'simrec[postgres]'"}
 FORM = "write it as postgresql://user:password@host/name or sqlite:///file.db"
 
+registry.register("postgresql.simrec", "simrec.postgres", "Dialect")
 _VARIABLE = re.compile(r"\$\{(\w+)\}")
 
 
@@ -27,7 +31,7 @@ def parse_url(text: str) -> URL:
     """A URL, with its variables filled in.
 
     >>> parse_url("postgres://user:secret@host/news")
-    postgresql+psycopg://user:***@host/news
+    postgresql+pg8000://user:***@host/news
 
     Raises:
         SettingsError: a variable in it is not set.
@@ -78,6 +82,8 @@ def open_database(url: URL, *, read_only: bool) -> Engine:
     timeout = {"sqlite": "timeout", "postgresql": "connect_timeout", "mysql": "connect_timeout"}
     if (name := timeout.get(url.get_backend_name())) and name not in url.query:
         options["connect_args"] = {name: CONNECT_SECONDS}
+    if url.drivername == POSTGRES:
+        url = url.set(drivername=DIALECT)
     try:
         engine = create_engine(url, **options)
     except NoSuchModuleError:
@@ -102,15 +108,29 @@ def _sqlite_writes(connection: Any, _: object) -> None:
 def read_only(connection: Connection) -> Connection:
     """The connection, whose transaction the database itself holds to reading."""
     if connection.dialect.name == "postgresql":
-        return connection.execution_options(postgresql_readonly=True)
+        connection = connection.execution_options(postgresql_readonly=True)
+        connection.exec_driver_sql("SET TRANSACTION READ ONLY")  # a pooler may not keep what a session was told
     if connection.dialect.name in ("mysql", "mariadb"):
         connection.exec_driver_sql("SET SESSION TRANSACTION READ ONLY")
     return connection
 
 
+def sqlstate(error: BaseException) -> str:
+    """The code of an error of PostgreSQL, whichever driver tells it; empty where there is none: no server answered."""
+    found = getattr(error, "orig", None) or error
+    return str(_fields(found).get("C") or getattr(found, "sqlstate", None) or getattr(found, "pgcode", None) or "")
+
+
+def _fields(error: BaseException) -> dict[str, str]:
+    """What pg8000 gives in place of a message: the fields of the server's answer, by their letters."""
+    fields = error.args[0] if error.args else None
+    return fields if isinstance(fields, dict) else {}
+
+
 def said(error: BaseException, url: URL) -> str:
     """What a database complains of, on one line, without its password."""
-    text = " ".join(str(getattr(error, "orig", None) or error).split())
+    found = getattr(error, "orig", None) or error
+    text = " ".join(str(_fields(found).get("M") or found).split())
     password = str(url.password or "")
     for secret in sorted({password, quote(password, safe=""), quote_plus(password)} - {""}, key=len, reverse=True):
         text = text.replace(secret, "***")

@@ -11,12 +11,11 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from sqlalchemy import create_engine
 from sqlalchemy.exc import OperationalError
 
 from simrec.block.table import Row
 from simrec.cli.main import main
-from simrec.database import parse_url
+from simrec.database import open_database, parse_url
 from simrec.errors import SettingsError, StoreError
 from simrec.pipeline.build import build
 from simrec.pipeline.workspace import Workspace
@@ -44,7 +43,7 @@ def url(request: pytest.FixtureRequest, tmp_path: Path) -> Iterator[str]:
 
 def run(url: str, *statements: str) -> list[tuple[Any, ...]]:
     """The rows of the last statement."""
-    engine = create_engine(parse_url(url))
+    engine = open_database(parse_url(url), read_only=False)
     found: list[tuple[Any, ...]] = []
     with engine.begin() as connection:
         for statement in statements:

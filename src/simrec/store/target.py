@@ -24,7 +24,6 @@ from sqlalchemy import (
     Table,
     Text,
     Uuid,
-    bindparam,
     delete,
     func,
     insert,
@@ -35,7 +34,7 @@ from sqlalchemy.dialects import postgresql, sqlite
 from sqlalchemy.exc import DBAPIError, InterfaceError, OperationalError, SQLAlchemyError
 from sqlalchemy.types import TypeEngine
 
-from simrec.database import open_database, said, shown
+from simrec.database import open_database, said, shown, sqlstate
 from simrec.errors import SettingsError, StoreError
 from simrec.settings import KEYS, WRITTEN, WriteBackSettings
 
@@ -47,7 +46,13 @@ MANY = 500
 """Ids in one statement."""
 FIRST_WAIT, LONGEST_WAIT = 0.5, 30.0
 """Seconds before the second try, and the most before any; each wait is twice the last."""
-LASTING = ("authentication failed", "does not exist", "permission denied", "access denied", "no such", "readonly")
+PASSING = ("08", "40", "53", "55P03", "57014", "57P01", "57P02", "57P03", "58")
+"""How the codes of PostgreSQL's errors start that another try may mend: no connection, a conflict or deadlock, no room,
+a lock, a query that was cancelled, a server that starts or stops, a disk."""
+LASTING = (
+    "authentication failed", "does not exist", "permission denied", "access denied", "no such", "readonly", "password",
+    "refuses ssl", "certificate verify", "not supported by pg8000",
+)  # fmt: skip
 """In errors that another try does not mend, though drivers class them with those that it does."""
 UPSERTS: dict[str, Callable[[Table], Any]] = {"postgresql": postgresql.insert, "sqlite": sqlite.insert}
 
@@ -114,24 +119,26 @@ class Target:
             keys = [self.columns[name] for name in self._keys]
             others = {name: statement.excluded[name] for name in self.columns.values() if name not in keys}
             conflict = {"index_elements": keys}
-            connection.execute(
-                statement.on_conflict_do_update(**conflict, set_=others)
-                if others
-                else statement.on_conflict_do_nothing(**conflict),
-                rows,
-            )
+            if others:
+                upsert = statement.on_conflict_do_update(**conflict, set_=others)
+            else:
+                upsert = statement.on_conflict_do_nothing(**conflict)
+            if connection.dialect.name == "postgresql":
+                upsert = upsert.returning(self._column("source_id"))  # then SQLAlchemy sends many rows a statement
+            connection.execute(upsert, rows)
         self._delete(connection, [id_ for id_, count in counts.items() if not count])
         if "rank" in self._keys:
-            id_, rank = self._column("source_id"), self._column("rank")
-            longer = delete(self._table).where(id_ == bindparam("of"), rank > bindparam("last"))
-            shorter = [{"of": self._fit("source_id", one), "last": count} for one, count in counts.items() if count]
-            if shorter:
-                connection.execute(longer, shorter)
+            for last in sorted(set(counts.values()) - {0}):
+                self._delete(connection, [id_ for id_, count in counts.items() if count == last], after=last)
 
-    def _delete(self, connection: Connection, ids: Sequence[str]) -> None:
+    def _delete(self, connection: Connection, ids: Sequence[str], after: int = 0) -> None:
+        """Deletes rows of articles: all, or those of a rank after this."""
+        statement = delete(self._table)
+        if after:
+            statement = statement.where(self._column("rank") > after)
         fitted = [self._fit("source_id", id_) for id_ in ids]
         for start in range(0, len(fitted), MANY):
-            connection.execute(delete(self._table).where(self._column("source_id").in_(fitted[start : start + MANY])))
+            connection.execute(statement.where(self._column("source_id").in_(fitted[start : start + MANY])))
 
     def _column(self, name: str) -> Column[Any]:
         return self._table.c[self.columns[name]]
@@ -241,5 +248,7 @@ def may_pass(error: SQLAlchemyError, dialect: str) -> bool:
     text = str(error.orig).lower()
     if dialect == "sqlite":
         return "locked" in text or "busy" in text
+    if dialect == "postgresql" and (code := sqlstate(error)):
+        return code.startswith(PASSING)
     passing = error.connection_invalidated or isinstance(error, OperationalError | InterfaceError)
     return passing and not any(words in text for words in LASTING)
