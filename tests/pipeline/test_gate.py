@@ -13,7 +13,7 @@ from simrec.cli import main
 from simrec.errors import UsageError
 from simrec.pipeline import snapshots
 from simrec.pipeline.build import build
-from simrec.pipeline.gate import Site, measure, verdict
+from simrec.pipeline.gate import Counts, Site, measure, verdict
 from simrec.pipeline.ingest import ingest
 from simrec.pipeline.publish import Pipeline
 from simrec.pipeline.status import status
@@ -41,10 +41,13 @@ def test_figures_are_what_they_say() -> None:
     """Empty, changed, coverage, hub as shares of blocks and articles, nDCG@10 of the pages that have picks."""
     new = [("a", ["b", "c", "x"]), ("b", ["c"]), ("c", []), ("d", ["c", "a"])]
     before = [("a", ["b", "c", "y"]), ("b", ["a"]), ("gone", ["a"])]
-    site = Site(k=2, before_k=2, before=8, shown=6, picks=[Pick("a", "c", 1), Pick("b", "zzz", 1)])
+    site = Site(k=2, before_k=2, before=8, picks=[Pick("a", "c", 1), Pick("b", "zzz", 1)], counts=Counts(6))
     found = measure(new, Before(before, whole=True), site)
     assert found["empty"] == 0.25
-    assert measure(new, None, site._replace(off=1))["empty"] == 0  # c has none on purpose
+    assert measure(new, None, site._replace(counts=Counts(6, off=1)))["empty"] == 0  # c has none on purpose
+    assert measure(new, None, site._replace(counts=Counts(6, later=frozenset("c"))))["empty"] == 0.5  # c, and b yet
+    assert measure(new, None, site._replace(least=2))["empty"] == 0.5  # one item is no block
+    assert measure(new, None, site._replace(filled=True))["empty"] is None
     assert found["changed"] == pytest.approx(1 / 3, abs=1e-4)  # of those that there were: b; a's spare is not shown
     assert found["coverage"] == 0.5  # a, b, c of six
     assert found["hub"] == 0.75  # c stands in three of four

@@ -322,6 +322,91 @@ def test_embargo_and_expiry_at_their_minute_without_a_build(make: Callable[..., 
         assert all(len(ids) == 3 for ids in blocks.values())
 
 
+def test_a_pin_stays_though_it_is_far_down_the_list(make: Callable[..., Workspace]) -> None:
+    """Whatever is published or withdrawn around it; and a ban is stronger than any pin."""
+    articles = [article(n) for n in range(130)]
+    plain = make(articles, k=5)
+    with plain.store() as store:
+        near = [item.id for item in next(iter(store.blocks(store.snapshot().id, ["a0"]))).items]
+    far = article(0)["body"].split()[0]
+    last = next(a["id"] for a in reversed(articles) if a["id"] not in near and far not in a["body"])
+    with Pipeline(plain, lambda: NOW) as pipeline:
+        pipeline.pin("a0", last)
+        assert seen(plain, built=False)["a0"][0] == last
+        pipeline.publish(Article("new", "Bridge", f"{articles[0]['body']} again", published_at=NOW, lang="en"))
+        pipeline.withdraw(near[0])
+        assert seen(plain, built=False)["a0"][0] == last
+    banned = make(articles, f'banned = {{a0 = ["{last}"]}}', k=5)
+    with Pipeline(banned, lambda: NOW) as pipeline:
+        pipeline.pin("a0", last)
+    assert last not in seen(banned, built=False)["a0"]
+
+
+def test_what_is_beyond_the_kept_list_is_followed_too(make: Callable[..., Workspace]) -> None:
+    """A block that a rule lets reach far down the list loses what is withdrawn, and is full again."""
+    articles = [article(n, section=f"S{n % 3}" if n > 60 else "X") for n in range(100)]
+    workspace = make(articles, "max_per_section = 1", k=3)
+    with Pipeline(workspace, lambda: NOW) as pipeline:
+        for _ in range(3):
+            gone = seen(workspace, built=False)["a0"][1]
+            pipeline.withdraw(gone)
+            after = seen(workspace, built=False)["a0"]
+            assert gone not in after
+            assert len(after) == 3
+
+
+def test_a_scheduled_copy_takes_the_place_of_the_live_one_at_its_time(make: Callable[..., Workspace]) -> None:
+    """Until then the live one stands there; a scheduled article takes no room of a cap before its time either."""
+    day, body = timedelta(days=1), article(1)["body"]
+    coming = article(50, body=body, status="embargoed", embargo_until=(NOW + day).isoformat(), section="Sport")
+    live = article(1, body=body, section="Sport")
+    others = [article(n, section="News" if n > 4 else "Sport") for n in range(2, 9)]
+    workspace = make([coming, live, *others], "boost = {a50 = 9, a1 = 8}\nmax_per_section = 1", k=2)
+    for page in ("a5", "a6", "a7"):
+        before, after = seen(workspace)[page], seen(workspace, NOW + day)[page]
+        assert before[0] == "a1"
+        assert after[0] == "a50"
+        assert "a1" not in after
+        assert len(before) == len(after) == 2
+
+
+def test_what_stands_in_for_a_copy_is_held_to_caps_and_to_the_hub_limit(make: Callable[..., Workspace]) -> None:
+    """The rules look at what is shown, not at the copy by which it was found."""
+    articles = [article(n, section=f"S{n % 4}") for n in range(1, 41)]
+    copies = [article(100 + n, body=articles[n]["body"], section="Z", canonical_id=f"a{n + 1}") for n in range(8)]
+    workspace = make([*articles, *copies], 'copies = "newest"\nmax_per_section = 1\nhub_limit = 0.2', k=3)
+    blocks = seen(workspace)
+    section = {a["id"]: a["section"] for a in [*articles, *copies]}
+    assert all(len({section[id_] for id_ in ids}) == len(ids) for ids in blocks.values())
+    assert max(Counter(id_ for ids in blocks.values() for id_ in ids).values()) <= 9
+
+
+def test_fallbacks_know_stories(make: Callable[..., Workspace]) -> None:
+    """What the settings or canonical ids make one story is not shown under itself by a fallback either."""
+    articles = [article(1, title="One", body="Quince jam."), article(2, title="Two", body="Plum cake.")]
+    articles += [
+        article(3, title="Three", body="Pear tart.", canonical_id="a4"),
+        article(4, title="Four", body="Fig roll."),
+    ]
+    workspace = make(articles, 'fallback = ["recent"]\nsame_story = [["a1", "a2"]]')
+    blocks = seen(workspace)
+    assert "a2" not in blocks["a1"]
+    assert "a4" not in blocks["a3"]
+    assert len(set(blocks["a1"]) & {"a3", "a4"}) == 1
+
+
+def test_a_half_life_is_not_upset_by_odd_dates(make: Callable[..., Workspace]) -> None:
+    """One draft in the year 9999, or a site without dates, changes no score."""
+    articles, end = [article(n) for n in range(1, 12)], "9999-12-31T23:59:59.999999Z"
+    plain = seen(make([*articles, article(50, status="draft")], "half_life_days = 30"))
+    odd = article(50, status="draft", published_at=end, expires_at=end)
+    assert seen(make([*articles, odd], "half_life_days = 30")) == plain
+    undated = make([article(n, published_at=None) for n in range(1, 12)], "half_life_days = 30")
+    with Pipeline(undated, lambda: NOW) as pipeline:
+        pipeline.publish(Article("new", "Plum", "Plum cake rises.", published_at=NOW, lang="en"))
+    assert "new" not in shown(seen(undated, built=False))
+
+
 @pytest.mark.parametrize(
     ("policy", "word"),
     [

@@ -52,7 +52,7 @@ def run(options: Namespace) -> dict[str, Any]:
     from simrec.pipeline.workspace import Workspace
 
     workspace = Workspace.open(options.workspace)
-    report = ingest(workspace, options.files, progress=progress())
+    report = ingest(workspace, options.files, progress=progress(), by_hand=True)
     counts = f"{report.new} new, {report.changed} changed, {report.unchanged} unchanged, {report.rejected} rejected"
     for reject in report.rejects:
         print(f"simrec: {reject.file}: {reject.reason}", file=sys.stderr)

@@ -15,9 +15,8 @@ import numpy as np
 
 from simrec.errors import ConflictError, UsageError
 from simrec.pipeline import gate
-from simrec.pipeline.chooser import Chooser, may_show
+from simrec.pipeline.chooser import Chooser, article_rules, may_show
 from simrec.pipeline.kept import aside_folder, find_fitted, restore_fitted
-from simrec.pipeline.live.engine import Engine
 from simrec.pipeline.live.site import LiveSite, made_with
 from simrec.pipeline.live.start import all_blocks, fit, start
 from simrec.pipeline.locks import reading_fitted, working
@@ -87,6 +86,8 @@ def build(
     settings = workspace.settings
     model, k, now = model or settings.build.model, settings.block.k if k is None else k, now or datetime.now(UTC)
     check_k(k)
+    if k < settings.block.min_items:
+        raise UsageError(f"-k is {k}, fewer than block.min_items, {settings.block.min_items}: no block would be shown")
     report = Report()
     with working(workspace, "build"), workspace.store() as store:
         if not store.article_count():
@@ -148,7 +149,8 @@ class _Work:
             self.report.decision = f"fitted anew: {drift.why}"
             return None
         until = site.engine.next_change(self.now)
-        written = self._write(found, active, about["made_with"], until, counts=_counts(site.engine))
+        counts = gate.count(site.engine.articles.values(), site.engine.rules, self.now)
+        written = self._write(found, active, about["made_with"], until, counts=counts)
         if not written.refused:
             self._save(site, written)
         return written
@@ -192,7 +194,8 @@ class _Work:
             stage["rows"] = len(found)
         with report.stage("save") as stage, reading_fitted(self.workspace):
             live.save(self.workspace, self.now, always=True, folder=aside_folder(self.workspace))
-        made, until, counts = made_with(self.workspace, self.model), engine.next_change(self.now), _counts(engine)
+        counts = gate.count(engine.articles.values(), engine.rules, self.now)
+        made, until = made_with(self.workspace, self.model), engine.next_change(self.now)
         written = self._write(found, None, made, until, name=live.name, counts=counts)
         if not written.refused:
             restore_fitted(self.workspace, written)
@@ -224,12 +227,12 @@ class _Work:
             blocks = list(chooser.blocks(rows, self.k, spares=settings.build.spares, progress=self.progress))
             stage["rows"] = len(blocks)
         made = made_with(self.workspace, self.model) | {"picks": described["picks_hash"]}
-        off = sum(chooser.articles.reason_off(article) is not None for article in corpus.articles)
-        return self._write(blocks, None, made, None, counts=(int(chooser.eligible.sum()), off))
+        counts = gate.count(corpus.articles, chooser.articles, self.now)
+        return self._write(blocks, None, made, None, counts=counts)
 
     def _write(
         self, found: Sequence[StoredBlock], like: Snapshot | None, made: Mapping[str, Any], until: str | None, *,
-        name: str | None = None, counts: tuple[int, int] | None = None,
+        name: str | None = None, counts: gate.Counts | None = None,
     ) -> Snapshot:  # fmt: skip
         """Stores a snapshot, and activates it where it may be.
 
@@ -239,7 +242,7 @@ class _Work:
             made: names the models that made it.
             until: when time will change it next.
             name: of what was fitted for it.
-            counts: articles that may be shown, and pages without a block on purpose; None where nothing has changed.
+            counts: of the articles; None where nothing has changed.
         """
         settings, name = self.workspace.settings, like.fitted if like else name
         noted = {key: value for key, value in made.items() if key != "settings"}
@@ -254,22 +257,23 @@ class _Work:
                 note_synced(self.workspace, written, self.hashes, self.pins, until)
         return written
 
-    def _judge(self, like: Snapshot | None, counts: tuple[int, int] | None) -> Judge:
-        limits = self.workspace.settings.gate
-        if like and counts is None and like.figures and limits.min_ndcg is None:
-            figures = gate.unchanged(like.figures)
-            return lambda new, before: gate.verdict(figures, limits)
+    def _judge(self, like: Snapshot | None, counts: gate.Counts | None) -> Judge:
+        settings = self.workspace.settings
+        if like and counts is None and like.figures:
+            known, limits = like.figures, settings.gate
+            if limits.min_ndcg is None:
+                return lambda new, before: gate.verdict(gate.unchanged(known), limits)
         before = like or active_snapshot(self.store)
         k, blocks = (before.k, before.articles) if before else (self.k, 0)
-        shown, off = counts or (0, 0)
-        site = gate.Site(self.k, k, blocks, shown, self.store.picks(), off)
-        return gate.make_judge(limits, site)
+        least, filled = settings.block.min_items, bool(settings.policy.fallback)
+        site = gate.Site(self.k, k, blocks, self.store.picks(), counts or self._count(), least, filled)
+        return gate.make_judge(settings.gate, site)
 
-
-def _counts(engine: Engine) -> tuple[int, int]:
-    """How many articles may be shown, and how many pages have no block on purpose."""
-    off = sum(engine.rules.reason_off(article) is not None for article in engine.articles.values())
-    return int(engine.may.array.sum()), off
+    def _count(self) -> gate.Counts:
+        """The articles of the store, as the gate counts them."""
+        articles = self.store.articles()
+        rules = article_rules(self.workspace.settings.policy, Corpus(articles).published)
+        return gate.count(articles, rules, self.now)
 
 
 def check_k(k: int) -> None:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from datetime import UTC, datetime
 from typing import Any
 
@@ -15,7 +15,7 @@ from simrec.pipeline.site import Site
 from simrec.pipeline.sources import DEEPER
 from simrec.policy import eligibility, hubs, rules
 from simrec.policy.articles import ArticleRules
-from simrec.policy.caps import cap_names
+from simrec.policy.caps import Names, cap_names
 from simrec.policy.duplicates import representative
 from simrec.policy.eligibility import opens_at
 from simrec.policy.pairs import DAY, Facts, PairRules
@@ -59,7 +59,7 @@ class Chooser:
         self.model = model
         corpus, policy = site.corpus, site.settings.policy
         now = now or datetime.now(UTC)
-        self.articles = article_rules(policy, corpus.published)
+        self.articles = article_rules(policy, corpus.published, newest_of(corpus.published, now))
         shown, self.languages = may_show(site, now)
         later = [ahead and opens_at(article, now) is not None for article in corpus.articles]
         self.later = np.array(later, dtype=bool)
@@ -87,17 +87,23 @@ class Chooser:
 
     def _rules(self) -> list[tuple[str, rules.Rule]]:
         policy = self.site.settings.policy
-        found: list[tuple[str, rules.Rule]] = [("copy", rules.no_copies(self.copies.numbers))]
+        found: list[tuple[str, rules.Rule]] = []
         if self.banned:
             found.append(("banned", rules.among(lambda row, rows: ~np.isin(rows, self.banned.get(row, ())))))
         if self.pairs.by_date or policy.languages:
-            found.append(("by language or date", rules.among(self._allow)))
+            found.append(("by language or date", self._by_pairs))
+        found.append(("copy", rules.no_copies(self.copies.numbers, self.later if self.later.any() else None)))
         if policy.min_score is not None:
             weights = (lambda rows: self.weights[rows]) if self._weighs else None
             found.append((TOO_LOW, rules.min_score(policy.min_score, weights)))
         if policy.min_cosine is not None:
             found.append((TOO_FAR, rules.min_cosine(policy.min_cosine, cosines(self.site.fusion(self.model)))))
         return found
+
+    def _by_pairs(self, row: int, rows: Rows, scores: Scores) -> Mask:
+        """What stands first by hand, with the score inf, is held to languages alone."""
+        speaks = self.pairs.speaks(self.facts.languages[row], self.facts.languages[rows])
+        return self._allow(row, rows) | (np.isposinf(scores) & speaks)
 
     def _allow(self, row: int, rows: Rows) -> Mask:
         return self.pairs.allow(self.facts.of(row), self.facts.of(rows))
@@ -199,7 +205,7 @@ class Chooser:
             pins=self.pins.get(row, ()),
             diversity=policy.diversity,
             similarity=self.site.fusion(self.model).parts[0].part.pairs,
-            caps=self.caps,
+            caps=self.caps and self._caps_of(row, self.caps),
             later=self.later if self.later.any() else None,
         )
         off = self.articles.reason_off(self.site.corpus.articles[row])
@@ -216,10 +222,18 @@ class Chooser:
             reasons: dict[str, Any] = {"terms": terms[number], "parts": parts}
             if int(rows[at]) in self.pins.get(row, ()):
                 reasons["pinned"] = True
+            until = self._scheduled_copy(int(rows[at]), rows[selection.places])
+            if until is not None:
+                reasons["until"] = self.site.corpus.ids[until]
             items.append(StoredItem(self.site.corpus.ids[chosen[number]], round(float(scores[at]), 5), reasons))
         counted = selection.counted
         shortfall = self._shortfall(row, counted, k, selection.removed) if counted < k else None
         return StoredBlock(self.site.corpus.ids[row], tuple(items), shortfall), counted == k + spares
+
+    def _caps_of(self, page: int, caps: Callable[[int], Names]) -> Callable[[int], Names]:
+        if self.site.settings.policy.copies == "best":
+            return caps
+        return lambda row: caps(int(self._stand_ins(page, np.array([row], dtype=np.int32))[0]))
 
     def _stand_ins(self, row: int, chosen: Rows) -> Rows:
         """The items, each by the one of its copies that the rules want."""
@@ -229,10 +243,22 @@ class Chooser:
         groups, numbers, found = self.copies.groups(), self.copies.numbers, chosen.copy()
         for place, one in enumerate(chosen.tolist()):
             rows = np.array(groups.get(int(numbers[one]), [one]), dtype=np.int32)
-            may = rows[self.eligible[rows] & self._allow(row, rows) & ~np.isin(rows, self.banned.get(row, ()))]
+            may = rows[
+                self.eligible[rows]
+                & ~self.later[rows]
+                & self._allow(row, rows)
+                & ~np.isin(rows, self.banned.get(row, ()))
+            ]
             if len(may) > 1 and one not in self.pins.get(row, ()):
                 found[place] = representative(may.tolist(), self.site.corpus.articles.__getitem__, how)
         return found
+
+    def _scheduled_copy(self, row: int, rows: Rows) -> int | None:
+        """See `simrec.pipeline.live.compose.Composer`: the two name the same."""
+        numbers = self.copies.numbers
+        if self.later[row] or not self.later[rows].any():
+            return None
+        return next((other for other in rows.tolist() if self.later[other] and numbers[other] == numbers[row]), None)
 
     def _shortfall(self, row: int, found: int, k: int, removed: dict[str, int]) -> str:
         others = int((self.eligible & (self.languages == self.languages[row])).sum() - self.eligible[row])
@@ -245,13 +271,19 @@ class Chooser:
         return f"{found} of {k}: " + "; ".join(why)
 
 
-def article_rules(policy: PolicySettings, published: NDArray[np.float64]) -> ArticleRules:
-    """The rules of single articles, with ages counted back from the newest of some dates."""
+def article_rules(policy: PolicySettings, published: NDArray[np.float64], newest: float | None = None) -> ArticleRules:
+    """The rules of single articles, with ages counted back from a date; without it, from the newest there is."""
     known = published[~np.isnan(published)]
     if not len(known):
         return ArticleRules(policy)
-    newest = float(known.max())
+    newest = float(known.max()) if newest is None else newest
     return ArticleRules(policy, newest, (newest - float(np.median(known))) / DAY)
+
+
+def newest_of(published: NDArray[np.float64], now: datetime) -> float:
+    """The last date that is not in the future, in seconds since 1970; else that of now."""
+    known = published[~np.isnan(published) & (published <= now.timestamp())]
+    return float(known.max()) if len(known) else now.timestamp()
 
 
 def cosines(fusion: Fusion) -> list[rules.Similarity]:

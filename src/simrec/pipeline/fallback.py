@@ -40,6 +40,7 @@ class Fallback:
         self._pairs = PairRules(policy, corpus.languages)
         self._facts = Facts(corpus.lang_codes, corpus.published)
         self._names = cap_names(policy)
+        self._stories = {id_: number for number, ids in enumerate(policy.same_story) for id_ in ids}
 
     def fill(self, source: Article, chosen: Sequence[Article], most: int, exclude: Iterable[str]) -> list[Any]:
         """Articles to stand behind those chosen, each with score 0 and the reason that names where it comes from.
@@ -52,7 +53,7 @@ class Fallback:
         """
         found: list[Any] = []
         seen = {source.id, *exclude, *(article.id for article in chosen), *self._policy.banned.get(source.id, ())}
-        stories = {key for article in (source, *chosen) for key in _story(article)}
+        stories = {key for article in (source, *chosen) for key in self._story(article)}
         tally = Tally(self._names_of) if self._names else None
         for article in chosen if tally else ():
             tally.add(self._corpus.row_of[article.id])  # type: ignore[union-attr]  # it is there: `if tally`
@@ -62,7 +63,7 @@ class Fallback:
                 if len(found) == most:
                     return found
                 article = self._corpus.articles[row]
-                keys = _story(article)
+                keys = self._story(article)
                 if article.id in seen or stories & keys or not self._pairs.allow(page, self._facts.of(row)):
                     continue
                 if tally and not tally.has_room(row):
@@ -110,13 +111,22 @@ class Fallback:
     def _may(self, article: Article) -> bool:
         return reason_hidden(article, self._now) is None and self._rules.reason_barred(article, self._now) is None
 
-
-def _story(article: Article) -> set[tuple[str, str]]:
-    """What tells that two articles are one story: the words, and the original that both name."""
-    return {
-        ("text", " ".join(f"{article.title}\n{article.body}".casefold().split())),
-        ("original", article.canonical_id or article.id),
-    }
+    def _story(self, article: Article) -> set[tuple[str, Any]]:
+        """What tells that two articles are one story: their words, the original that both go back to, the settings."""
+        if article.id in self._policy.apart:
+            return {("id", article.id)}
+        seen, original = {article.id}, article
+        while original.canonical_id and original.canonical_id not in seen:
+            seen.add(original.canonical_id)
+            row = self._corpus.row_of.get(original.canonical_id)
+            if row is None:
+                break
+            original = self._corpus.articles[row]
+        found: set[tuple[str, Any]] = {("original", id_) for id_ in seen}
+        found.add(("text", " ".join(f"{article.title}\n{article.body}".casefold().split())))
+        if article.id in self._stories:
+            found.add(("story", self._stories[article.id]))
+        return found
 
 
 __all__ = ["Fallback"]

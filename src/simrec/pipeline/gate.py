@@ -4,15 +4,43 @@ from __future__ import annotations
 
 from collections import Counter
 from collections.abc import Iterable, Mapping, Sequence
+from datetime import datetime
 from typing import NamedTuple
 
 import numpy as np
 
+from simrec.policy.articles import ArticleRules, standing
 from simrec.settings import GateSettings
 from simrec.store import Before, Judge, Listed, Verdict
-from simrec.types import Pick
+from simrec.types import Article, Pick
 
 NDCG_AT = 10
+
+
+class Counts(NamedTuple):
+    """Articles by what may be done with them.
+
+    Attributes:
+        shown: how many may be shown.
+        off: pages that have no block on purpose.
+        later: ids of those that may not be shown yet.
+    """
+
+    shown: int
+    off: int = 0
+    later: frozenset[str] = frozenset()
+
+
+def count(articles: Iterable[Article], rules: ArticleRules, now: datetime) -> Counts:
+    """Counts articles at a moment."""
+    shown, off, later = 0, 0, set[str]()
+    for article in articles:
+        found = standing(article, rules, now)
+        off += rules.reason_off(article) is not None
+        shown += found.may and not found.later
+        if found.may and found.later:
+            later.add(article.id)
+    return Counts(shown, off, frozenset(later))
 
 
 class Site(NamedTuple):
@@ -22,17 +50,19 @@ class Site(NamedTuple):
         k: items that a new block shows.
         before_k: items that an active block shows.
         before: active blocks.
-        shown: articles that may be shown.
         picks: editors' picks.
-        off: pages that have no block on purpose.
+        counts: of the articles.
+        least: items with fewer of which a block is not shown.
+        filled: whether fallbacks fill blocks when they are read: which are empty cannot be said then.
     """
 
     k: int
     before_k: int
     before: int
-    shown: int
     picks: Sequence[Pick]
-    off: int = 0
+    counts: Counts
+    least: int = 1
+    filled: bool = False
 
 
 class _Limit(NamedTuple):
@@ -89,9 +119,9 @@ def measure(new: Iterable[Listed], before: Before | None, site: Site) -> dict[st
         site: see there.
 
     Returns:
-        "empty" (pages that are switched off do not count), "changed", "coverage", "hub" as shares, "ndcg" over "pages"
-        with picks. "ndcg" is of the blocks as they are, spares among them, by the house's own rules: an article's own
-        picks may have been learned from, or stand first. It is an alarm, not an evaluation.
+        "empty", "changed", "coverage", "hub" as shares, "ndcg" over "pages" with picks. "empty" leaves out pages that
+        are off, and is None where fallbacks fill blocks. "ndcg" is of the blocks as they are, spares among them, by the
+        house's own rules: an article's own picks may have been learned from, or stand first. It is an alarm.
     """
     shown_before = {source: hash(tuple(ids[: site.before_k])) for source, ids in before.blocks} if before else {}
     picked: dict[str, set[str]] = {}
@@ -101,7 +131,9 @@ def measure(new: Iterable[Listed], before: Before | None, site: Site) -> dict[st
     shown: Counter[str] = Counter()
     gains = []
     for source, ids in new:
-        first = ids[: site.k]
+        first = [id_ for id_ in ids if id_ not in site.counts.later][: site.k]
+        if len(first) < site.least and not site.filled:
+            first = []
         blocks += 1
         empty += not first
         shown.update(first)
@@ -110,9 +142,9 @@ def measure(new: Iterable[Listed], before: Before | None, site: Site) -> dict[st
         if source in picked:
             gains.append(ndcg(ids, picked[source]))
     return {
-        "empty": _share(max(empty - site.off, 0), blocks - site.off),
+        "empty": None if site.filled else _share(max(empty - site.counts.off, 0), blocks - site.counts.off),
         "changed": _share(changed, len(shown_before) if before.whole else site.before) if before else None,
-        "coverage": _share(len(shown), site.shown),
+        "coverage": _share(len(shown), site.counts.shown),
         "hub": _share(max(shown.values(), default=0), blocks),
         "ndcg": round(float(np.mean(gains)), 4) if gains else None,
         "pages": len(gains),

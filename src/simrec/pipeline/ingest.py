@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 
 from simrec.database import shown
@@ -16,6 +16,7 @@ from simrec.ingest.walk import picks_in
 from simrec.pipeline.workspace import Workspace
 from simrec.store import Store
 from simrec.store.records import article_hash
+from simrec.store.store import BY_HAND
 from simrec.types import Entry, PickEntry, Progress, Reject, no_progress
 
 BATCH = 200
@@ -46,6 +47,7 @@ def ingest(
     picks_selector: str | None = None,
     progress: Progress = no_progress,
     stored: Callable[[Sequence[str]], object] | None = None,
+    by_hand: bool = False,
 ) -> IngestReport:
     """Reads sources into the workspace's store. Doing it again changes nothing.
 
@@ -57,6 +59,7 @@ def ingest(
         picks_selector: CSS selector of the related block's links, in place of the setting's.
         progress: shows how far it is.
         stored: is called with the ids of each batch of articles when it is on disk to stay.
+        by_hand: somebody publishes them one by one: what was taken out by hand comes back.
 
     Returns:
         The counts; `picks` is how many picks the store now has between known articles.
@@ -76,7 +79,7 @@ def ingest(
     asked = [DatabaseSource(str(one), database, settings) for one in sources if kind_of(one) == "database"]
     tables += [(one.name, one.picks()) for one in asked if database.picks_query]
     with workspace.store() as store:
-        writer = _Writer(store, ",".join(shown(str(source)) for source in sources), stored)
+        writer = _Writer(store, ",".join(shown(str(source)) for source in sources), stored, by_hand=by_hand)
         if sources:
             with progress("ingest", 0) as bar:
                 for item in found:
@@ -93,7 +96,10 @@ def ingest(
 class _Writer:
     """Batches entries, refuses an id that a source gives twice, and counts."""
 
-    def __init__(self, store: Store, source: str, stored: Callable[[Sequence[str]], object] | None = None) -> None:
+    def __init__(
+        self, store: Store, source: str, stored: Callable[[Sequence[str]], object] | None, *, by_hand: bool
+    ) -> None:
+        self.by_hand = by_hand
         self.store = store
         self.source = source
         self.stored = stored
@@ -117,6 +123,8 @@ class _Writer:
         """Stores what was taken."""
         batch, self._batch = list(self._batch.values()), {}
         if batch:
+            if self.by_hand:
+                batch = [replace(entry, file=BY_HAND, line=None) for entry in batch]
             counts = self.store.put(batch, entry_keys)
             self.report.new += counts.new
             self.report.changed += counts.changed

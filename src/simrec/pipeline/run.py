@@ -7,6 +7,7 @@ unchanged, a build makes what differs from the active snapshot, a file is writte
 
 from __future__ import annotations
 
+import json
 import logging
 import time
 from collections.abc import Callable, Iterator, Mapping, Sequence
@@ -24,8 +25,10 @@ from simrec.pipeline.ingest import ingest
 from simrec.pipeline.locks import working
 from simrec.pipeline.render import render
 from simrec.pipeline.report import DONE, FAILED, REFUSED, RUNNING, RunReport, StageReport, last_report, save_report
+from simrec.pipeline.site import describe as describe_settings
 from simrec.pipeline.workspace import Workspace
 from simrec.pipeline.write_back import write_back
+from simrec.text import content_hash
 from simrec.types import Progress, no_progress
 
 logger = logging.getLogger(__name__)
@@ -88,6 +91,7 @@ class _Run:
             "render": dict(self.settings.render),
             "write_back": self.settings.write_back,
             "model": build.model,
+            "settings": content_hash(json.dumps(describe_settings(self.workspace.settings), sort_keys=True)),
         }
         found = last_report(self.workspace)
         recent = timedelta(hours=self.settings.resume_hours)

@@ -78,7 +78,7 @@ def activate(workspace: Workspace, number: int, *, force: bool = False) -> Snaps
 
 
 def rollback(workspace: Workspace) -> Snapshot:
-    """Goes back to the newest snapshot before the active one that was not refused.
+    """Goes back to the snapshot that was shown before the active one; where it is gone, to the newest before that.
 
     Raises:
         NotFoundError: there is none.
@@ -90,7 +90,8 @@ def rollback(workspace: Workspace) -> Snapshot:
         earlier = [found for found in store.snapshots() if found.id < active.id and not found.refused]
         if not earlier:
             raise NotFoundError(f"there is no snapshot before {active.id} to go back to: see `simrec snapshots`")
-        return activate(workspace, earlier[0].id)
+        before = next((found for found in earlier if found.id == active.parent), earlier[0])
+        return activate(workspace, before.id)
 
 
 def prune(workspace: Workspace, keep: int | None = None) -> Pruned:

@@ -9,6 +9,7 @@ from typing import Any
 from simrec.block.compose import compose
 from simrec.pipeline.chooser import article_rules
 from simrec.pipeline.fallback import Fallback
+from simrec.policy.caps import Tally, cap_names
 from simrec.policy.eligibility import opens_at, reason_hidden
 from simrec.settings import Settings
 from simrec.store import Store, StoredBlock, StoredItem
@@ -39,6 +40,7 @@ class Viewer:
         self._corpus = corpus
         self._articles: Mapping[str, Article] = {article.id: article for article in corpus.articles}
         self._settings = settings.block
+        self._policy = settings.policy
         self._rules = article_rules(settings.policy, corpus.published)
         self._fallback = Fallback(corpus, settings.policy, self._rules, self.now, picks)
 
@@ -92,7 +94,21 @@ class Viewer:
         for item in stored.items:
             if item.id != stored.source_id and self._reason_left_out(item) is None:
                 found.setdefault(item.id, item)
-        return list(found.values())
+        return self._with_room([item for item in found.values() if item.reasons.get("until") not in found])
+
+    def _with_room(self, items: list[StoredItem]) -> list[StoredItem]:
+        """What does not go over the limits of a section, author or series, now that scheduled articles are there."""
+        names = cap_names(self._policy)
+        if names is None:
+            return items
+        row_of, articles = self._corpus.row_of, self._corpus.articles
+        tally, found = Tally(lambda row: names(articles[row])), []
+        for item in items:
+            row = row_of[item.id]
+            if item.reasons.get("pinned") or tally.has_room(row):
+                tally.add(row)
+                found.append(item)
+        return found
 
     def _reason_left_out(self, item: StoredItem) -> str | None:
         why = self.reason_hidden(item.id)

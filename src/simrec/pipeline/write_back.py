@@ -23,7 +23,7 @@ from simrec.store import Snapshot, Store
 from simrec.store.target import Row, Target
 from simrec.store.written import FILE_NAME, Note, Written
 from simrec.text import content_hash
-from simrec.types import Block, Corpus, Progress, no_progress
+from simrec.types import Block, Progress, no_progress
 
 
 @dataclass
@@ -79,8 +79,8 @@ def write_back(
         Written(workspace.path / FILE_NAME, target.name) as written,
     ):
         snapshot = store.snapshot()
-        corpus = Corpus(store.articles())
-        viewer = Viewer(corpus, workspace.settings, snapshot.k, now=now)
+        viewer = Viewer.open(store, workspace.settings, snapshot.k, now)
+        corpus = viewer.corpus
         style = Style.of(workspace.settings, workspace.path, lang=corpus.main_lang, model=snapshot.model)
         job = _Job(workspace, viewer, style, target, written, WriteBackReport(snapshot.id, settings.table))
         with progress("write back", len(corpus)) as bar:

@@ -17,6 +17,8 @@ OFF = "similar"
 """The column in which an article says by "off" that it has no block."""
 SERIES = "series"
 """The column that names an article's series."""
+FORWARD = 366.0
+"""Days after the newest date that still count: a date far in the future is a mistake."""
 HALF = math.log(2)
 """What the score loses in a half-life: the odds are halved."""
 
@@ -26,7 +28,8 @@ class ArticleRules:
 
     Args:
         policy: the house rules.
-        newest: the moment that ages are counted back from, in seconds since 1970.
+        newest: the moment that ages are counted back from, in seconds since 1970; None where no article has a date:
+            a half-life means nothing then.
         undated: the age in days that an article without a date is taken to have.
 
     >>> rules = ArticleRules(PolicySettings(off=("a",)))
@@ -34,7 +37,7 @@ class ArticleRules:
     ('switched off by the settings', None)
     """
 
-    def __init__(self, policy: PolicySettings, newest: float = 0.0, undated: float = 0.0) -> None:
+    def __init__(self, policy: PolicySettings, newest: float | None = None, undated: float = 0.0) -> None:
         self._policy = policy
         self._newest = newest
         self._undated = undated
@@ -44,7 +47,7 @@ class ArticleRules:
     @property
     def weighs(self) -> bool:
         """Whether some article's score is changed at all."""
-        return bool(self._policy.boost) or self._policy.half_life_days is not None
+        return bool(self._policy.boost) or (self._policy.half_life_days is not None and self._newest is not None)
 
     def reason_off(self, article: Article) -> str | None:
         """Why an article has no block; None where it has one."""
@@ -85,10 +88,10 @@ class ArticleRules:
         the day that they are looked at.
         """
         gained = self._policy.boost.get(article.id, 0.0)
-        if self._policy.half_life_days is not None:
+        if self._policy.half_life_days is not None and self._newest is not None:
             days = self._undated
             if article.published_at is not None:
-                days = (self._newest - article.published_at.timestamp()) / 86_400
+                days = max((self._newest - article.published_at.timestamp()) / 86_400, -FORWARD)
             gained -= HALF * days / self._policy.half_life_days
         return gained
 

@@ -38,14 +38,22 @@ class Selection:
     counted: int
 
 
-def no_copies(group: NDArray[np.int32]) -> Rule:
-    """Neither a copy of the source, nor of an item above."""
+def no_copies(group: NDArray[np.int32], later: Mask | None = None) -> Rule:
+    """Neither a copy of the source, nor of an item above.
+
+    Args:
+        group: (n,) equal numbers for copies.
+        later: (n,) bool, who may be seen at a later moment only: until then the first copy that may be seen stays, too.
+    """
 
     def rule(source: int, rows: Rows, scores: Scores) -> Mask:
         groups = group[rows]
-        first = np.zeros(len(rows), dtype=bool)
-        first[np.unique(groups, return_index=True)[1]] = True
-        return np.asarray(first & (groups != group[source]))
+        stay = np.zeros(len(rows), dtype=bool)
+        stay[np.unique(groups, return_index=True)[1]] = True
+        if later is not None and later[rows].any():
+            now = np.flatnonzero(~later[rows])
+            stay[now[np.unique(groups[now], return_index=True)[1]]] = True
+        return np.asarray(stay & (groups != group[source]))
 
     return rule
 
@@ -120,29 +128,38 @@ def select(
     order = places.tolist()
     if diversity and similarity and len(places) > 1:
         order = _diverse(places, rows, scores, fixed, k, diversity, similarity)
-    chosen, counted, crowded = _walk(order, fixed, rows, k, Tally(caps) if caps else None, later)
+    tallies = (Tally(caps), Tally(caps)) if caps else None
+    chosen, counted, crowded = _walk(order, fixed, rows, k, tallies, later)
     if crowded:
         removed["too many of a section, author or series"] = crowded
     return Selection(np.array(chosen, dtype=np.int64), removed, counted)
 
 
 def _walk(
-    order: Sequence[int], fixed: int, rows: Rows, k: int, tally: Tally | None, later: Mask | None
+    order: Sequence[int], fixed: int, rows: Rows, k: int, tallies: tuple[Tally, Tally] | None, later: Mask | None
 ) -> tuple[list[int], int, int]:
-    """Takes places in order until k count; also how many do, and how many had no room on the way."""
+    """Takes places in order until k count; also how many do, and how many had no room on the way.
+
+    Who may be seen now is held against the others of now, who comes later against all: whoever reads the list at a
+    moment goes by those of that moment.
+    """
     chosen: list[int] = []
     counted = crowded = 0
     for number, place in enumerate(order):
         if counted == k:
             break
         row = int(rows[place])
-        if tally:
-            if number >= fixed and not tally.has_room(row):
+        now = later is None or not later[row]
+        if tallies:
+            of_now, of_all = tallies
+            if number >= fixed and not (of_now if now else of_all).has_room(row):
                 crowded += 1
                 continue
-            tally.add(row)
+            of_all.add(row)
+            if now:
+                of_now.add(row)
         chosen.append(place)
-        counted += later is None or not later[row]
+        counted += now
     return chosen, counted, crowded
 
 

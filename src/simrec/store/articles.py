@@ -67,7 +67,7 @@ class ArticleStore(Connected):
                     continue
                 if before and (before["hash"] == row["hash"] or _stays(before, entry)):
                     counts.unchanged += 1
-                    if before["copy"] and not entry.copy:
+                    if (before["copy"] and not entry.copy) or before["file"] == BY_HAND:
                         put_article(connection, row)
                 else:
                     put_article(connection, row)

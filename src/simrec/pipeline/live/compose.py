@@ -2,14 +2,14 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from typing import TYPE_CHECKING, Any, NamedTuple
 
 import numpy as np
 
 from simrec.pipeline.chooser import TOO_FAR, TOO_LOW, cosines
 from simrec.policy import rules
-from simrec.policy.caps import cap_names
+from simrec.policy.caps import Names, cap_names
 from simrec.policy.duplicates import representative
 from simrec.rank.explain import SharedTerms
 from simrec.rank.parts import Part
@@ -32,6 +32,7 @@ class Choice(NamedTuple):
         full: whether there were enough, but for a minimum score.
         used: places of the list that the choice depends on.
         counted: items that may be shown now.
+        last: the score of the last place that it depends on.
     """
 
     rows: Rows
@@ -40,6 +41,7 @@ class Choice(NamedTuple):
     full: bool
     used: int
     counted: int
+    last: float = -np.inf
 
 
 class Composer:
@@ -63,14 +65,15 @@ class Composer:
         """Applies the house rules to candidates (c,), best first; `wanted` items are chosen, as many as are kept."""
         engine, policy, wanted = self._engine, self.settings.policy, wanted or self.wanted
         pins, later = engine.pins_of(row), engine.later.array
-        rule = ("copy", rules.no_copies(engine.copies.numbers))
+        coming = later if later[rows].any() else None
+        rule = ("copy", rules.no_copies(engine.copies.numbers, coming))
         floors = self._floors()
+        caps = self.caps and self._caps_of(row, self.caps)
 
         def select(found: Sequence[tuple[str, rules.Rule]]) -> rules.Selection:
             return rules.select(
                 row, rows, scores, rules=found, k=wanted, pins=pins, diversity=policy.diversity,
-                similarity=self._similarity.pairs if policy.diversity else None, caps=self.caps,
-                later=later if later[rows].any() else None,
+                similarity=self._similarity.pairs if policy.diversity else None, caps=caps, later=coming,
             )  # fmt: skip
 
         selection = select([rule, *floors])
@@ -80,7 +83,14 @@ class Composer:
         whole = selection.counted == wanted and not policy.diversity and not pins
         used = int(selection.places.max()) + 1 if whole else len(rows)
         places = selection.places
-        return Choice(rows[places], scores[places], selection.removed, enough, used, selection.counted)
+        last = float(scores[used - 1]) if whole else -np.inf
+        return Choice(rows[places], scores[places], selection.removed, enough, used, selection.counted, last)
+
+    def _caps_of(self, page: int, caps: Callable[[int], Names]) -> Callable[[int], Names]:
+        """What a row counts for under a page: where another copy stands in for it, what that one counts for."""
+        if self.settings.policy.copies == "best":
+            return caps
+        return lambda row: caps(int(self.stand_ins(page, np.array([row], dtype=np.int32))[0]))
 
     def _floors(self) -> list[tuple[str, rules.Rule]]:
         """The rules that take out what is too unlike the page, and that no deeper look makes up for."""
@@ -107,7 +117,7 @@ class Composer:
         width = max((len(choice.rows) for choice in choices), default=0)
         chosen = np.full((len(pages), width), NO_ROW, dtype=np.int32)
         for place, choice in enumerate(choices):
-            chosen[place, : len(choice.rows)] = self._stand_ins(pages[place], choice.rows)
+            chosen[place, : len(choice.rows)] = self.stand_ins(pages[place], choice.rows)
         parts = (
             engine.comparer.parts(np.array(pages, dtype=np.int32), chosen) if width else np.zeros((len(pages), 0, 1))
         )
@@ -120,7 +130,7 @@ class Composer:
             for place, (page, choice) in enumerate(zip(pages, choices, strict=True))
         ]
 
-    def _stand_ins(self, page: int, chosen: Rows) -> Rows:
+    def stand_ins(self, page: int, chosen: Rows) -> Rows:
         """The items of a page, each by the one of its copies that the rules want."""
         engine, how = self._engine, self.settings.policy.copies
         if how == "best":
@@ -148,9 +158,19 @@ class Composer:
             reasons: dict[str, Any] = {"terms": shared[at], "parts": dict(zip(names, parts[at], strict=True))}
             if row in pins:
                 reasons["pinned"] = True
+            until = self._scheduled_copy(row, rows)
+            if until is not None:
+                reasons["until"] = engine.articles[until].id
             items.append(StoredItem(engine.articles[row].id, round(score, 5), reasons))
         shortfall = self._shortfall(page, choice) if choice.counted < engine.k else None
         return StoredBlock(engine.articles[page].id, tuple(items), shortfall)
+
+    def _scheduled_copy(self, row: int, rows: Rows) -> int | None:
+        """The item that takes another one's place when its time comes, for it is a copy of it; None for most."""
+        later, numbers = self._engine.later.array, self._engine.copies.numbers
+        if later[row] or not later[rows].any():
+            return None
+        return next((other for other in rows.tolist() if later[other] and numbers[other] == numbers[row]), None)
 
     def _shortfall(self, page: int, choice: Choice) -> str:
         others = self._engine.members_of(page)

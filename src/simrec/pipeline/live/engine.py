@@ -82,7 +82,8 @@ class Engine(Pages):
             if self.composer.plain and not later[at]:
                 chosen = places[at]
                 removed = {"copy": int(copies[at])} if copies[at] else {}
-                choice = Choice(rows[chosen], scored[chosen], removed, True, int(chosen[-1]) + 1, wanted)
+                last = float(scored[chosen[-1]])
+                choice = Choice(rows[chosen], scored[chosen], removed, True, int(chosen[-1]) + 1, wanted, last)
             else:
                 choice = self.composer.choose(page, rows, scored)
             if choice.full:
@@ -111,8 +112,7 @@ class Engine(Pages):
         self.more.array[row] = len(rows) > length
         self.level.array[row] = level
         self.marks.array[row], self.below.array[row] = marks, below
-        self.used.array[row] = min(choice.used, length)
-        self.short.array[row] = choice.counted < self.composer.wanted
+        self._note(row, choice)
 
     @property
     def _by_pairs(self) -> bool:
@@ -134,12 +134,22 @@ class Engine(Pages):
         """A page's choice from the list that is kept, or, where that is too short, from all its candidates."""
         rows = self.lists.array[row]
         rows = rows[rows != NO_ROW]
+        if not np.isin(self.pins_of(row), rows).all():
+            return self.rank(row)
         choice = self.composer.choose(row, rows, self.scores.array[row, : len(rows)])
         if not choice.full or (self.more.array[row] and choice.counted < self.composer.wanted):
             return self.rank(row)
-        self.used.array[row] = min(choice.used, self.lists.array.shape[1])
-        self.short.array[row] = choice.counted < self.composer.wanted
+        self._note(row, choice)
         return choice
+
+    def _note(self, row: int, choice: Choice) -> None:
+        """Notes what a page's block depends on; where that reaches beyond the list, which candidates, and how far."""
+        length = self.lists.array.shape[1]
+        self.used.array[row] = min(choice.used, length)
+        self.short.array[row] = choice.counted < self.composer.wanted
+        self.far.pop(row, None)
+        if choice.used > length and self.more.array[row]:
+            self.far[row] = (choice.last, frozenset(choice.rows.tolist()))
 
     # Changes
 
@@ -239,16 +249,19 @@ class Engine(Pages):
         for row in changed:
             stale.lists.update(np.flatnonzero((self.lists.array == row).any(axis=1)).tolist())
         wary = self.alive.array & (self.short.array | (self.level.array > 0))  # what counts there is not in the list
+        wary[list(self.far)] = self.alive.array[list(self.far)]
         if wary.any():
             if len(changed) <= MANY:
                 wary &= np.logical_or.reduce([self._seen(row) for row in changed])
             stale.again.update(np.flatnonzero(wary & self.short.array).tolist())
+            stale.again.update(page for page in self.far if wary[page])
             stale.deep.update(np.flatnonzero(wary & ~self.short.array).tolist())
 
     def _leave(self, row: int, stale: Stale) -> None:
         """Takes a row out of all lists."""
         pages, places = scan.remove(self.lists.array, self.scores.array, row)
         stale.lists.update(pages[places < self.used.array[pages]].tolist())
+        stale.again.update(page for page, (_, chosen) in self.far.items() if row in chosen)
         if self.composer.caps and (self.level.array > 0).any():  # without it others may have room, nearer
             stale.deep.update(np.flatnonzero(self._seen(row) & (self.level.array > 0)).tolist())
         self._count_again(row, stale)
@@ -268,6 +281,8 @@ class Engine(Pages):
         )  # fmt: skip
         stale.lists.update(pages[(places >= 0) & (places < self.used.array[pages])].tolist())
         stale.again.update(np.flatnonzero(again).tolist())
+        score_of = dict(zip(pages.tolist(), gained.tolist(), strict=True)) if self.far else {}
+        stale.again.update(page for page, (last, _) in self.far.items() if score_of.get(page, -np.inf) >= last)
         self._count_again(row, stale)
 
     def _seen(self, row: int) -> Mask:

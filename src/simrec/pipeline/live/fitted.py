@@ -43,6 +43,7 @@ class Fitted:
         eligible: (n,) bool: who could be shown then.
         prior, prior_weight: the ranker trained on other sites, and its share; None and 0 without it.
         prior_name: which of them it is.
+        newest: the date that ages are counted back from, in seconds since 1970.
     """
 
     settings: Settings
@@ -67,6 +68,7 @@ class Fitted:
     prior: LambdaRanker | None
     prior_weight: float
     prior_name: str = ""
+    newest: float = 0.0
 
     @property
     def n(self) -> int:

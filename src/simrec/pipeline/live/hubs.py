@@ -32,7 +32,7 @@ def limit_hubs(engine: Engine, choices: dict[int, Choice]) -> None:
     for _ in range(ROUNDS):
         if not over_limit(engine, {page: choices[page] for page in pages.tolist()}, most):
             return
-        paid = hubs.tolls(*_offers(engine, pages), engine.k, most, engine.toll.array)
+        paid = _with_copies(engine, hubs.tolls(*_offers(engine, pages), engine.k, most, engine.toll.array))
         for page in charge(engine, paid).tolist():
             choices[page] = engine.choose(page)
     left = over_limit(engine, {page: choices[page] for page in pages.tolist()}, most)
@@ -65,13 +65,14 @@ def passed_limit(engine: Engine, share: float) -> bool:
 
 def over_limit(engine: Engine, choices: dict[int, Choice], most: int) -> dict[int, int]:
     """The rows that stand in more than `most` of the blocks, with the number of theirs."""
-    counts = Counter(row for choice in choices.values() for row in _first(engine, choice))
+    counts = Counter(row for page, choice in choices.items() for row in _first(engine, page, choice))
     return {row: count for row, count in counts.items() if count > most}
 
 
-def _first(engine: Engine, choice: Choice) -> list[int]:
+def _first(engine: Engine, page: int, choice: Choice) -> list[int]:
     """The items that a reader sees."""
-    return list(map(int, choice.rows[~engine.later.array[choice.rows]][: engine.k]))
+    now = choice.rows[~engine.later.array[choice.rows]][: engine.k]
+    return list(map(int, engine.composer.stand_ins(page, now)))
 
 
 def _pages(engine: Engine) -> Rows:
@@ -91,10 +92,17 @@ def _offers(engine: Engine, pages: Rows) -> tuple[Rows, Scores]:
         listed = listed[~later[listed]]
         known = np.isin(engine.lists.array[page], listed)
         choice = engine.composer.choose(page, listed, engine.scores.array[page][known], wanted)
-        rows[place, : len(choice.rows)] = choice.rows
+        rows[place, : len(choice.rows)] = engine.composer.stand_ins(page, choice.rows)
         scores[place, : len(choice.rows)] = choice.scores
         scores[place, : len(choice.rows)][np.isin(choice.rows, engine.pins_of(page))] = np.inf
     return rows, scores
+
+
+def _with_copies(engine: Engine, paid: Scores) -> Scores:
+    """Tolls where all copies of a story pay what one of them does, so that none is shown through another."""
+    for rows in engine.copies.groups().values():
+        paid[rows] = paid[rows].max()
+    return paid
 
 
 def charge(engine: Engine, paid: Scores) -> Rows:

@@ -32,6 +32,8 @@ class Pages:
 
     Attributes:
         row_of: the row of each article that is there.
+        far: pages whose block reaches beyond their list, with the score of the last candidate that it depends on, and
+            the rows of its items.
         articles: the articles that are there, by row.
     """
 
@@ -43,7 +45,7 @@ class Pages:
         self.row_of: dict[str, int] = {}
         self.articles: dict[int, Article] = {}
         policy = self.fitted.settings.policy
-        self.rules = article_rules(policy, self.fitted.dates)
+        self.rules = article_rules(policy, self.fitted.dates, self.fitted.newest)
         self.pairs = self.comparer.pairs
         self._banned_by = reversed_pairs(policy.banned)
         self.copies = Copies(policy)
@@ -78,6 +80,7 @@ class Pages:
             self.alive, self.may, self.shown, self.later, self.until, self.toll, self.weights,
             self.order, self.groups, self.marks, self.below, self.lacking,
         )  # fmt: skip
+        self.far: dict[int, tuple[float, frozenset[int]]] = {}
         self._ids: list[str] = []
 
     def restore(self, name: str, values: Any) -> None:
@@ -144,11 +147,14 @@ class Pages:
         """The next moment at which an article may be shown, or may be no more; None where there is none."""
         until = self.until.array[self.alive.array]
         later = until[until > now.timestamp()]
-        return datetime.fromtimestamp(later.min(), UTC).isoformat() if np.isfinite(later).any() else None
+        last = datetime(9999, 1, 1, tzinfo=UTC).timestamp()
+        return datetime.fromtimestamp(min(later.min(), last), UTC).isoformat() if np.isfinite(later).any() else None
 
     def pins_of(self, row: int) -> list[int]:
         """The articles that stand first under a page, where they may be shown there."""
-        targets = [self.row_of.get(target, NO_ROW) for target in self.pins.get(self.articles[row].id, ())]
+        page = self.articles[row].id
+        banned = self.fitted.settings.policy.banned.get(page, ())
+        targets = [self.row_of.get(target, NO_ROW) for target in self.pins.get(page, ()) if target not in banned]
         groups, shown, numbers = self.groups.array, self.shown.array, self.copies.numbers
         return [
             t for t in targets
@@ -224,6 +230,7 @@ class Pages:
             del self.row_of[article.id]
         self.alive.array[row] = self.may.array[row] = self.shown.array[row] = False
         self.lists.array[row] = NO_ROW
+        self.far.pop(row, None)
         return self.copies.remove(row)
 
     def _grow(self, column: Column) -> None:

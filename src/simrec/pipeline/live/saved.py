@@ -28,7 +28,16 @@ FORMAT = 2
 FILE = "site.json"
 COUNTERS = ("tfidf", "tags", "titles")
 ARRAYS = ("weights", "rare", "dates", "sample", "eligible")
-PLAIN = ("model", "main_lang", "ages", "usual", "dates_are_of_publication", "titles_are_headlines", "prior_weight")
+PLAIN = (
+    "model",
+    "main_lang",
+    "ages",
+    "usual",
+    "dates_are_of_publication",
+    "titles_are_headlines",
+    "prior_weight",
+    "newest",
+)
 OF_NOW = ("may", "shown", "later", "until")
 OF_PAGES = ("lists", "scores", "more", "level", "used", "short", "marks", "below", "lacking", "toll")
 
@@ -82,6 +91,7 @@ def load(folder: Path, settings: Settings) -> Engine:
     try:
         shelf = _shelf(folder, said, _fitted(folder, said, settings))
         engine = Engine(shelf, said["k"])
+        engine.far = {int(row): (last, frozenset(rows)) for row, (last, rows) in said["far"].items()}
         for name in OF_PAGES:  # who is there is said by admitting them
             engine.restore(name, np.load(folder / f"page-{name}.npy", allow_pickle=False))
     except (OSError, ValueError, KeyError, TypeError) as error:
@@ -103,6 +113,7 @@ def _described(engine: Engine) -> dict[str, Any]:
         "columns": {name: shelf[name].shape[1] if name in SPARSE else None for name in shelf.names},
         "parts": dict(shelf.weights),
         "back": shelf.back,
+        "far": {str(row): [max(last, -1e30), sorted(rows)] for row, (last, rows) in engine.far.items()},
         **codes,
         **{name: getattr(fitted, name) for name in PLAIN},
     }

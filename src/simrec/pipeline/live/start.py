@@ -11,7 +11,7 @@ import numpy as np
 
 from simrec.embed.sentence import SentenceEmbedder
 from simrec.embed.static import StaticEmbedder
-from simrec.pipeline.chooser import article_rules
+from simrec.pipeline.chooser import article_rules, newest_of
 from simrec.pipeline.copies import near_copies
 from simrec.pipeline.dates import are_spread
 from simrec.pipeline.live.compare import Comparer, cut, spaces_of
@@ -73,6 +73,7 @@ def fit(site: Site, model: str, now: datetime) -> Fitted:
         sample=site.fusion(model).sample_,
         eligible=_eligible(site, now),
         prior=prior,
+        newest=newest_of(corpus.published, now),
         prior_name=find_prior_name(corpus) or "" if prior else "",
         prior_weight=(prior_weight(len(corpus)) if share is None else share) if prior else 0.0,
     )
