@@ -58,7 +58,7 @@ class PolicySettings(Section):
     )
     pinned: dict[str, tuple[str, ...]] = Field(
         default_factory=dict,
-        description="by a page's id, ids that stand first; only a ban, language, copies and visibility may keep one out",
+        description="by a page's id, ids that stand first; bans, language, copies and visibility alone go before",
     )
     banned: dict[str, tuple[str, ...]] = Field(default_factory=dict, description="by a page's id, ids never under it")
     pin_picks: bool = Field(False, description="an article's own picks stand first")
