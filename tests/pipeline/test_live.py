@@ -162,6 +162,27 @@ def never_due(monkeypatch: pytest.MonkeyPatch) -> None:
 
 
 @pytest.mark.usefixtures("never_due")
+def test_blocks_that_reach_beyond_the_kept_list_follow_changes(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Where a page has many copies before it has enough stories: newcomers enter it, what goes leaves it."""
+    monkeypatch.setattr("simrec.pipeline.live.pages.LISTED", 1)
+    rng = random.Random(3)
+    articles = [make_article(number, rng) for number in range(60)]
+    articles += [replace(one, id=f"{one.id}x{n}", url=None) for one in articles[:12] for n in range(4)]
+    (tmp_path / "simrec.toml").write_text("[build]\nspares = 2\n[tfidf]\nmin_df = 1\n[policy]\nsame_language = false\n")
+    (tmp_path / "articles.jsonl").write_text(lines(articles))
+    workspace, clock = Workspace.open(tmp_path, create=True), [NOW]
+    ingest(workspace, [tmp_path / "articles.jsonl"])
+    build(workspace, model="tfidf", k=4, now=NOW)
+    with Pipeline(workspace, lambda: clock[0]) as pipeline:
+        assert pipeline._live().engine.far
+        for step in range(25):
+            act(pipeline, rng.choice(["publish", "publish", "change", "withdraw", "copy"]), rng, clock)
+            if step % 6 == 0:
+                assert stored(workspace) == from_nothing(workspace, NOW)
+    assert stored(workspace) == from_nothing(workspace, NOW)
+
+
+@pytest.mark.usefixtures("never_due")
 @pytest.mark.parametrize(("name", "examples"), [("tfidf", 12), ("hybrid", 8), *((name, 6) for name in RULES)])
 def test_any_changes_leave_the_blocks_of_a_build_from_nothing(
     name: str, examples: int, base: dict[str, Path], tmp_path: Path

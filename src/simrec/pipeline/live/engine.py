@@ -15,7 +15,7 @@ from itertools import count
 import numpy as np
 
 from simrec.pipeline.live.compose import FEW, Choice, Composer
-from simrec.pipeline.live.pages import Pages
+from simrec.pipeline.live.pages import Far, Pages
 from simrec.pipeline.live.shelf import Shelf
 from simrec.pipeline.live.stale import Stale
 from simrec.rank import scan
@@ -132,6 +132,10 @@ class Engine(Pages):
 
     def choose(self, row: int) -> Choice:
         """A page's choice from the list that is kept, or, where that is too short, from all its candidates."""
+        if row in self.far and self._is_plain(row):
+            far = self.far[row]
+            items = np.array(far.rows, dtype=np.int32), np.array(far.scores, dtype=np.float32)
+            return Choice(*items, {}, True, self.lists.array.shape[1] + 1, len(far.rows), far.last)
         rows = self.lists.array[row]
         rows = rows[rows != NO_ROW]
         if not np.isin(self.pins_of(row), rows).all():
@@ -149,7 +153,7 @@ class Engine(Pages):
         self.short.array[row] = choice.counted < self.composer.wanted
         self.far.pop(row, None)
         if choice.used > length and self.more.array[row]:
-            self.far[row] = (choice.last, frozenset(choice.rows.tolist()))
+            self.far[row] = Far(choice.last, tuple(choice.rows.tolist()), tuple(choice.scores.tolist()))
 
     # Changes
 
@@ -261,7 +265,7 @@ class Engine(Pages):
         """Takes a row out of all lists."""
         pages, places = scan.remove(self.lists.array, self.scores.array, row)
         stale.lists.update(pages[places < self.used.array[pages]].tolist())
-        stale.again.update(page for page, (_, chosen) in self.far.items() if row in chosen)
+        stale.again.update(page for page, far in self.far.items() if row in far.rows)
         if self.composer.caps and (self.level.array > 0).any():  # without it others may have room, nearer
             stale.deep.update(np.flatnonzero(self._seen(row) & (self.level.array > 0)).tolist())
         self._count_again(row, stale)
@@ -281,9 +285,26 @@ class Engine(Pages):
         )  # fmt: skip
         stale.lists.update(pages[(places >= 0) & (places < self.used.array[pages])].tolist())
         stale.again.update(np.flatnonzero(again).tolist())
-        score_of = dict(zip(pages.tolist(), gained.tolist(), strict=True)) if self.far else {}
-        stale.again.update(page for page, (last, _) in self.far.items() if score_of.get(page, -np.inf) >= last)
+        for page, score in zip(pages.tolist(), gained.tolist(), strict=True) if self.far else ():
+            if page in self.far and score >= self.far[page].last:
+                (stale.lists if self._join(page, row, score) else stale.again).add(page)
         self._count_again(row, stale)
+
+    def _join(self, page: int, row: int, score: float) -> bool:
+        """Puts a newcomer into a block that reaches beyond its list; False where that takes more than its score."""
+        far, numbers = self.far[page], self.copies.numbers
+        rows = np.array(far.rows, dtype=np.int32)
+        if not self._is_plain(page) or self.later.array[row] or score == far.last or numbers[row] in numbers[rows]:
+            return False
+        scores = np.array([*far.scores, score], dtype=np.float32)
+        rows, scores = self.sort(np.append(rows, np.int32(row)), scores)
+        rows, scores = rows[: len(far.rows)], scores[: len(far.rows)]
+        self.far[page] = Far(float(scores[-1]), tuple(rows.tolist()), tuple(scores.tolist()))
+        return True
+
+    def _is_plain(self, page: int) -> bool:
+        """Whether a page's block is the first stories of its candidates, whatever they are."""
+        return self.composer.plain and not self.pins.get(self.articles[page].id)
 
     def _seen(self, row: int) -> Mask:
         """(n,) bool: the pages that a row is a candidate of."""

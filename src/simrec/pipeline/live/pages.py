@@ -5,7 +5,7 @@ from __future__ import annotations
 from bisect import bisect_left
 from collections.abc import Iterable, Mapping, Sequence
 from datetime import UTC, datetime
-from typing import Any
+from typing import Any, NamedTuple
 
 import numpy as np
 
@@ -23,6 +23,19 @@ LISTED = 8
 """Candidates that a page's list keeps for each item of a block, spares included."""
 
 
+class Far(NamedTuple):
+    """The block of a page that reaches beyond its list.
+
+    Attributes:
+        last: the score of the last candidate that it depends on.
+        rows, scores: of its items.
+    """
+
+    last: float
+    rows: tuple[int, ...]
+    scores: tuple[float, ...]
+
+
 class Pages:
     """The articles that are there, by row, and columns of what is kept of each as a page.
 
@@ -32,8 +45,7 @@ class Pages:
 
     Attributes:
         row_of: the row of each article that is there.
-        far: pages whose block reaches beyond their list, with the score of the last candidate that it depends on, and
-            the rows of its items.
+        far: the pages whose block reaches beyond their list.
         articles: the articles that are there, by row.
     """
 
@@ -80,7 +92,7 @@ class Pages:
             self.alive, self.may, self.shown, self.later, self.until, self.toll, self.weights,
             self.order, self.groups, self.marks, self.below, self.lacking,
         )  # fmt: skip
-        self.far: dict[int, tuple[float, frozenset[int]]] = {}
+        self.far: dict[int, Far] = {}
         self._ids: list[str] = []
 
     def restore(self, name: str, values: Any) -> None:

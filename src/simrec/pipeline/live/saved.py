@@ -18,6 +18,7 @@ from simrec.errors import ModelError
 from simrec.pipeline.live.columns import Sparse
 from simrec.pipeline.live.engine import Engine
 from simrec.pipeline.live.fitted import Fitted
+from simrec.pipeline.live.pages import Far
 from simrec.pipeline.live.shelf import SPARSE, Shelf
 from simrec.pipeline.prior import load_prior
 from simrec.pipeline.vectorizers import Codes, Vectorizers
@@ -91,7 +92,9 @@ def load(folder: Path, settings: Settings) -> Engine:
     try:
         shelf = _shelf(folder, said, _fitted(folder, said, settings))
         engine = Engine(shelf, said["k"])
-        engine.far = {int(row): (last, frozenset(rows)) for row, (last, rows) in said["far"].items()}
+        engine.far = {
+            int(row): Far(last, tuple(rows), tuple(scores)) for row, (last, rows, scores) in said["far"].items()
+        }
         for name in OF_PAGES:  # who is there is said by admitting them
             engine.restore(name, np.load(folder / f"page-{name}.npy", allow_pickle=False))
     except (OSError, ValueError, KeyError, TypeError) as error:
@@ -113,7 +116,7 @@ def _described(engine: Engine) -> dict[str, Any]:
         "columns": {name: shelf[name].shape[1] if name in SPARSE else None for name in shelf.names},
         "parts": dict(shelf.weights),
         "back": shelf.back,
-        "far": {str(row): [max(last, -1e30), sorted(rows)] for row, (last, rows) in engine.far.items()},
+        "far": {str(row): [max(far.last, -1e30), far.rows, far.scores] for row, far in engine.far.items()},
         **codes,
         **{name: getattr(fitted, name) for name in PLAIN},
     }
