@@ -158,3 +158,30 @@ def test_a_bad_item_is_a_reject(tmp_path: Path, data: object, says: str) -> None
     rejects = [f for f in read([tmp_path / "items.json"], IngestSettings(), format="ninjs") if isinstance(f, Reject)]
     assert len(rejects) == 1
     assert any(word in rejects[0].reason for word in says.split("|"))
+
+
+def test_a_kill_without_a_text_takes_the_stored_item_out(tmp_path: Path) -> None:
+    """It has the item's uri and its state, and no headline or body; the text stays in the store."""
+    workspace = Workspace.open(tmp_path / "site", create=True)
+    for number, data in enumerate([item(), {"uri": item()["uri"], "type": "text", "pubStatus": "canceled"}]):
+        path = tmp_path / f"{number}.ninjs"
+        path.write_text(json.dumps(data), encoding="utf-8")
+        report = ingest(workspace, [path])
+        assert report.rejects == []
+    with workspace.store() as store:
+        assert [(one.status, one.title) for one in store.articles()] == [("withdrawn", "Ferry sails again")]
+
+
+@pytest.mark.parametrize("order", [1, -1])
+@pytest.mark.parametrize(("first", "second"), [("withheld", "usable"), ("usable", "canceled"), ("canceled", "usable")])
+def test_the_later_version_of_an_item_counts(tmp_path: Path, first: str, second: str, order: int) -> None:
+    """Of two versions in one run, by their number, whichever is read first."""
+    versions = [item(version="1", pubStatus=first), item(version="2", pubStatus=second)][::order]
+    path = tmp_path / "a.json"
+    path.write_text(json.dumps(versions), encoding="utf-8")
+    workspace = Workspace.open(tmp_path / "site", create=True)
+    report = ingest(workspace, [path])
+    wanted = {"usable": "published", "canceled": "withdrawn"}[second]
+    with workspace.store() as store:
+        assert [one.status for one in store.articles()] == [wanted]
+    assert (report.new, report.rejected) == (1, 1)

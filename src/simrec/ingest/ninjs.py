@@ -68,7 +68,18 @@ def _entry(item: Item, source: SourceFile, line: int | None, settings: IngestSet
         "expires_at": moment(item.get("expires")),
         **_image(item),
     }
-    return to_entry(record, source, line, settings, addresses=[uri if "://" in uri else ""])
+    entry = to_entry(record, source, line, settings, addresses=[uri if "://" in uri else ""])
+    return entry if isinstance(entry, Reject) else replace(entry, version=_version(item))
+
+
+def _version(item: Item) -> tuple[float | None, float | None]:
+    """The version's number, which some write as a string, and its moment."""
+    number, created = item.get("version"), moment(item.get("versioncreated"))
+    try:
+        known = float(number) if isinstance(number, int | float | str) else None
+    except (ValueError, OverflowError):
+        known = None
+    return known, created.timestamp() if created else None
 
 
 def _lower(value: object) -> list[dict[str, Any]]:
