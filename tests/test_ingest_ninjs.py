@@ -185,3 +185,21 @@ def test_the_later_version_of_an_item_counts(tmp_path: Path, first: str, second:
     with workspace.store() as store:
         assert [one.status for one in store.articles()] == [wanted]
     assert (report.new, report.rejected) == (1, 1)
+
+
+@pytest.mark.parametrize(
+    "more",
+    [
+        {"uri": "https://news.example/1", "body_html": "<p>Text.</p>"},
+        {"uri": "https://news.example/1", "bodies": 2},
+        {"body": "See https://www.iptc.org/std/ninjs/ for all."},
+        {"note": {"uri": "x", "headlines": [], "bodies": []}},
+    ],
+)
+def test_an_article_with_columns_like_an_items_is_no_item(tmp_path: Path, more: dict[str, Any]) -> None:
+    """Lines of simrec's own stay what they are, and a draft a draft; only keys of the top level count."""
+    path = tmp_path / "articles.jsonl"
+    path.write_text(json.dumps({"id": "a", "title": "T", "body": "Text.", "status": "draft", **more}), encoding="utf-8")
+    (entry,) = read([path], IngestSettings())
+    assert isinstance(entry, Entry)
+    assert (entry.article.id, entry.article.status) == ("a", "draft")
