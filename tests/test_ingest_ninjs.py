@@ -203,3 +203,20 @@ def test_an_article_with_columns_like_an_items_is_no_item(tmp_path: Path, more: 
     (entry,) = read([path], IngestSettings())
     assert isinstance(entry, Entry)
     assert (entry.article.id, entry.article.status) == ("a", "draft")
+
+
+def test_an_embargo_in_small_letters_holds(tmp_path: Path) -> None:
+    """The t and z of a date may be small."""
+    assert one(tmp_path, embargoed="2090-01-01t00:00:00z").embargo_until == datetime(2090, 1, 1, tzinfo=UTC)
+    assert one(tmp_path, expires="2090-01-01t00:00:00z").expires_at == datetime(2090, 1, 1, tzinfo=UTC)
+
+
+@pytest.mark.parametrize("name", ["embargoed", "expires"])
+@pytest.mark.parametrize("value", ["2030-01-01 10:00 CET", "soon", 1893456000, ["2030-01-01"]])
+def test_a_closing_date_that_cannot_be_read_keeps_the_item_back(tmp_path: Path, name: str, value: object) -> None:
+    """It is embargoed without an end, and a reject says why."""
+    entry, reject = found_in(tmp_path / "a.ninjs", item(**{name: value}))
+    assert isinstance(entry, Entry)
+    assert isinstance(reject, Reject)
+    assert (entry.article.status, entry.article.embargo_until) == ("embargoed", None)
+    assert name in reject.reason

@@ -197,3 +197,13 @@ def test_a_duplicate_id_in_a_file_without_lines_is_rejected(tmp_path: Path) -> N
         assert (report.new, report.changed, report.unchanged, report.rejected) == counts
     with workspace.store() as store:
         assert [article.title for article in store.articles()] == ["A"]
+
+
+def test_an_embargo_without_an_end_forgets_the_one_that_has_passed(tmp_path: Path) -> None:
+    """A record without a text closes an article whose earlier embargo is over."""
+    workspace, source = Workspace.open(tmp_path / "site", create=True), tmp_path / "a.jsonl"
+    for record in (line(id="a", embargo_until="2020-01-01"), json.dumps({"id": "a", "status": "embargoed"})):
+        source.write_text(record, encoding="utf-8")
+        ingest(workspace, [source])
+    with workspace.store() as store:
+        assert [(one.status, one.embargo_until) for one in store.articles()] == [("embargoed", None)]

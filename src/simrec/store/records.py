@@ -62,6 +62,8 @@ def to_article(row: Mapping[str, Any]) -> Article:
 def told(article: Article, notice: Article) -> Article:
     """An article with the state, and such dates as are given, of a notice (`Article.is_notice`)."""
     dates = {name: value for name in DATES if (value := getattr(notice, name))}
+    if notice.status == "embargoed":
+        dates["embargo_until"] = notice.embargo_until  # no end is none: one that has passed would open the article
     return replace(article, status=notice.status, **dates)
 
 
