@@ -139,6 +139,8 @@ def test_broken_xml_keeps_what_can_be_read_and_says_where(tmp_path: Path) -> Non
     assert [(r.line, "broken XML" in r.reason) for r in rejects] == [(line, True)]
 
 
+@pytest.mark.parametrize("before", ["", "<!-- <a> -->", "<?x <a> ?>"])
+@pytest.mark.parametrize("encoding", ["utf-8", "utf-16"])
 @pytest.mark.parametrize(
     "declaration",
     [
@@ -147,11 +149,11 @@ def test_broken_xml_keeps_what_can_be_read_and_says_where(tmp_path: Path) -> Non
         '<!ENTITY b SYSTEM "file:///etc/passwd">',
     ],
 )
-def test_entities_are_refused(tmp_path: Path, declaration: str) -> None:
-    """Neither expanded, nor fetched."""
-    text = f"""<?xml version="1.0"?><!DOCTYPE rss [{declaration}]><rss version="2.0"><channel><item><title>A</title>
+def test_entities_are_refused(tmp_path: Path, declaration: str, before: str, encoding: str) -> None:
+    """Neither expanded, nor fetched, whatever stands before them."""
+    text = f"""<?xml version="1.0"?>{before}<!DOCTYPE rss [{declaration}]><rss version="2.0"><channel><item><title>A</title>
 <guid>1</guid><description>&b;</description></item></channel></rss>"""
-    (tmp_path / "a.rss").write_text(text, encoding="utf-8")
+    (tmp_path / "a.rss").write_text(text, encoding=encoding)
     entries, rejects = both(tmp_path / "a.rss")
     assert entries == []
     assert ["entities" in reject.reason for reject in rejects] == [True]

@@ -25,7 +25,8 @@ ARTICLES = ("#post", "#page")
 """In a Blogger export, which is Atom: the kinds of entries that are articles."""
 
 _ENTITY = re.compile(rb"<!ENTITY", re.IGNORECASE)
-_ROOT = re.compile(rb"<[A-Za-z]")
+_ROOT = re.compile(rb"""<!--.*?(?:-->|\Z)|<\?.*?(?:\?>|\Z)|"[^"]*"|'[^']*'|(<[A-Za-z])""", re.DOTALL)
+"""The root element; comments, instructions and quoted names before it may hold what looks like one."""
 
 
 def read(source: SourceFile, settings: IngestSettings) -> Iterator[Entry | Reject]:
@@ -34,12 +35,16 @@ def read(source: SourceFile, settings: IngestSettings) -> Iterator[Entry | Rejec
     if data.removeprefix(b"\xef\xbb\xbf").lstrip().startswith((b"{", b"[")):
         yield from jsonfeed.read(source, data, settings)
         return
-    root = _ROOT.search(data)
-    if _ENTITY.search(data, 0, root.start() if root else len(data)):
+    if _declares_entities(data.replace(b"\x00", b"")):  # so that UTF-16 is looked at as well
         reason = "the feed declares entities, which can be used to flood a reader: take them out"
         yield Reject(source.file, None, reason)
         return
     yield from _entries(data, source, settings)
+
+
+def _declares_entities(data: bytes) -> bool:
+    root = next((found.start() for found in _ROOT.finditer(data) if found[1]), len(data))
+    return _ENTITY.search(data, 0, root) is not None
 
 
 def _entries(data: bytes, source: SourceFile, settings: IngestSettings) -> Iterator[Entry | Reject]:
