@@ -227,10 +227,32 @@ Text of the ice.""",
     assert found.extra == {"categories": ["Weather", "Winter"], "series": "Winter 2024", "weight": 10}
 
 
-@pytest.mark.parametrize("line", ["draft: true", "published: false", "permalink: false", "draft: 'true'"])
+@pytest.mark.parametrize(
+    "line",
+    [
+        "draft: true", "published: false", "permalink: false", "draft: 'true'", "draft: yes", "draft: on", "draft: 1",
+        "published: no", "published: off", "published: 0", "headless: true", "build: {render: never}",
+        "_build:\n  render: link",
+    ],
+)  # fmt: skip
 def test_what_is_not_to_be_published_is_a_draft(write: Write, line: str) -> None:
     """In any of the tools' ways."""
     assert article(write, f"---\ntitle: A\n{line}\n---\nText.").status == "draft"
+
+
+@pytest.mark.parametrize(
+    "line", ["draft: no", "draft: 0", "published: yes", "published: on", "build: {render: always}"]
+)
+def test_what_says_that_it_is_published_is(write: Write, line: str) -> None:
+    """Yes and no are words for true and false with these names, and no dates."""
+    found = article(write, f"---\ntitle: A\n{line}\n---\nText.")
+    assert (found.status, found.published_at) == ("published", None)
+
+
+@pytest.mark.parametrize("value", ["Last Modified", "Created", "git Created", "git Last Modified"])
+def test_the_date_of_a_file_is_no_date(write: Write, value: str) -> None:
+    """Eleventy's words for it leave the article without a date, or with the one in its name."""
+    assert article(write, f"---\ntitle: A\ndate: {value}\n---\nText.").published_at is None
 
 
 def test_a_draft_of_jekyll_is_a_draft(write: Write) -> None:

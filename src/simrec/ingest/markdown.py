@@ -70,7 +70,7 @@ class _File:
         self.markdown = markdown
         self.place = place_of(source.path, source.project)
         self.slug = fields.text(self.values.get("slug"))
-        self.published = fields.moment(fields.first(self.values, fields.PUBLISHED)) or self.place.date
+        self.published = fields.published(self.values) or self.place.date
 
     def entry(self, settings: IngestSettings) -> Entry | Reject:
         """The article, or why there is none."""
