@@ -29,14 +29,23 @@ UNKNOWN = "is not stored, and the record has no title or no body: nothing is to 
 
 @dataclass
 class IngestReport:
-    """What came in: `ingest --json`. `rejects` holds the first hundred; the store holds them all."""
+    """What came in: `ingest --json`. `rejects` holds the first hundred; the store holds them all.
+
+    `left` of the rejected are records that could be read, of articles that were taken out by hand or are unknown.
+    """
 
     new: int = 0
     changed: int = 0
     unchanged: int = 0
     rejected: int = 0
+    left: int = 0
     picks: int = 0
     rejects: list[Reject] = field(default_factory=list)
+
+    @property
+    def nothing_read(self) -> bool:
+        """Whether records were turned away, and not one could be used."""
+        return bool(self.rejected) and not (self.new or self.changed or self.unchanged)
 
 
 def ingest(
@@ -128,6 +137,7 @@ class _Writer:
                 for why, entries in ((HELD, counts.held), (UNKNOWN, counts.unknown))
                 for entry in entries
             ]
+            self.report.left += len(counts.held) + len(counts.unknown)
             unknown = {entry.article.id for entry in counts.unknown}
             if self.stored and (ids := [one.article.id for one in batch if one.article.id not in unknown]):
                 self.stored(ids)
