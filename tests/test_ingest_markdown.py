@@ -424,3 +424,73 @@ def test_any_text_is_one_entry_or_one_reject(text: str) -> None:
     data = text.encode("utf-8", "surrogatepass")
     source = SourceFile("a.md", "posts/a.md", lambda: BytesIO(data))
     assert len(list(read_markdown(source, IngestSettings()))) == 1
+
+
+POST = "---\ntitle: A\n---\nText of the harbor."
+
+
+def test_hugo_makes_no_page_of_the_parts_of_a_bundle(write: Write) -> None:
+    """Beside the index of a leaf bundle, and below it; files at the top and beside list pages are pages."""
+    site = write({
+        "hugo.toml": "defaultContentLanguage = 'en'\n[languages.de]\n",
+        "content/index.md": POST, "content/about.md": POST, "content/posts/_index.md": POST, "content/posts/a.md": POST,
+        "content/posts/ferry/index.md": POST, "content/posts/ferry/notes.md": POST,
+        "content/posts/ferry/more/index.md": POST, "content/posts/ice/index.de.md": POST,
+        "content/posts/ice/x.md": POST,
+    })  # fmt: skip
+    wanted = {"posts/a", "posts/ferry", "posts/ice.de"}
+    assert set(entries(site)) == {"index", "about", *wanted}
+    assert set(entries(site / "content" / "posts")) == wanted
+
+
+def test_jekyll_makes_no_page_of_what_it_does_not_put_out(write: Write) -> None:
+    """Folders with an underscore that are no collection, collections that are not put out, and `exclude`."""
+    site = write({
+        "_config.yml": "exclude: [vault/, CONTRIB.md, 'old-*']\ncollections: {recipes: {output: true}, staff: {}}\n",
+        "_private/a.md": POST, "_staff/a.md": POST, "vault/deep/a.md": POST, "CONTRIB.md": POST, "old-news.md": POST,
+        "_recipes/soup.md": POST, "news.md": POST, "_posts/2024-01-31-a.md": POST, "_drafts/d.md": POST,
+    })  # fmt: skip
+    found = {id_: entry.article.status for id_, entry in entries(site).items()}
+    assert found == {
+        "_recipes/soup": "published", "news": "published", "_posts/2024-01-31-a": "published", "_drafts/d": "draft",
+    }  # fmt: skip
+    (reject,) = read([site / "_private" / "a.md"], IngestSettings())
+    assert isinstance(reject, Reject)
+
+
+def test_drafts_are_drafts_whichever_folder_is_named(write: Write) -> None:
+    """Without the site's settings, the folder itself or a file of it."""
+    site = write({"_drafts/d.md": POST})
+    for source in (site, site / "_drafts", site / "_drafts" / "d.md"):
+        assert [entry.article.status for entry in entries(source).values()] == ["draft"]
+
+
+@pytest.mark.parametrize(
+    ("name", "text"),
+    [
+        (".eleventy.js", 'module.exports = () => ({dir: {input: "../outside"}})'),
+        ("hugo.toml", "contentDir = '../outside'"),
+        ("_config.yml", "source: ../outside"),
+    ],
+)
+def test_content_outside_of_the_site_is_not_read(write: Write, tmp_path: Path, name: str, text: str) -> None:
+    """Whatever the site's own settings say: the folder has to be named."""
+    site = write({name: text, "content/a.md": POST, "../outside/secret.md": POST})
+    (reject,) = read([site], IngestSettings())
+    assert isinstance(reject, Reject)
+    assert "outside" in reject.reason
+
+
+def test_a_link_to_content_or_picks_outside_of_the_site_is_not_followed(write: Write, tmp_path: Path) -> None:
+    """Neither Hugo's content folder nor a table of picks is read by a link that leads out."""
+    site = write(
+        {"hugo.toml": "", "../outside/a.md": POST, "../outside/picks.csv": "source_id,target_id,rank\na,b,1\n"}
+    )
+    (site / "content").symlink_to(tmp_path / "outside")
+    (reject,) = read([site], IngestSettings())
+    assert isinstance(reject, Reject)
+    plain = write({"../plain/a.md": POST}).parent / "plain"
+    (plain / "picks.csv").symlink_to(tmp_path / "outside" / "picks.csv")
+    report = ingest(Workspace.open(tmp_path / "w", create=True), [plain])
+    assert (report.new, report.rejected) == (1, 1)
+    assert "leads out" in report.rejects[0].reason

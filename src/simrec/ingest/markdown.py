@@ -105,7 +105,7 @@ class _File:
             "updated_at": fields.moment(fields.first(values, fields.UPDATED)),
             "embargo_until": fields.moment(fields.first(values, fields.EMBARGO)),
             "expires_at": fields.moment(fields.first(values, fields.EXPIRES)),
-            "status": "draft" if self.place.draft else fields.status(values),
+            "status": "draft" if self.place.draft or self.source.drafts else fields.status(values),
             "section": fields.text(values.get("section")) or next(iter(categories), None) or self.place.section,
             "tags": fields.words(fields.first(values, fields.TAGS), spaced=spaced),
             "authors": fields.authors(fields.first(values, fields.AUTHORS)),
