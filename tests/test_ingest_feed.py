@@ -139,6 +139,8 @@ def test_broken_xml_keeps_what_can_be_read_and_says_where(tmp_path: Path) -> Non
     assert [(r.line, "broken XML" in r.reason) for r in rejects] == [(line, True)]
 
 
+@pytest.mark.parametrize("before", ["", "<!-- <a> -->", "<?x <a> ?>"])
+@pytest.mark.parametrize("encoding", ["utf-8", "utf-16"])
 @pytest.mark.parametrize(
     "declaration",
     [
@@ -147,11 +149,12 @@ def test_broken_xml_keeps_what_can_be_read_and_says_where(tmp_path: Path) -> Non
         '<!ENTITY b SYSTEM "file:///etc/passwd">',
     ],
 )
-def test_entities_are_refused(tmp_path: Path, declaration: str) -> None:
-    """Neither expanded, nor fetched."""
-    text = f"""<?xml version="1.0"?><!DOCTYPE rss [{declaration}]><rss version="2.0"><channel><item><title>A</title>
+def test_entities_are_refused(tmp_path: Path, declaration: str, before: str, encoding: str) -> None:
+    """Neither expanded, nor fetched, whatever stands before them."""
+    text = f"""<?xml version="1.0"?>{before}<!DOCTYPE rss [{declaration}]><rss version="2.0"><channel><item>
+<title>A</title>
 <guid>1</guid><description>&b;</description></item></channel></rss>"""
-    (tmp_path / "a.rss").write_text(text, encoding="utf-8")
+    (tmp_path / "a.rss").write_text(text, encoding=encoding)
     entries, rejects = both(tmp_path / "a.rss")
     assert entries == []
     assert ["entities" in reject.reason for reject in rejects] == [True]
@@ -167,6 +170,36 @@ def test_a_draft_of_an_atom_store_is_a_draft_and_a_comment_is_no_article(tmp_pat
     comment = post.replace("#post", "#comment").replace("post-1", "post-2")
     (article,) = ingested(tmp_path, "blog.xml", f"{start}{post}{comment}</feed>".encode())
     assert (article.id, article.status, article.tags) == ("tag:b,1:post-1", "draft", ())
+
+
+@pytest.mark.parametrize(
+    ("kind", "state", "becomes"),
+    [
+        ("POST", "LIVE", ["published"]),
+        ("PAGE", "LIVE", ["published"]),
+        ("POST", "SCHEDULED", ["embargoed"]),
+        ("POST", "DRAFT", ["draft"]),
+        ("POST", "SOFT_TRASHED", ["draft"]),
+        ("POST", "", ["draft"]),
+        ("COMMENT", "LIVE", []),
+    ],
+)
+def test_blogger_says_what_an_entry_is_and_who_sees_it(
+    tmp_path: Path, kind: str, state: str, becomes: list[str]
+) -> None:
+    """In its newer export, too: only a live post or page is published."""
+    (tmp_path / "feed.atom").write_text(
+        f"""<feed xmlns="http://www.w3.org/2005/Atom" xmlns:blogger="http://schemas.google.com/blogger/2018">
+<title>Harbor</title><entry><id>tag:b,1:1</id><title>Ferry</title><blogger:type>{kind}</blogger:type>
+<blogger:status>{state}</blogger:status><published>2090-01-01T00:00:00Z</published>
+<content type="html">The ferry sails.</content></entry></feed>""",
+        encoding="utf-8",
+    )
+    entries, rejects = both(tmp_path / "feed.atom")
+    assert [entry.article.status for entry in entries] == becomes
+    assert rejects == []
+    until = [entry.article.embargo_until for entry in entries if entry.article.status == "embargoed"]
+    assert until == [datetime(2090, 1, 1, tzinfo=UTC)] * len(until)
 
 
 def test_a_file_that_is_no_feed_says_so(tmp_path: Path) -> None:

@@ -121,6 +121,16 @@ def test_each_state_of_a_post_has_its_status(tmp_path: Path, status: str, become
     assert article.embargo_until == (WHEN if status == "scheduled" else None)
 
 
+def test_a_scheduled_post_that_only_goes_out_by_mail_is_a_draft(tmp_path: Path) -> None:
+    """It never has a page, whatever its date says."""
+    data = tables(post(status="scheduled"))
+    data["posts_meta"] = [{"post_id": post()["id"], "email_only": 1}]
+    (tmp_path / "ghost.json").write_text(json.dumps({"meta": META, "data": data}), encoding="utf-8")
+    (entry,) = read([tmp_path / "ghost.json"], IngestSettings())
+    assert isinstance(entry, Entry)
+    assert (entry.article.status, entry.article.embargo_until) == ("draft", None)
+
+
 def test_what_old_versions_exported_is_read(tmp_path: Path) -> None:
     """Numbers as ids and pages, milliseconds as dates, one author, `image`, `language`."""
     old = post(id=7, page=1, type=None, published_at=1772357400000, image="/i.jpg", feature_image=None, language="de")

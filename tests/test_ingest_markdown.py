@@ -227,10 +227,32 @@ Text of the ice.""",
     assert found.extra == {"categories": ["Weather", "Winter"], "series": "Winter 2024", "weight": 10}
 
 
-@pytest.mark.parametrize("line", ["draft: true", "published: false", "permalink: false", "draft: 'true'"])
+@pytest.mark.parametrize(
+    "line",
+    [
+        "draft: true", "published: false", "permalink: false", "draft: 'true'", "draft: yes", "draft: on", "draft: 1",
+        "published: no", "published: off", "published: 0", "headless: true", "build: {render: never}",
+        "_build:\n  render: link",
+    ],
+)  # fmt: skip
 def test_what_is_not_to_be_published_is_a_draft(write: Write, line: str) -> None:
     """In any of the tools' ways."""
     assert article(write, f"---\ntitle: A\n{line}\n---\nText.").status == "draft"
+
+
+@pytest.mark.parametrize(
+    "line", ["draft: no", "draft: 0", "published: yes", "published: on", "build: {render: always}"]
+)
+def test_what_says_that_it_is_published_is(write: Write, line: str) -> None:
+    """Yes and no are words for true and false with these names, and no dates."""
+    found = article(write, f"---\ntitle: A\n{line}\n---\nText.")
+    assert (found.status, found.published_at) == ("published", None)
+
+
+@pytest.mark.parametrize("value", ["Last Modified", "Created", "git Created", "git Last Modified"])
+def test_the_date_of_a_file_is_no_date(write: Write, value: str) -> None:
+    """Eleventy's words for it leave the article without a date, or with the one in its name."""
+    assert article(write, f"---\ntitle: A\ndate: {value}\n---\nText.").published_at is None
 
 
 def test_a_draft_of_jekyll_is_a_draft(write: Write) -> None:
@@ -402,3 +424,73 @@ def test_any_text_is_one_entry_or_one_reject(text: str) -> None:
     data = text.encode("utf-8", "surrogatepass")
     source = SourceFile("a.md", "posts/a.md", lambda: BytesIO(data))
     assert len(list(read_markdown(source, IngestSettings()))) == 1
+
+
+POST = "---\ntitle: A\n---\nText of the harbor."
+
+
+def test_hugo_makes_no_page_of_the_parts_of_a_bundle(write: Write) -> None:
+    """Beside the index of a leaf bundle, and below it; files at the top and beside list pages are pages."""
+    site = write({
+        "hugo.toml": "defaultContentLanguage = 'en'\n[languages.de]\n",
+        "content/index.md": POST, "content/about.md": POST, "content/posts/_index.md": POST, "content/posts/a.md": POST,
+        "content/posts/ferry/index.md": POST, "content/posts/ferry/notes.md": POST,
+        "content/posts/ferry/more/index.md": POST, "content/posts/ice/index.de.md": POST,
+        "content/posts/ice/x.md": POST,
+    })  # fmt: skip
+    wanted = {"posts/a", "posts/ferry", "posts/ice.de"}
+    assert set(entries(site)) == {"index", "about", *wanted}
+    assert set(entries(site / "content" / "posts")) == wanted
+
+
+def test_jekyll_makes_no_page_of_what_it_does_not_put_out(write: Write) -> None:
+    """Folders with an underscore that are no collection, collections that are not put out, and `exclude`."""
+    site = write({
+        "_config.yml": "exclude: [vault/, CONTRIB.md, 'old-*']\ncollections: {recipes: {output: true}, staff: {}}\n",
+        "_private/a.md": POST, "_staff/a.md": POST, "vault/deep/a.md": POST, "CONTRIB.md": POST, "old-news.md": POST,
+        "_recipes/soup.md": POST, "news.md": POST, "_posts/2024-01-31-a.md": POST, "_drafts/d.md": POST,
+    })  # fmt: skip
+    found = {id_: entry.article.status for id_, entry in entries(site).items()}
+    assert found == {
+        "_recipes/soup": "published", "news": "published", "_posts/2024-01-31-a": "published", "_drafts/d": "draft",
+    }  # fmt: skip
+    (reject,) = read([site / "_private" / "a.md"], IngestSettings())
+    assert isinstance(reject, Reject)
+
+
+def test_drafts_are_drafts_whichever_folder_is_named(write: Write) -> None:
+    """Without the site's settings, the folder itself or a file of it."""
+    site = write({"_drafts/d.md": POST})
+    for source in (site, site / "_drafts", site / "_drafts" / "d.md"):
+        assert [entry.article.status for entry in entries(source).values()] == ["draft"]
+
+
+@pytest.mark.parametrize(
+    ("name", "text"),
+    [
+        (".eleventy.js", 'module.exports = () => ({dir: {input: "../outside"}})'),
+        ("hugo.toml", "contentDir = '../outside'"),
+        ("_config.yml", "source: ../outside"),
+    ],
+)
+def test_content_outside_of_the_site_is_not_read(write: Write, tmp_path: Path, name: str, text: str) -> None:
+    """Whatever the site's own settings say: the folder has to be named."""
+    site = write({name: text, "content/a.md": POST, "../outside/secret.md": POST})
+    (reject,) = read([site], IngestSettings())
+    assert isinstance(reject, Reject)
+    assert "outside" in reject.reason
+
+
+def test_a_link_to_content_or_picks_outside_of_the_site_is_not_followed(write: Write, tmp_path: Path) -> None:
+    """Neither Hugo's content folder nor a table of picks is read by a link that leads out."""
+    site = write(
+        {"hugo.toml": "", "../outside/a.md": POST, "../outside/picks.csv": "source_id,target_id,rank\na,b,1\n"}
+    )
+    (site / "content").symlink_to(tmp_path / "outside")
+    (reject,) = read([site], IngestSettings())
+    assert isinstance(reject, Reject)
+    plain = write({"../plain/a.md": POST}).parent / "plain"
+    (plain / "picks.csv").symlink_to(tmp_path / "outside" / "picks.csv")
+    report = ingest(Workspace.open(tmp_path / "w", create=True), [plain])
+    assert (report.new, report.rejected) == (1, 1)
+    assert "leads out" in report.rejects[0].reason

@@ -158,3 +158,65 @@ def test_a_bad_item_is_a_reject(tmp_path: Path, data: object, says: str) -> None
     rejects = [f for f in read([tmp_path / "items.json"], IngestSettings(), format="ninjs") if isinstance(f, Reject)]
     assert len(rejects) == 1
     assert any(word in rejects[0].reason for word in says.split("|"))
+
+
+def test_a_kill_without_a_text_takes_the_stored_item_out(tmp_path: Path) -> None:
+    """It has the item's uri and its state, and no headline or body; the text stays in the store."""
+    workspace = Workspace.open(tmp_path / "site", create=True)
+    for number, data in enumerate([item(), {"uri": item()["uri"], "type": "text", "pubStatus": "canceled"}]):
+        path = tmp_path / f"{number}.ninjs"
+        path.write_text(json.dumps(data), encoding="utf-8")
+        report = ingest(workspace, [path])
+        assert report.rejects == []
+    with workspace.store() as store:
+        assert [(one.status, one.title) for one in store.articles()] == [("withdrawn", "Ferry sails again")]
+
+
+@pytest.mark.parametrize("order", [1, -1])
+@pytest.mark.parametrize(("first", "second"), [("withheld", "usable"), ("usable", "canceled"), ("canceled", "usable")])
+def test_the_later_version_of_an_item_counts(tmp_path: Path, first: str, second: str, order: int) -> None:
+    """Of two versions in one run, by their number, whichever is read first."""
+    versions = [item(version="1", pubStatus=first), item(version="2", pubStatus=second)][::order]
+    path = tmp_path / "a.json"
+    path.write_text(json.dumps(versions), encoding="utf-8")
+    workspace = Workspace.open(tmp_path / "site", create=True)
+    report = ingest(workspace, [path])
+    wanted = {"usable": "published", "canceled": "withdrawn"}[second]
+    with workspace.store() as store:
+        assert [one.status for one in store.articles()] == [wanted]
+    assert (report.new, report.rejected) == (1, 1)
+
+
+@pytest.mark.parametrize(
+    "more",
+    [
+        {"uri": "https://news.example/1", "body_html": "<p>Text.</p>"},
+        {"uri": "https://news.example/1", "bodies": 2},
+        {"body": "See https://www.iptc.org/std/ninjs/ for all."},
+        {"note": {"uri": "x", "headlines": [], "bodies": []}},
+    ],
+)
+def test_an_article_with_columns_like_an_items_is_no_item(tmp_path: Path, more: dict[str, Any]) -> None:
+    """Lines of simrec's own stay what they are, and a draft a draft; only keys of the top level count."""
+    path = tmp_path / "articles.jsonl"
+    path.write_text(json.dumps({"id": "a", "title": "T", "body": "Text.", "status": "draft", **more}), encoding="utf-8")
+    (entry,) = read([path], IngestSettings())
+    assert isinstance(entry, Entry)
+    assert (entry.article.id, entry.article.status) == ("a", "draft")
+
+
+def test_an_embargo_in_small_letters_holds(tmp_path: Path) -> None:
+    """The t and z of a date may be small."""
+    assert one(tmp_path, embargoed="2090-01-01t00:00:00z").embargo_until == datetime(2090, 1, 1, tzinfo=UTC)
+    assert one(tmp_path, expires="2090-01-01t00:00:00z").expires_at == datetime(2090, 1, 1, tzinfo=UTC)
+
+
+@pytest.mark.parametrize("name", ["embargoed", "expires"])
+@pytest.mark.parametrize("value", ["2030-01-01 10:00 CET", "soon", 1893456000, ["2030-01-01"]])
+def test_a_closing_date_that_cannot_be_read_keeps_the_item_back(tmp_path: Path, name: str, value: object) -> None:
+    """It is embargoed without an end, and a reject says why."""
+    entry, reject = found_in(tmp_path / "a.ninjs", item(**{name: value}))
+    assert isinstance(entry, Entry)
+    assert isinstance(reject, Reject)
+    assert (entry.article.status, entry.article.embargo_until) == ("embargoed", None)
+    assert name in reject.reason

@@ -304,3 +304,21 @@ def test_an_export_in_an_archive_is_recognised(tmp_path: Path) -> None:
 def test_shortcodes_go_and_prose_in_brackets_stays(html: str, text: str) -> None:
     """What a shortcode encloses stays, but for players and the like."""
     assert without_shortcodes(html) == text
+
+
+@pytest.mark.parametrize(
+    ("local", "until"),
+    [("2090-03-01 10:30:00", datetime(2090, 3, 1, 10, 30, tzinfo=UTC)), ("0000-00-00 00:00:00", None)],
+)
+def test_a_scheduled_post_without_a_gmt_date_stays_closed(tmp_path: Path, local: str, until: datetime | None) -> None:
+    """What WordPress writes for no date is none; without any date the post is embargoed without end."""
+    text = item(1, status="future").replace("2026-03-01 09:30:00", "0000-00-00 00:00:00")
+    text = text.replace("Sun, 01 Mar 2026 09:30:00 +0000", "Mon, 30 Nov -0001 00:00:00 +0000")
+    (article,) = articles(tmp_path, text.replace("2026-03-01 10:30:00", local))
+    assert (article.status, article.embargo_until, article.published_at) == ("embargoed", until, until)
+
+
+def test_a_scheduled_post_has_the_latest_of_its_dates(tmp_path: Path) -> None:
+    """A GMT date that was left behind opens nothing."""
+    (article,) = articles(tmp_path, item(1, status="future").replace("2026-03-01 10:30:00", "2090-03-01 10:30:00"))
+    assert article.embargo_until == datetime(2090, 3, 1, 10, 30, tzinfo=UTC)

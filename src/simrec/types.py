@@ -30,6 +30,8 @@ DECIMALS = 5
 
 Status = Literal["published", "draft", "embargoed", "withdrawn"]
 STATUSES: tuple[str, ...] = get_args(Status)
+HIDING: tuple[Status, ...] = ("withdrawn", "draft", "embargoed")
+"""The states in which an article is in no block."""
 
 
 class Bar(Protocol):
@@ -97,6 +99,11 @@ class Article:
     extra: Mapping[str, Any] = field(default_factory=dict)
 
     @property
+    def is_notice(self) -> bool:
+        """Whether it is no whole article, but says of a stored one that it is out of sight: title or body is empty."""
+        return self.status in HIDING and not (self.title and self.body)
+
+    @property
     def text(self) -> Text:
         """Title, body and language, for an embedder."""
         return Text(self.title, self.body, self.lang or "")
@@ -113,6 +120,7 @@ class Entry:
         links: ids or URLs of its related block, in page order; None where the source says nothing of picks.
         addresses: further URLs and paths under which other pages may link to it.
         copy: it stands in another article's related block; it never replaces an article that has its own page.
+        version: number and moment (seconds since 1970) of the article's version, each where the source gives it.
     """
 
     article: Article
@@ -121,6 +129,7 @@ class Entry:
     links: tuple[str, ...] | None = None
     addresses: tuple[str, ...] = ()
     copy: bool = False
+    version: tuple[float | None, float | None] = (None, None)
 
 
 @dataclass(frozen=True, slots=True)

@@ -82,6 +82,48 @@ def test_a_duplicate_id_is_rejected_and_an_equal_record_is_not(make_site: Callab
     assert [(r.line, "duplicate id 'a'" in r.reason, ":1" in r.reason) for r in rejects] == [(3, True, True)]
 
 
+@pytest.mark.parametrize(
+    "notice",
+    [
+        {"status": "withdrawn"},
+        {"status": "draft", "title": "A title", "body": None},
+        {"status": "embargoed", "body": ""},
+    ],
+)
+def test_a_record_that_hides_an_article_needs_no_text(tmp_path: Path, notice: dict[str, object]) -> None:
+    """It changes the state of the stored article, and keeps its text; of an unknown one it stores nothing."""
+    workspace, source = Workspace.open(tmp_path / "site", create=True), tmp_path / "a.jsonl"
+    source.write_text(line(id="a", title="A title", tags=["sea"]), encoding="utf-8")
+    ingest(workspace, [source])
+    notices = [json.dumps({"id": id_, "updated_at": "2026-01-02", **notice}) for id_ in ("a", "b")]
+    source.write_text("\n".join(notices), encoding="utf-8")
+    told: list[str] = []
+    reports = [ingest(workspace, [source], stored=told.extend) for _ in range(2)]
+    assert [(r.new, r.changed, r.unchanged, r.rejected) for r in reports] == [(0, 1, 0, 1), (0, 0, 1, 1)]
+    assert "'b' is not stored" in reports[0].rejects[0].reason
+    assert told == ["a", "a"]
+    with workspace.store() as store:
+        (article,) = store.articles()
+    assert (article.status, article.title, article.body) == (notice["status"], "A title", "A body of some words.")
+    assert (article.tags, str(article.updated_at)) == (("sea",), "2026-01-02 00:00:00+00:00")
+
+
+@pytest.mark.parametrize("order", [1, -1])
+@pytest.mark.parametrize("known", [True, False])
+def test_of_two_records_of_an_id_the_one_that_hides_counts(tmp_path: Path, order: int, known: bool) -> None:
+    """Whichever comes first, and whether or not the article is stored, nobody is shown it."""
+    workspace, source = Workspace.open(tmp_path / "site", create=True), tmp_path / "a.jsonl"
+    if known:
+        source.write_text(line(id="a", title="Old"), encoding="utf-8")
+        ingest(workspace, [source])
+    records = [line(id="a"), json.dumps({"id": "a", "status": "withdrawn"})][::order]
+    source.write_text("\n".join(records), encoding="utf-8")
+    report = ingest(workspace, [source])
+    with workspace.store() as store:
+        assert all(article.status == "withdrawn" for article in store.articles())
+    assert "duplicate id 'a'" in " ".join(reject.reason for reject in report.rejects)
+
+
 def test_a_pick_to_an_unknown_article_is_reported_and_waits(make_site: Callable[..., Workspace]) -> None:
     """It is a reject with its line; when the article arrives, it is a pick."""
     workspace = make_site(line(id="a"), "a,later,1\n")
@@ -155,3 +197,13 @@ def test_a_duplicate_id_in_a_file_without_lines_is_rejected(tmp_path: Path) -> N
         assert (report.new, report.changed, report.unchanged, report.rejected) == counts
     with workspace.store() as store:
         assert [article.title for article in store.articles()] == ["A"]
+
+
+def test_an_embargo_without_an_end_forgets_the_one_that_has_passed(tmp_path: Path) -> None:
+    """A record without a text closes an article whose earlier embargo is over."""
+    workspace, source = Workspace.open(tmp_path / "site", create=True), tmp_path / "a.jsonl"
+    for record in (line(id="a", embargo_until="2020-01-01"), json.dumps({"id": "a", "status": "embargoed"})):
+        source.write_text(record, encoding="utf-8")
+        ingest(workspace, [source])
+    with workspace.store() as store:
+        assert [(one.status, one.embargo_until) for one in store.articles()] == [("embargoed", None)]

@@ -306,3 +306,29 @@ def test_a_report_comes_back_as_it_went_out(site: Path) -> None:
     (site / "out" / "run.json").write_text("{")
     assert last_report(opened(site)) is None
     assert run(opened(site)).resumed == 0
+
+
+def test_a_run_fails_where_no_source_can_be_read_and_the_blocks_stay(
+    site: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    """A source of nothing but damage is no night in which nothing changed."""
+    run(opened(site))
+    with opened(site).store() as store:
+        before = [one.id for one in store.snapshots() if one.active]
+    (site / "articles.jsonl").write_text("{broken\n[]\n")
+    assert main(["run", "-w", str(site)]) == 1
+    assert "nothing could be read, 2 rejected" in capsys.readouterr().err
+    with opened(site).store() as store:
+        assert [one.id for one in store.snapshots() if one.active] == before
+        assert store.article_count() == 20
+
+
+def test_ingest_and_publish_fail_where_nothing_can_be_read(site: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    """Also where the store has picks, which say nothing of what was given."""
+    run(opened(site))
+    (site / "bad.jsonl").write_text("{broken\n")
+    (site / "good.jsonl").write_text(lines(1) + "\n{broken\n")
+    for command in ("ingest", "publish"):
+        assert main([command, str(site / "bad.jsonl"), "-w", str(site)]) == 1
+        assert main([command, str(site / "good.jsonl"), "-w", str(site)]) == 0
+    capsys.readouterr()

@@ -67,6 +67,6 @@ def run(options: Namespace) -> dict[str, Any]:
         print(f"rejected {where}: {reject.reason}", file=sys.stderr)
     if report.rejected > SHOWN_REJECTS:
         print(f"… and {report.rejected - SHOWN_REJECTS} more; --json lists a hundred", file=sys.stderr)
-    if report.rejected and not (report.new or report.changed or report.unchanged or report.picks):
+    if report.nothing_read and (sources or not report.picks):
         options.failed = True
     return asdict(report)

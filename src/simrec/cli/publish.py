@@ -56,6 +56,8 @@ def run(options: Namespace) -> dict[str, Any]:
     counts = f"{report.new} new, {report.changed} changed, {report.unchanged} unchanged, {report.rejected} rejected"
     for reject in report.rejects:
         print(f"simrec: {reject.file}: {reject.reason}", file=sys.stderr)
+    if report.nothing_read:
+        options.failed = True
     with Pipeline(workspace) as pipeline:
         say(options, f"{counts}; {_made(pipeline.opened)}")
         return {**asdict(report), "blocks": list(pipeline.opened.blocks), "seconds": round(pipeline.opened.seconds, 4)}

@@ -23,9 +23,13 @@ FEED_RECORDS = 4
 KIND = "http://schemas.google.com/g/2005#kind"
 ARTICLES = ("#post", "#page")
 """In a Blogger export, which is Atom: the kinds of entries that are articles."""
+BLOGGER_TYPES = ("POST", "PAGE")
+BLOGGER_STATES = {"LIVE": "published", "SCHEDULED": "embargoed"}
+"""The same in its newer layout, that of Google Takeout; what is in any other state is a draft."""
 
 _ENTITY = re.compile(rb"<!ENTITY", re.IGNORECASE)
-_ROOT = re.compile(rb"<[A-Za-z]")
+_ROOT = re.compile(rb"""<!--.*?(?:-->|\Z)|<\?.*?(?:\?>|\Z)|"[^"]*"|'[^']*'|(<[A-Za-z])""", re.DOTALL)
+"""The root element; comments, instructions and quoted names before it may hold what looks like one."""
 
 
 def read(source: SourceFile, settings: IngestSettings) -> Iterator[Entry | Reject]:
@@ -34,12 +38,16 @@ def read(source: SourceFile, settings: IngestSettings) -> Iterator[Entry | Rejec
     if data.removeprefix(b"\xef\xbb\xbf").lstrip().startswith((b"{", b"[")):
         yield from jsonfeed.read(source, data, settings)
         return
-    root = _ROOT.search(data)
-    if _ENTITY.search(data, 0, root.start() if root else len(data)):
+    if _declares_entities(data.replace(b"\x00", b"")):  # so that UTF-16 is looked at as well
         reason = "the feed declares entities, which can be used to flood a reader: take them out"
         yield Reject(source.file, None, reason)
         return
     yield from _entries(data, source, settings)
+
+
+def _declares_entities(data: bytes) -> bool:
+    root = next((found.start() for found in _ROOT.finditer(data) if found[1]), len(data))
+    return _ENTITY.search(data, 0, root) is not None
 
 
 def _entries(data: bytes, source: SourceFile, settings: IngestSettings) -> Iterator[Entry | Reject]:
@@ -77,7 +85,18 @@ def _parsed(data: bytes) -> Any:
 
 def _is_article(item: Mapping[str, Any]) -> bool:
     kinds = [text_of(tag.get("term")) for tag in item.get("tags", ()) if tag.get("scheme") == KIND]
-    return not kinds or kinds[0].endswith(ARTICLES)
+    kind = text_of(item.get("blogger_type")).upper()
+    return (not kinds or kinds[0].endswith(ARTICLES)) and (not kind or kind in BLOGGER_TYPES)
+
+
+def _state(item: Mapping[str, Any]) -> dict[str, Any]:
+    """Its status, and where it is scheduled, until when it is embargoed."""
+    if item.get("app_draft") == "yes":
+        return {"status": "draft"}
+    if "blogger_type" not in item and "blogger_status" not in item:
+        return {"status": "published"}
+    status = BLOGGER_STATES.get(text_of(item.get("blogger_status")).upper(), "draft")
+    return {"status": status, "embargo_until": _date(item, "published_parsed") if status == "embargoed" else None}
 
 
 def _record(item: Mapping[str, Any], lang: str) -> dict[str, Any]:
@@ -96,7 +115,7 @@ def _record(item: Mapping[str, Any], lang: str) -> dict[str, Any]:
         "tags": tags,
         "authors": names or [text_of(item.get("author"))],
         "lang": text_of(language) or lang,
-        "status": "draft" if item.get("app_draft") == "yes" else "published",
+        **_state(item),
         **(_image(item) or first_image(html)),
     }
 

@@ -24,6 +24,9 @@ ALT_FIELDS = ("alt", "image_alt", "alttext")
 RELATED = ("related", "similar", "related_posts", "related_articles")
 LINK_FIELDS = ("id", "url", "path", "slug", "link", "href", "permalink")
 ALIASES = ("aliases", "redirect_from")
+DATES_OF_FILES = ("last modified", "created", "git last modified", "git created")
+YES = ("true", "yes", "on", "y", "1")
+NO = ("false", "no", "off", "n", "0")
 OFF = ("false", "off", "no", "none")
 
 _MOMENT = re.compile(
@@ -59,6 +62,15 @@ def _zone(text: str | None) -> timezone:
     digits = text[1:].replace(":", "")
     offset = timedelta(hours=int(digits[:2]), minutes=int(digits[2:]))
     return timezone(-offset if text[0] == "-" else offset)
+
+
+def published(values: Mapping[str, Any]) -> Any:
+    """When it was published; `published: no` is no date, and neither is Eleventy's word for a file's own date."""
+    given = values.get("published")
+    names = [name for name in PUBLISHED if name != "published" or not _says(given, (*YES, *NO))]
+    value = first(values, names)
+    of_file = isinstance(value, str) and " ".join(value.lower().split()) in DATES_OF_FILES
+    return None if of_file else moment(value)
 
 
 def first(values: Mapping[str, Any], names: Sequence[str]) -> Any:
@@ -110,14 +122,27 @@ def image(values: Mapping[str, Any]) -> tuple[str | None, str | None]:
 
 def status(values: Mapping[str, Any]) -> Any:
     """Draft where front matter says so, in any of the tools' ways; else what `status` says."""
-    no_page = values.get("permalink") is False or _says(values.get("published"), "false")
-    if _says(values.get("draft"), "true") or no_page:
+    no_page = values.get("permalink") is False or _says(values.get("published"), NO)
+    if _says(values.get("draft"), YES) or no_page or _is_unrendered(values):
         return "draft"
     return values.get("status")
 
 
-def _says(value: Any, wanted: str) -> bool:
-    return isinstance(value, bool | str) and str(value).strip().lower() == wanted
+def _says(value: Any, wanted: Sequence[str]) -> bool:
+    return isinstance(value, bool | str | int) and str(value).strip().lower() in wanted
+
+
+def _is_unrendered(values: Mapping[str, Any]) -> bool:
+    """Whether Hugo makes no page of it: a headless bundle, or one whose build options say so."""
+    if _says(values.get("headless"), YES):
+        return True
+    options = [values[name] for name in ("build", "_build") if isinstance(values.get(name), Mapping)]
+    return any(
+        str(value).strip().lower() in ("never", "link", "false")
+        for found in options
+        for name, value in found.items()
+        if str(name).lower() == "render"
+    )
 
 
 def switched_off(values: Mapping[str, Any]) -> bool:

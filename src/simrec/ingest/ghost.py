@@ -110,6 +110,8 @@ def _entry(post: Row, tables: _Tables, source: SourceFile, settings: IngestSetti
     slug, canonical = text_of(post.get("slug")), text_of(post.get("canonical_url")).replace(SITE, "")
     author = tables.users.get(_key(post.get("author_id")), "")
     state = text_of(post.get("status")) or "published"
+    if state == "scheduled" and meta.get("email_only") in (1, True, "1"):
+        state = "sent"
     published = moment(post.get("published_at"))
     record: dict[str, Any] = {
         "id": post.get("id") if key is not None else post.get("uuid"),

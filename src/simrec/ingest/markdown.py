@@ -70,7 +70,7 @@ class _File:
         self.markdown = markdown
         self.place = place_of(source.path, source.project)
         self.slug = fields.text(self.values.get("slug"))
-        self.published = fields.moment(fields.first(self.values, fields.PUBLISHED)) or self.place.date
+        self.published = fields.published(self.values) or self.place.date
 
     def entry(self, settings: IngestSettings) -> Entry | Reject:
         """The article, or why there is none."""
@@ -105,7 +105,7 @@ class _File:
             "updated_at": fields.moment(fields.first(values, fields.UPDATED)),
             "embargo_until": fields.moment(fields.first(values, fields.EMBARGO)),
             "expires_at": fields.moment(fields.first(values, fields.EXPIRES)),
-            "status": "draft" if self.place.draft else fields.status(values),
+            "status": "draft" if self.place.draft or self.source.drafts else fields.status(values),
             "section": fields.text(values.get("section")) or next(iter(categories), None) or self.place.section,
             "tags": fields.words(fields.first(values, fields.TAGS), spaced=spaced),
             "authors": fields.authors(fields.first(values, fields.AUTHORS)),

@@ -4,11 +4,13 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Mapping
 from dataclasses import replace
+from datetime import datetime
 from typing import Any
 
 from simrec.ingest.entries import moment, text_of, to_entry
 from simrec.ingest.fragment import fragment_text
 from simrec.ingest.jsonl import records
+from simrec.ingest.record import is_missing, shown
 from simrec.ingest.source import SourceFile
 from simrec.settings import IngestSettings
 from simrec.types import Entry, Reject
@@ -23,6 +25,8 @@ BODIES_V1 = (
     ("body_text", "text/plain"),
     ("body", "text/html"),
 )
+CLOSING = ("embargoed", "expires")
+"""Dates that keep an item from its readers: one that cannot be read keeps it from them without end."""
 LINES = (".jsonl", ".ndjson", ".json")
 
 Item = Mapping[str, Any]
@@ -41,6 +45,10 @@ def read(source: SourceFile, settings: IngestSettings) -> Iterator[Entry | Rejec
         if text_of(item.get("type")).lower() in TEXTS:
             kept += 1
             yield _entry(item, source, line, settings)
+            for name in CLOSING:
+                if _is_unread(item.get(name)):
+                    reason = f"{name} {shown(item[name])} is no date, so that the item is kept back: correct it"
+                    yield Reject(source.file, line, reason)
         else:
             passed += 1
     if not kept:
@@ -49,7 +57,8 @@ def read(source: SourceFile, settings: IngestSettings) -> Iterator[Entry | Rejec
 
 def _entry(item: Item, source: SourceFile, line: int | None, settings: IngestSettings) -> Entry | Reject:
     uri = text_of(item.get("uri"))
-    until = moment(item.get("embargoed"))
+    until, expires = (_moment(item.get(name)) for name in CLOSING)
+    unread = any(_is_unread(item.get(name)) for name in CLOSING)
     state = STATES.get(text_of(item.get("pubstatus")).lower() or "usable", "draft")
     subjects = _named(item.get("subject")) or _named(item.get("subjects"))
     record = {
@@ -63,12 +72,32 @@ def _entry(item: Item, source: SourceFile, line: int | None, settings: IngestSet
         "tags": [*subjects, *_keywords(item)],
         "authors": _authors(item),
         "lang": item.get("language"),
-        "status": "embargoed" if state == "published" and until else state,
-        "embargo_until": until,
-        "expires_at": moment(item.get("expires")),
+        "status": "embargoed" if state == "published" and (until or unread) else state,
+        "embargo_until": None if unread else until,  # without an end, where nobody knows it
+        "expires_at": expires,
         **_image(item),
     }
-    return to_entry(record, source, line, settings, addresses=[uri if "://" in uri else ""])
+    entry = to_entry(record, source, line, settings, addresses=[uri if "://" in uri else ""])
+    return entry if isinstance(entry, Reject) else replace(entry, version=_version(item))
+
+
+def _moment(value: object) -> datetime | None:
+    return moment(value.upper()) if isinstance(value, str) else None
+
+
+def _is_unread(value: object) -> bool:
+    """Whether a date is given, and cannot be read."""
+    return not is_missing(value) and _moment(value) is None
+
+
+def _version(item: Item) -> tuple[float | None, float | None]:
+    """The version's number, which some write as a string, and its moment."""
+    number, created = item.get("version"), moment(item.get("versioncreated"))
+    try:
+        known = float(number) if isinstance(number, int | float | str) else None
+    except (ValueError, OverflowError):
+        known = None
+    return known, created.timestamp() if created else None
 
 
 def _lower(value: object) -> list[dict[str, Any]]:

@@ -9,7 +9,7 @@ from datetime import UTC, datetime
 from functools import cache
 from posixpath import basename, splitext
 
-from simrec.ingest.project import Project, Tool
+from simrec.ingest.project import DRAFTS, Project, Tool
 
 JEKYLL_STYLES = {
     "date": "/:categories/:year/:month/:day/:title.html",
@@ -19,7 +19,7 @@ JEKYLL_STYLES = {
 }
 _DATED = re.compile(r"(\d{4})-(\d{1,2})-(\d{1,2})-(.+)")
 _TOKEN = re.compile(r":([a-z_]+)|:\{([a-z_]+)\}")
-_JEKYLL_FOLDERS = ("_posts", "_drafts")
+_JEKYLL_FOLDERS = ("_posts", DRAFTS)
 
 
 @dataclass(frozen=True)
@@ -81,7 +81,7 @@ def place_of(path: str, project: Project | None) -> Place:
     elif tool == "eleventy" and shown and name == shown[-1]:
         shown = shown[:-1]  # posts/posts.md is the page of posts/
     id_ = "/".join(parts) + (f".{lang}" if lang else "")
-    return Place(tool, "/".join(shown), name, lang, date, bundle, "_posts" in kinds, "_drafts" in kinds, id_)
+    return Place(tool, "/".join(shown), name, lang, date, bundle, "_posts" in kinds, DRAFTS in kinds, id_)
 
 
 def page_url(

@@ -8,6 +8,7 @@ from __future__ import annotations
 import re
 from collections.abc import Mapping
 from dataclasses import dataclass, field
+from fnmatch import fnmatchcase
 from pathlib import Path, PurePosixPath
 from typing import Any, Literal
 
@@ -17,6 +18,8 @@ Tool = Literal["hugo", "jekyll", "eleventy"]
 
 MARKDOWN = ("md", "markdown", "mdx")
 TABLES = (".jsonl", ".ndjson", ".parquet")
+DRAFTS = "_drafts"
+"""Jekyll's folder of drafts."""
 MAX_ABOVE = 12
 """Folders above a source that are looked at for a tool's settings."""
 MAX_CONFIG = 1_000_000
@@ -42,7 +45,10 @@ _TOOLS_OWN = frozenset(("node_modules", "vendor", "_includes", "_layouts", "_sit
 
 @dataclass(frozen=True)
 class Project:
-    """A site's folder, `content` where its articles lie, and what is known of its URLs."""
+    """A site's folder, `content` where its articles lie, and what is known of its URLs.
+
+    `folders` are those of Jekyll with an underscore that become pages, `excluded` the paths that do not.
+    """
 
     tool: Tool
     root: Path
@@ -51,6 +57,37 @@ class Project:
     permalinks: Mapping[str, str] = field(default_factory=dict)
     lang: str | None = None
     languages: tuple[str, ...] = ()
+    folders: frozenset[str] = frozenset()
+    excluded: tuple[str, ...] = ()
+
+    def __post_init__(self) -> None:
+        """Refuses a content folder that lies outside of the site.
+
+        Raises:
+            OutsideError: it does.
+        """
+        if not self.content.is_relative_to(self.root.resolve()):
+            raise OutsideError(self.root.name)
+
+    def makes_page(self, inner: str) -> bool:
+        """Whether the tool makes a page of a Markdown file of the content folder, or shows it as a draft.
+
+        Hugo makes none of the files beside a leaf bundle's ``index.md`` and below; Jekyll none of what is excluded, and
+        of folders with an underscore only of posts, drafts and collections that are put out.
+        """
+        path = PurePosixPath(inner)
+        if self.tool == "hugo":
+            is_index = path.name in self._index_names()
+            above = path.parents[1:-1] if is_index else path.parents[:-1]
+            return not any((self.content / folder / name).is_file() for folder in above for name in self._index_names())
+        if self.tool == "jekyll":
+            hidden = any(part.startswith("_") and part not in self.folders for part in path.parts)
+            return not hidden and not any(_is_below(path, pattern) for pattern in self.excluded)
+        return True
+
+    def _index_names(self) -> list[str]:
+        langs = ["", *(f".{lang}" for lang in dict.fromkeys((*self.languages, self.lang or "en")))]
+        return [f"index{lang}.{kind}" for kind in ("md", "markdown", "html") for lang in langs]
 
     def inner(self, path: Path) -> str:
         """A file's path from the content folder."""
@@ -60,6 +97,13 @@ class Project:
         """Whether a file of the content folder may hold articles: Markdown, or tables that no tool makes pages of."""
         kept = is_markdown(inner) or inner.lower().removesuffix(".gz").endswith(TABLES)
         return kept and not _TOOLS_OWN & set(PurePosixPath(inner).parts[:-1])
+
+
+class OutsideError(ValueError):
+    """The content folder that a site's settings name lies outside of the site."""
+
+    def __init__(self, name: str) -> None:
+        super().__init__(f"the settings of {name} name a content folder outside of it: name that folder as a source")
 
 
 def is_markdown(name: str) -> bool:
@@ -78,7 +122,11 @@ def is_no_article(name: str) -> bool:
 
 
 def project_of(path: Path) -> Project | None:
-    """The site that a source belongs to: a file or folder of its content, or the site's own folder."""
+    """The site that a source belongs to: a file or folder of its content, or the site's own folder.
+
+    Raises:
+        OutsideError: its settings name a content folder outside of it.
+    """
     here = path.resolve()
     folders = [here, *here.parents] if here.is_dir() else list(here.parents)
     for folder in folders[:MAX_ABOVE]:
@@ -126,7 +174,7 @@ def _jekyll(root: Path) -> Project | None:
     source = root / str(values.get("source") or ".")
     permalink = values.get("permalink")
     base = _base(str(values.get("url") or "").rstrip("/") + str(values.get("baseurl") or ""))
-    lang = values.get("lang")
+    lang, exclude = values.get("lang"), values.get("exclude")
     return Project(
         "jekyll",
         root,
@@ -134,7 +182,21 @@ def _jekyll(root: Path) -> Project | None:
         base,
         {"": permalink} if isinstance(permalink, str) else {},
         lang if isinstance(lang, str) else None,
+        folders=frozenset(("_posts", DRAFTS, *_collections(values.get("collections")))),
+        excluded=tuple(str(one) for one in (exclude if isinstance(exclude, list) else [exclude]) if one),
     )
+
+
+def _collections(values: Any) -> list[str]:
+    """The folders of the collections that Jekyll puts out as pages."""
+    found = values.items() if isinstance(values, Mapping) else ()
+    return [f"_{name}" for name, said in found if isinstance(said, Mapping) and said.get("output") is True]
+
+
+def _is_below(path: PurePosixPath, pattern: str) -> bool:
+    """Whether a pattern of Jekyll's `exclude` means a file, or a folder above it."""
+    wanted = pattern.strip().strip("/")
+    return any(fnmatchcase(one.as_posix(), wanted) for one in (path, *path.parents[:-1]))
 
 
 def _eleventy(root: Path) -> Project | None:

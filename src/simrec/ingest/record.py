@@ -14,7 +14,7 @@ from typing import Any, cast
 from simrec.ingest.dates import parse_iso
 from simrec.settings import IngestSettings
 from simrec.text import clean, detect_language, one_line
-from simrec.types import STATUSES, Article, Status
+from simrec.types import HIDING, STATUSES, Article, Status
 
 REQUIRED = ("id", "title", "body")
 STRINGS = ("url", "section", "image", "image_alt")
@@ -38,14 +38,16 @@ def to_article(record: Mapping[str, Any], settings: IngestSettings) -> Article |
     """The article that a record describes, or the reason why it describes none, in plain words.
 
     Args:
-        record: values by column. Required are `id`, `title` and `body`. Lists are lists, or strings: a JSON list, or
+        record: values by column. Required are `id`, `title` and `body`; `id` alone where `status` hides the article
+            (`Article.is_notice`). Lists are lists, or strings: a JSON list, or
             parts divided by ``|``, else by ``;``, else by ``,`` (so that a name with a comma in it needs ``|`` after
             it or a JSON list). Dates are ISO 8601 or datetimes. Unknown columns go to `extra`.
         settings: `languages` restricts which detected languages are believed.
     """
     values = {name: value for name, value in record.items() if not is_missing(value)}
     try:
-        id_, title, body = _required(values)
+        status = _status(values.get("status"))
+        id_, title, body = _required(values, hidden=status in HIDING)
         fields: dict[str, Any] = {name: _string(values.get(name), name) or None for name in STRINGS}
         fields |= {name: _date(values[name], name) for name in DATES if name in values}
         fields |= {name: _list(values.get(name), name) for name in LISTS}
@@ -54,7 +56,7 @@ def to_article(record: Mapping[str, Any], settings: IngestSettings) -> Article |
             title=title,
             body=body,
             lang=language(values.get("lang"), f"{title}\n{body}", settings),
-            status=_status(values.get("status")),
+            status=status,
             canonical_id=to_id(values["canonical_id"], "canonical_id") if "canonical_id" in values else None,
             extra=_extra(values),
             **fields,
@@ -102,13 +104,14 @@ def language(given: object, text: str, settings: IngestSettings) -> str | None:
     return found if not allowed or found in allowed else None
 
 
-def _required(values: Mapping[str, Any]) -> tuple[str, str, str]:
+def _required(values: Mapping[str, Any], *, hidden: bool) -> tuple[str, str, str]:
+    """Id, title and body; of what only takes an article out of sight, title and body may be empty."""
     missing = [name for name in REQUIRED if name not in values]
-    if missing:
+    if "id" in missing or (missing and not hidden):
         raise FieldError(f"no {', '.join(missing)}: every article needs {', '.join(REQUIRED)}")
-    title = one_line(_string(values["title"], "title", cleaned=False))
-    body = clean(_string(values["body"], "body", cleaned=False))
-    if not title or not body:
+    title = one_line(_string(values.get("title"), "title", cleaned=False))
+    body = clean(_string(values.get("body"), "body", cleaned=False))
+    if not (title and body) and not hidden:
         raise FieldError(f"the {'body' if title else 'title'} holds no text: every article needs one")
     return to_id(values["id"]), title, body
 

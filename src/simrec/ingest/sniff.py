@@ -13,8 +13,9 @@ _PROLOG = re.compile(rb"(?:\s+|<\?.*?\?>|<!--.*?-->|<!DOCTYPE[^>\[]*(?:\[.*?\]\s
 _ROOT = re.compile(rb"<(?:[A-Za-z_][\w.-]*:)?([A-Za-z_][\w.-]*)")
 _GHOST = re.compile(rb'^\{\s*"db"\s*:\s*\[|(?<!\\)"exported_on"\s*:|^\{\s*"data"\s*:\s*\{\s*"posts"\s*:')
 _JSON_FEED = b"jsonfeed.org/version"
-_NINJS = b"iptc.org/std/ninjs"
-_NINJS_KEY = re.compile(rb'(?<!\\)"(uri|versioncreated|pubstatus|headlines|bodies|body_\w+)"\s*:', re.IGNORECASE)
+_NINJS = "iptc.org/std/ninjs"
+_NINJS_KEY = re.compile(r"uri|versioncreated|pubstatus|headlines|bodies|body_\w+")
+_JSON_PART = re.compile(r'"(?:[^"\\]|\\.)*+"|[{}\[\]:,]', re.DOTALL)
 
 
 def plain(start: bytes) -> bytes:
@@ -64,10 +65,34 @@ def is_ghost(start: bytes) -> bool:
 
 
 def is_ninjs(start: bytes) -> bool:
-    """A ninjs item, or a list or lines of them: what names its standard, or has several of its own keys."""
-    keys = {key.lower() for key in _NINJS_KEY.findall(start)}
-    named = _NINJS in start.replace(b"\\/", b"/")
-    return start.startswith((b"{", b"[")) and (named or (b"uri" in keys and len(keys) > 1))
+    """A ninjs item, or a list or lines of them: the first one names its standard, or has several of its own keys."""
+    if not start.startswith((b"{", b"[")):
+        return False
+    found = _members(start.decode("utf-8", "replace"))
+    keys = {key for key in found if _NINJS_KEY.fullmatch(key)}
+    named = _NINJS in found.get("standard", "").replace("\\/", "/")
+    if found.keys() >= {"id", "title"}:  # simrec's own; an item has a uri in place of an id
+        return named and "body" not in found
+    return named or ("uri" in keys and len(keys) > 1)
+
+
+def _members(start: str) -> dict[str, str]:
+    """The first object's keys, in lower case, and the strings in their values, as far as the first bytes go."""
+    found: dict[str, list[str]] = {}
+    depth, base, text, values = 0, 1 if start.startswith("{") else 2, "", list[str]()
+    for part in _JSON_PART.findall(start):
+        if part in ("{", "["):
+            depth += 1
+        elif part in ("}", "]"):
+            depth -= 1
+            if depth < base:
+                break
+        elif part == ":" and depth == base:
+            values = found.setdefault(text.lower(), [])
+        elif part.startswith('"'):
+            text = part[1:-1]
+            values.append(text)
+    return {key: " ".join(parts) for key, parts in found.items()}
 
 
 def is_json(start: bytes) -> bool:

@@ -39,6 +39,7 @@ class SourceFile:
         on_disk: it can be read at any place, not only from the start on.
         reopens: it can be opened more than once, as a compressed file on disk can.
         project: the static site generator's folder that it is in; its `path` counts from the content folder there.
+        drafts: it is in Jekyll's folder of drafts, whichever folder was given.
     """
 
     file: str
@@ -48,6 +49,7 @@ class SourceFile:
     on_disk: bool = False
     reopens: bool = False
     project: Project | None = None
+    drafts: bool = False
 
     @property
     def stem(self) -> str:

@@ -7,7 +7,7 @@ from collections.abc import Iterator
 from pathlib import Path, PurePosixPath
 
 from simrec.ingest import archive
-from simrec.ingest.project import Project, is_markdown, is_no_article, project_of
+from simrec.ingest.project import DRAFTS, OutsideError, Project, is_markdown, is_no_article, project_of
 from simrec.ingest.source import MEGABYTE, READ_ERRORS, SourceFile, plain_reason
 from simrec.settings import IngestSettings
 from simrec.types import Reject
@@ -69,8 +69,15 @@ def walk(path: Path, settings: IngestSettings) -> Iterator[SourceFile | Reject]:
     picks and workspaces are passed over. Links are not followed: one that leads out of the folder is a reject. Of the
     folder of a static site generator, only its content is taken, and its Markdown counts from there.
     """
-    project = project_of(path) if path.is_dir() or is_markdown(path.name) else None
+    try:
+        project = project_of(path) if path.is_dir() or is_markdown(path.name) else None
+    except OutsideError as error:
+        yield Reject(path.name, None, str(error))
+        return
     if not path.is_dir():
+        if project and not project.makes_page(project.inner(path)):
+            yield Reject(path.name, None, "its site makes no page of this file: name another")
+            return
         yield from _expand(path, path.name, project.inner(path) if project else path.name, "", settings, project)
         return
     root = path.resolve()
@@ -81,13 +88,17 @@ def walk(path: Path, settings: IngestSettings) -> Iterator[SourceFile | Reject]:
             yield file
             continue
         inner, of = file.relative_to(root).as_posix(), project if is_markdown(file.name) else None
+        if of and not of.makes_page(of.inner(file)):
+            continue
         if not passed_over(inner) and not (project and is_site and not project.holds(inner)):
             yield from _expand(file, _shown(file, root), of.inner(file) if of else inner, root.name, settings, of)
 
 
 def picks_in(folder: Path) -> list[Path]:
-    """The tables of picks in a folder and its subfolders, in the order of their paths."""
-    return sorted(path for path in folder.rglob("picks.*") if path.name.lower() in PICKS_NAMES and path.is_file())
+    """The tables of picks in a folder and its subfolders, in the order of their paths; no link that leads out of it."""
+    root = folder.resolve()
+    found = (path for path in folder.rglob("picks.*") if path.name.lower() in PICKS_NAMES and path.is_file())
+    return sorted(path for path in found if path.resolve().is_relative_to(root))
 
 
 def passed_over(path: str) -> bool:
@@ -137,7 +148,8 @@ def _expand(
 ) -> Iterator[SourceFile | Reject]:
     """The file itself, or the files in it where it is an archive."""
     if not archive.is_archive(path.name):
-        yield SourceFile(shown, inner, lambda: path.open("rb"), folder, on_disk=True, project=project)
+        drafts = DRAFTS in path.resolve().parts[:-1]
+        yield SourceFile(shown, inner, lambda: path.open("rb"), folder, on_disk=True, project=project, drafts=drafts)
         return
     stem = path.name[: -len(next(end for end in archive.ZIP + archive.TAR[::-1] if path.name.lower().endswith(end)))]
     max_bytes = settings.max_record_mb * MEGABYTE * MEMBER_RECORDS

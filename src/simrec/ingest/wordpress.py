@@ -130,12 +130,20 @@ def _entry(item: Node, site: _Site, source: SourceFile, settings: IngestSettings
 
 
 def _published(item: Node, state: str) -> datetime | None:
-    """When it was, or will be, published; a local date is taken as UTC where the export has no other."""
-    known = moment(item.value("wp:post_date_gmt")) or _mail_date(item.value("pubDate"))
-    return known or (moment(item.value("wp:post_date")) if state in ("publish", "future") else None)
+    """When it was, or will be, published; a local date is taken as UTC where the export has no other.
+
+    Of what is scheduled, the latest of its dates: rather too late than too early.
+    """
+    dates = [moment(item.value("wp:post_date_gmt")), _mail_date(item.value("pubDate"))]
+    if state in ("publish", "future"):
+        dates.append(moment(item.value("wp:post_date")))
+    known = [date for date in dates if date]
+    return max(known, default=None) if state == "future" else next(iter(known), None)
 
 
 def _mail_date(text: str) -> datetime | None:
+    if " -0001 " in text:  # WordPress's way to write no date at all, which would be read as the year 2000
+        return None
     try:
         date = parsedate_to_datetime(text)
         return moment(date if date.tzinfo else date.replace(tzinfo=UTC))

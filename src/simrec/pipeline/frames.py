@@ -42,6 +42,8 @@ def to_corpus(articles: Any, settings: IngestSettings) -> tuple[Corpus, list[Rej
     rejects = []
     for row, given in enumerate(_articles(articles, settings)):
         id_, made = given
+        if isinstance(made, Article) and made.is_notice:
+            made = f"article {made.id!r} has no title or no body: every article needs both"
         if isinstance(made, Article) and made.id in found:
             made = f"duplicate id {made.id!r}: give each article an id of its own"
         if isinstance(made, str):

@@ -15,27 +15,38 @@ from simrec.ingest.links import LinkFinder
 from simrec.ingest.walk import picks_in
 from simrec.pipeline.workspace import Workspace
 from simrec.store import Store
-from simrec.store.records import article_hash
+from simrec.store.records import article_hash, told
 from simrec.store.store import BY_HAND
-from simrec.types import Entry, PickEntry, Progress, Reject, no_progress
+from simrec.types import HIDING, Entry, PickEntry, Progress, Reject, no_progress
 
 BATCH = 200
 """Articles a transaction: what is lost at most when the disk is full."""
 SHOWN_REJECTS = 100
 HELD = "was taken out by hand and stays out: publish it by hand, or deliver it as withdrawn"
 """Why a source does not bring an article back."""
+UNKNOWN = "is not stored, and the record has no title or no body: nothing is to be taken out, and nothing to store"
+"""Why a record that only takes an article out of sight is turned away."""
 
 
 @dataclass
 class IngestReport:
-    """What came in: `ingest --json`. `rejects` holds the first hundred; the store holds them all."""
+    """What came in: `ingest --json`. `rejects` holds the first hundred; the store holds them all.
+
+    `left` of the rejected are records that could be read, of articles that were taken out by hand or are unknown.
+    """
 
     new: int = 0
     changed: int = 0
     unchanged: int = 0
     rejected: int = 0
+    left: int = 0
     picks: int = 0
     rejects: list[Reject] = field(default_factory=list)
+
+    @property
+    def nothing_read(self) -> bool:
+        """Whether records were turned away, and not one could be used."""
+        return bool(self.rejected) and not (self.new or self.changed or self.unchanged)
 
 
 def ingest(
@@ -106,7 +117,7 @@ class _Writer:
         self.report = IngestReport()
         self._batch: dict[str, Entry] = {}
         self._rejects: list[Reject] = []
-        self._first: dict[str, tuple[str, str]] = {}
+        self._taken: dict[str, _Taken] = {}
         store.clear_rejects(source)
         store.clear_rejects("picks")
 
@@ -114,7 +125,7 @@ class _Writer:
         """Takes what a reader found."""
         if isinstance(item, Reject):
             self._rejects.append(item)
-        elif item.copy or self._is_first(item):
+        elif item.copy or self._is_taken(item):
             if item.article.id in self._batch or len(self._batch) >= BATCH:
                 self.flush()
             self._batch[item.article.id] = item
@@ -130,10 +141,14 @@ class _Writer:
             self.report.changed += counts.changed
             self.report.unchanged += counts.unchanged
             self._rejects += [
-                Reject(entry.file, entry.line, f"article {entry.article.id!r} {HELD}") for entry in counts.held
+                Reject(entry.file, entry.line, f"article {entry.article.id!r} {why}")
+                for why, entries in ((HELD, counts.held), (UNKNOWN, counts.unknown))
+                for entry in entries
             ]
-            if self.stored:
-                self.stored([entry.article.id for entry in batch])
+            self.report.left += len(counts.held) + len(counts.unknown)
+            unknown = {entry.article.id for entry in counts.unknown}
+            if self.stored and (ids := [one.article.id for one in batch if one.article.id not in unknown]):
+                self.stored(ids)
         self.add_rejects(self.source, self._rejects)
         self._rejects = []
 
@@ -151,20 +166,51 @@ class _Writer:
         self.add_rejects(source, [item for item in found if isinstance(item, Reject)])
         self.store.replace_picks(table, [item for item in found if isinstance(item, PickEntry)])
 
-    def _is_first(self, entry: Entry) -> bool:
-        """Whether an id comes for the first time; an equal second record counts as unchanged, any other is rejected."""
-        article, where = entry.article, f"{entry.file}:{entry.line}" if entry.line else entry.file
-        hashed = article_hash(article)
-        first = self._first.get(article.id)
-        if first is None:
-            self._first[article.id] = (where, hashed)
-            return True
-        if first[1] == hashed:
+    def _is_taken(self, entry: Entry) -> bool:
+        """Whether a record is the one of its id that counts; an equal second one is unchanged, any other rejected."""
+        article, hashed = entry.article, article_hash(entry.article)
+        new = _Taken(_where(entry), hashed, article.status in HIDING, entry.version)
+        known = self._taken.get(article.id)
+        if known and known.hashed == hashed:
             self.report.unchanged += 1
-        else:
-            reason = f"duplicate id {article.id!r}, first at {first[0]}: give each article an id of its own"
-            self._rejects.append(Reject(entry.file, entry.line, reason))
-        return False
+            return False
+        if known and not new.supersedes(known):
+            self._rejects.append(_duplicate(entry, f"first at {known.where}"))
+            return False
+        self._taken[article.id] = new
+        before = self._batch.get(article.id)
+        if known and before and not before.copy:
+            self._rejects.append(_duplicate(before, f"a later version, or one that hides it, is at {new.where}"))
+            whole = before.article.is_notice or not article.is_notice
+            self._batch[article.id] = entry if whole else replace(entry, article=told(before.article, article))
+            return False
+        return True
+
+
+@dataclass(frozen=True, slots=True)
+class _Taken:
+    """The record of an id that counts so far."""
+
+    where: str
+    hashed: str
+    hides: bool
+    version: tuple[float | None, float | None]
+
+    def supersedes(self, other: _Taken) -> bool:
+        """Whether it counts in place of an earlier one: a later version, or else one that hides the article."""
+        for mine, theirs in zip(self.version, other.version, strict=True):
+            if mine is not None and theirs is not None and mine != theirs:
+                return mine > theirs
+        return self.hides and not other.hides
+
+
+def _where(entry: Entry) -> str:
+    return f"{entry.file}:{entry.line}" if entry.line else entry.file
+
+
+def _duplicate(entry: Entry, other: str) -> Reject:
+    reason = f"duplicate id {entry.article.id!r}, {other}: give each article an id of its own"
+    return Reject(entry.file, entry.line, reason)
 
 
 def entry_keys(entry: Entry) -> list[str]:

@@ -17,7 +17,7 @@ from pathlib import Path
 from typing import Any
 
 from simrec.database import shown
-from simrec.errors import GateError, SimrecError
+from simrec.errors import GateError, InputError, SimrecError
 from simrec.files import clean_parts
 from simrec.ingest.kinds import kind_of
 from simrec.pipeline.build import build
@@ -161,6 +161,11 @@ class _Run:
     def _ingest(self) -> dict[str, Any]:
         picks = [self._inside(table) for table in self.settings.picks]
         found = ingest(self.workspace, self.sources, picks=picks, progress=self.progress)
+        if self.sources and found.nothing_read and found.rejected > found.left:
+            first = found.rejects[0]
+            raise InputError(
+                f"nothing could be read, {found.rejected} rejected: the first is {first.reason} ({first.file})"
+            )
         names = ("new", "changed", "unchanged", "rejected", "picks")
         return {name: getattr(found, name) for name in names}
 

@@ -3,14 +3,14 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from typing import Any, NamedTuple, TypeAlias
 
 from sqlalchemy import Connection, bindparam, delete, func, insert, select, update
 from sqlalchemy.dialects.sqlite import insert as upsert
 
 from simrec.store.base import MANY, Connected, replacing
-from simrec.store.records import pick_row, to_article, to_row
+from simrec.store.records import pick_row, to_article, to_row, told
 from simrec.store.tables import addresses, articles, picks, rejects
 from simrec.types import Article, Entry, Pick, PickEntry, Reject
 
@@ -29,12 +29,16 @@ BY_HAND = "publish"
 
 @dataclass(slots=True)
 class Ingested:
-    """How many articles of a batch were new, changed and unchanged; and those that were taken out by hand."""
+    """How many articles of a batch were new, changed and unchanged.
+
+    `held` were taken out by hand; `unknown` are notices (`Article.is_notice`) of articles that are not stored.
+    """
 
     new: int = 0
     changed: int = 0
     unchanged: int = 0
     held: list[Entry] = field(default_factory=list)
+    unknown: list[Entry] = field(default_factory=list)
 
 
 class Held(NamedTuple):
@@ -51,7 +55,8 @@ class ArticleStore(Connected):
         """Stores a batch of articles with their addresses and their pages' links, in one transaction.
 
         A copy (`Entry.copy`) replaces nothing but a shorter copy. An article that was withdrawn or made a draft by hand
-        stays as it is until it is published by hand again, whatever a source says of it.
+        stays as it is until it is published by hand again, whatever a source says of it. A notice
+        (`Article.is_notice`) changes the state and the dates of a stored article, and nothing else.
 
         Args:
             entries: articles, no id twice.
@@ -60,8 +65,13 @@ class ArticleStore(Connected):
         counts = Ingested()
         with self._write() as connection:
             known = _known(connection, [entry.article.id for entry in entries])
-            for entry in entries:
-                row, before = to_row(entry), known.get(entry.article.id)
+            for given in entries:
+                before = known.get(given.article.id)
+                if before is None and given.article.is_notice:
+                    counts.unknown.append(given)
+                    continue
+                entry = _whole(connection, given)
+                row = to_row(entry)
                 if before and _is_held(before, entry):
                     counts.held.append(entry)
                     continue
@@ -199,6 +209,14 @@ def _known(connection: Connection, ids: Sequence[str]) -> dict[str, Mapping[str,
         found = connection.execute(select(*columns).where(articles.c.id.in_(ids[start : start + MANY])))
         known |= {row["id"]: row for row in found.mappings()}
     return known
+
+
+def _whole(connection: Connection, entry: Entry) -> Entry:
+    """An entry; in place of a notice, the stored article in the state that it tells."""
+    if not entry.article.is_notice:
+        return entry
+    row = connection.execute(select(articles).where(articles.c.id == entry.article.id)).mappings().one()
+    return replace(entry, article=told(to_article({**row}), entry.article), links=None, addresses=(), copy=False)
 
 
 def _is_held(before: Mapping[str, Any], entry: Entry) -> bool:

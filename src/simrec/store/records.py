@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import json
 from collections.abc import Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from datetime import datetime
 from typing import Any
 
@@ -57,6 +57,14 @@ def to_article(row: Mapping[str, Any]) -> Article:
     plain = {name: row[name] for name in PLAIN}
     values: dict[str, Any] = {**plain, **dates, **lists, "extra": row["extra"]}
     return Article(**values)
+
+
+def told(article: Article, notice: Article) -> Article:
+    """An article with the state, and such dates as are given, of a notice (`Article.is_notice`)."""
+    dates = {name: value for name in DATES if (value := getattr(notice, name))}
+    if notice.status == "embargoed":
+        dates["embargo_until"] = notice.embargo_until  # no end is none: one that has passed would open the article
+    return replace(article, status=notice.status, **dates)
 
 
 def pick_row(entry: PickEntry, origin: str) -> dict[str, Any]:
