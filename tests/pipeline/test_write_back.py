@@ -249,7 +249,7 @@ def test_rows_of_others(url: str, with_settings: Set, shared: bool) -> None:
 
 def numbered(make_site: Set, url: str, ids: list[str], **settings: object) -> Workspace:
     """A site of short articles with these ids, which is written to the database."""
-    words = "bridge crack anchor engineer lorries closed county repair".split()
+    words = ["bridge", "crack", "anchor", "engineer", "lorries", "closed", "county", "repair"]
     bodies = [" ".join(random.Random(at).choices(words, k=40)) for at in range(len(ids))]
     articles = [{"id": id_, "title": body[:20], "body": body} for id_, body in zip(ids, bodies, strict=True)]
     written = "".join(f"{name} = {json.dumps(value)}\n" for name, value in {"url": url, **settings}.items())

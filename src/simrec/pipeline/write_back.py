@@ -157,7 +157,8 @@ def _check_ids(ids: Iterable[str], target: Target) -> None:
     for id_ in ids:
         if (other := first.setdefault(target.key(id_), id_)) != id_:
             raise SettingsError(
-                f"{target.name}: the ids {other!r} and {id_!r} are the same in its column of source_id: choose one of text"
+                f"{target.name}: the ids {other!r} and {id_!r} are the same in its column of source_id: "
+                "choose one of text"
             )
 
 
