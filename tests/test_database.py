@@ -216,6 +216,31 @@ def test_a_query_is_needed() -> None:
         made_of("sqlite://")
 
 
+@pytest.mark.parametrize(
+    ("url", "so"),
+    [
+        ("postgresql://me@h/n?password=s3cret&a=b", "postgresql://me@h/n?password=***&a=b"),
+        ("postgresql://me:s3@cret@h/n", "postgresql://me:***@h/n"),
+        ("postgresql://me:s3/cret@h/n", "postgresql://me:***@h/n"),
+        ("http://me:s3cret@h/feed.xml", "http://me:***@h/feed.xml"),
+        ("https://h/feed?x=1&api_key=s3cret#top", "https://h/feed?x=1&api_key=***#top"),
+        ("https://h/feed?ACCESS_TOKEN=s3cret", "https://h/feed?ACCESS_TOKEN=***"),
+        ("http://h:80/@author/feed", "http://h:80/@author/feed"),
+        ("at https://h/a?pwd=s3cret and http://me:s3cret@i/", "at https://h/a?pwd=*** and http://me:***@i/"),
+    ],
+)
+def test_no_url_is_shown_with_what_it_keeps_secret(url: str, so: str) -> None:
+    """Neither before the host nor in the query, whatever signs a password holds; all else stays."""
+    assert shown(url) == so
+
+
+def test_a_password_in_the_query_is_shown_nowhere() -> None:
+    """Not of a URL that was read, and not in an error of the driver's."""
+    url = parse_url("postgresql://me@h/n?password=s3%20cret")
+    assert "s3" not in shown(url)
+    assert "s3" not in said(ValueError("no entry for me with 's3 cret' (s3%20cret, s3+cret)"), url)
+
+
 def test_passwords_are_taken_out_of_what_a_driver_says() -> None:
     """As it is, and as it stands in a URL."""
     url = parse_url("postgresql://me:s3cr%40t@h/n")

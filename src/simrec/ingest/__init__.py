@@ -79,7 +79,7 @@ def _read(
             else:
                 yield from [found] if isinstance(found, Reject) else _read_file(found, settings, forced)
         if empty:
-            raise InputError(f"no file to read in {source}: name a folder with {', '.join(FORMATS)} files")
+            raise InputError(f"no file to read in {shown(str(source))}: name a folder with {', '.join(FORMATS)} files")
 
 
 def _read_file(source: SourceFile, settings: IngestSettings, forced: Format | None) -> Iterator[Entry | Reject]:
