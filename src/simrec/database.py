@@ -27,7 +27,7 @@ FORM = "write it as postgresql://user:password@host/name or sqlite:///file.db"
 registry.register("postgresql.simrec", "simrec.postgres", "Dialect")
 _VARIABLE = re.compile(r"\$\{(\w+)\}")
 _USER = re.compile(r"(://[^:/@?#\s]*):(?:[^/?#\s]*|(?!\d+/)[^@\s]*)@")
-"""A user and password: to the last @ before the path; where there is none, the password holds a / or ?: to the first."""
+"""A user and password: to the last @ before the path, or, where a password holds a / or ?, to the first."""
 _SECRET = re.compile(r"(?<=[?&;])([^=&;#\s]*(?:pass|pwd|token|key|secret)[^=&;#\s]*)=[^&;#\s'\"]*", re.IGNORECASE)
 
 
