@@ -273,6 +273,36 @@ def test_a_run_knows_databases_and_keeps_no_password(tmp_path: Path) -> None:
     assert not any(b"s3cr" in data for data in kept)
 
 
+def test_a_path_of_the_settings_is_meant_from_the_workspace(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """An SQLite database's too; one that a command names, from the current folder."""
+    from simrec.pipeline.ingest import ingest
+    from simrec.pipeline.run import _Run
+    from simrec.types import no_progress
+
+    (tmp_path / "site").mkdir()
+    with create_engine(f"sqlite:///{tmp_path}/site/cms.db").begin() as connection:
+        connection.execute(text("CREATE TABLE a (id, title, body)"))
+        connection.execute(text("INSERT INTO a VALUES (1, 'A', 'a')"))
+    monkeypatch.chdir(tmp_path)
+    values = {"url": "sqlite:///cms.db", "query": "SELECT * FROM a"}
+    settings = Settings.model_validate({"database": values, "run": {"sources": ["sqlite:///cms.db", "sqlite"]}})
+    workspace = Workspace.open(Path("site"), settings, create=True)
+    assert ingest(workspace, ["database:"]).new == 1
+    run = _Run(workspace, [], None, no_progress)
+    assert ingest(workspace, run.sources[:1]).unchanged == 1
+    assert run.sources[1] == "site/sqlite"
+    with pytest.raises(InputError, match=r"no database cms\.db"):
+        ingest(workspace, ["sqlite:///cms.db"])
+    assert [one.name for one in tmp_path.iterdir()] == ["site"]
+
+
+@pytest.mark.parametrize("url", ["sqlite:///file:cms.db?mode=ro&uri=true", "sqlite:///cms.db?uri=true"])
+def test_uris_of_sqlite_are_refused(url: str) -> None:
+    """They would go round what is checked of a path."""
+    with pytest.raises(UsageError, match=r"without file: and uri: write"):
+        parse_url(url)
+
+
 def test_a_sqlite_database_that_is_read_is_left_as_it_is(tmp_path: Path) -> None:
     """Not a byte of it changes, and bytes that are no text are no end of the reading."""
     path = tmp_path / "a.db"

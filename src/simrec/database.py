@@ -31,22 +31,33 @@ _USER = re.compile(r"(://[^:/@?#\s]*):(?:[^/?#\s]*|(?!\d+/)[^@\s]*)@")
 _SECRET = re.compile(r"(?<=[?&;])([^=&;#\s]*(?:pass|pwd|token|key|secret)[^=&;#\s]*)=[^&;#\s'\"]*", re.IGNORECASE)
 
 
-def parse_url(text: str) -> URL:
+def parse_url(text: str, folder: Path | None = None) -> URL:
     """A URL, with its variables filled in.
 
     >>> parse_url("postgres://user:secret@host/news")
     postgresql+pg8000://user:***@host/news
+    >>> parse_url("sqlite:///cms.db", Path("/srv/site"))
+    sqlite:////srv/site/cms.db
+
+    Args:
+        text: the URL.
+        folder: that the path of an SQLite database is meant from; None for the current one.
 
     Raises:
         SettingsError: a variable in it is not set.
-        UsageError: it is no URL of a database.
+        UsageError: it is no URL of a database, or one of a URI that SQLite itself would read.
     """
     filled = _VARIABLE.sub(_variable, text.strip())
     try:
         url = make_url(filled)
     except (ArgumentError, ValueError):
         raise UsageError(f"the database's URL cannot be read: {FORM}") from None
-    return url.set(drivername=DRIVERS.get(url.drivername, url.drivername))
+    url = url.set(drivername=DRIVERS.get(url.drivername, url.drivername))
+    if url.get_backend_name() != "sqlite" or url.database in (None, "", ":memory:"):
+        return url
+    if str(url.database).startswith("file:") or "uri" in url.query:
+        raise UsageError("an SQLite database is named by its path, without file: and uri: write sqlite:///file.db")
+    return url.set(database=str(folder.absolute() / str(url.database))) if folder else url
 
 
 def _variable(found: re.Match[str]) -> str:

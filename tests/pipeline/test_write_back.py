@@ -279,6 +279,19 @@ def test_ids_that_the_table_spells_otherwise_are_the_same(url: str, make_site: S
     assert run(url, f"SELECT source_id, rank, target_id FROM {TABLE} ORDER BY source_id, rank") == there
 
 
+def test_a_database_of_the_settings_is_beside_them(
+    with_settings: Set, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """And one that a command names, in the current folder."""
+    site = with_settings("sqlite:///cms.db")
+    monkeypatch.chdir(tmp_path)
+    assert write_back(site).written
+    assert (site.path / "cms.db").exists()
+    assert not (tmp_path / "cms.db").exists()
+    assert write_back(site, url="sqlite:///cms.db").written
+    assert (tmp_path / "cms.db").exists()
+
+
 def test_ids_that_are_one_value_in_the_table_are_refused(url: str, make_site: Set) -> None:
     """7 and 007 in a column of numbers: nothing is written."""
     run(url, f"CREATE TABLE {TABLE} (source_id INTEGER, rank INTEGER, target_id TEXT)")

@@ -60,7 +60,7 @@ def write_back(
 
     Args:
         workspace: the site.
-        url: of the database, in place of the settings'.
+        url: of the database, in place of the settings'; a path in it is meant from the current folder.
         now: the moment that decides who may be shown; None for this one.
         sleep: waits for so many seconds before another try.
         progress: shows long work.
@@ -73,9 +73,10 @@ def write_back(
     settings = workspace.settings.write_back
     if not (url or settings.url):
         raise SettingsError("no url under [write_back]: set it in simrec.toml, or use --url")
+    address = parse_url(url) if url else parse_url(settings.url, workspace.path)
     with (
         workspace.store() as store,
-        closing(Target(parse_url(url or settings.url), settings, sleep=sleep)) as target,
+        closing(Target(address, settings, sleep=sleep)) as target,
         Written(workspace.path / FILE_NAME, target.name) as written,
     ):
         snapshot = store.snapshot()
