@@ -17,6 +17,7 @@ from simrec.block.compose import compose
 from simrec.block.formats import PAGE_FORMATS
 from simrec.block.headings import HEADINGS
 from simrec.block.style import Style
+from simrec.cli.main import main
 from simrec.pipeline.build import build
 from simrec.pipeline.ingest import ingest
 from simrec.pipeline.publish import Pipeline
@@ -180,6 +181,22 @@ def test_what_was_withdrawn_by_hand_comes_back_with_the_next_delivery(tmp_path: 
         pipeline.publish(replace(article, status="published", body=f"{article.body} Edited."))
     assert any(gone in items_of(site, f"b{n}") for n in range(9))
     assert ingest(site, [tmp_path / "delivery.jsonl"]).rejected == 0
+
+
+def test_what_was_withdrawn_by_hand_is_brought_back_by_hand(tmp_path: Path) -> None:
+    """By `simrec publish FILE`; or where the source says the same, and then publishes it again."""
+    site, whole = site_of(tmp_path, bridges(9)), lines(tmp_path, bridges(9))
+    page = items_of(site, "b0")[0]
+    for back in ("publish", "deliver"):
+        with Pipeline(site) as pipeline:
+            pipeline.withdraw(page)
+        if back == "publish":
+            assert main(["publish", str(whole), "-w", str(site.path)]) == 0
+        else:
+            ingest(site, [lines(tmp_path, [{"id": page, "status": "withdrawn"}])])
+            assert ingest(site, [lines(tmp_path, bridges(9))]).rejected == 0
+            build(site, model="tfidf", k=3)
+        assert page in items_of(site, "b0")
 
 
 def test_languages_mixed_or_too_few_left(tmp_path: Path) -> None:

@@ -216,6 +216,31 @@ def test_a_query_is_needed() -> None:
         made_of("sqlite://")
 
 
+@pytest.mark.parametrize(
+    ("url", "so"),
+    [
+        ("postgresql://me@h/n?password=s3cret&a=b", "postgresql://me@h/n?password=***&a=b"),
+        ("postgresql://me:s3@cret@h/n", "postgresql://me:***@h/n"),
+        ("postgresql://me:s3/cret@h/n", "postgresql://me:***@h/n"),
+        ("http://me:s3cret@h/feed.xml", "http://me:***@h/feed.xml"),
+        ("https://h/feed?x=1&api_key=s3cret#top", "https://h/feed?x=1&api_key=***#top"),
+        ("https://h/feed?ACCESS_TOKEN=s3cret", "https://h/feed?ACCESS_TOKEN=***"),
+        ("http://h:80/@author/feed", "http://h:80/@author/feed"),
+        ("at https://h/a?pwd=s3cret and http://me:s3cret@i/", "at https://h/a?pwd=*** and http://me:***@i/"),
+    ],
+)
+def test_no_url_is_shown_with_what_it_keeps_secret(url: str, so: str) -> None:
+    """Neither before the host nor in the query, whatever signs a password holds; all else stays."""
+    assert shown(url) == so
+
+
+def test_a_password_in_the_query_is_shown_nowhere() -> None:
+    """Not of a URL that was read, and not in an error of the driver's."""
+    url = parse_url("postgresql://me@h/n?password=s3%20cret")
+    assert "s3" not in shown(url)
+    assert "s3" not in said(ValueError("no entry for me with 's3 cret' (s3%20cret, s3+cret)"), url)
+
+
 def test_passwords_are_taken_out_of_what_a_driver_says() -> None:
     """As it is, and as it stands in a URL."""
     url = parse_url("postgresql://me:s3cr%40t@h/n")
@@ -246,6 +271,36 @@ def test_a_run_knows_databases_and_keeps_no_password(tmp_path: Path) -> None:
     kept = [path.read_bytes() for path in tmp_path.rglob("*") if path.is_file()]
     assert kept
     assert not any(b"s3cr" in data for data in kept)
+
+
+def test_a_path_of_the_settings_is_meant_from_the_workspace(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """An SQLite database's too; one that a command names, from the current folder."""
+    from simrec.pipeline.ingest import ingest
+    from simrec.pipeline.run import _Run
+    from simrec.types import no_progress
+
+    (tmp_path / "site").mkdir()
+    with create_engine(f"sqlite:///{tmp_path}/site/cms.db").begin() as connection:
+        connection.execute(text("CREATE TABLE a (id, title, body)"))
+        connection.execute(text("INSERT INTO a VALUES (1, 'A', 'a')"))
+    monkeypatch.chdir(tmp_path)
+    values = {"url": "sqlite:///cms.db", "query": "SELECT * FROM a"}
+    settings = Settings.model_validate({"database": values, "run": {"sources": ["sqlite:///cms.db", "sqlite"]}})
+    workspace = Workspace.open(Path("site"), settings, create=True)
+    assert ingest(workspace, ["database:"]).new == 1
+    run = _Run(workspace, [], None, no_progress)
+    assert ingest(workspace, run.sources[:1]).unchanged == 1
+    assert run.sources[1] == "site/sqlite"
+    with pytest.raises(InputError, match=r"no database cms\.db"):
+        ingest(workspace, ["sqlite:///cms.db"])
+    assert [one.name for one in tmp_path.iterdir()] == ["site"]
+
+
+@pytest.mark.parametrize("url", ["sqlite:///file:cms.db?mode=ro&uri=true", "sqlite:///cms.db?uri=true"])
+def test_uris_of_sqlite_are_refused(url: str) -> None:
+    """They would go round what is checked of a path."""
+    with pytest.raises(UsageError, match=r"without file: and uri: write"):
+        parse_url(url)
 
 
 def test_a_sqlite_database_that_is_read_is_left_as_it_is(tmp_path: Path) -> None:

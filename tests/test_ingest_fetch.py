@@ -235,6 +235,14 @@ def test_a_url_that_leads_nowhere_is_one_line(url: str) -> None:
     assert "cannot be fetched" in str(raised.value)
 
 
+def test_no_message_shows_what_a_url_keeps_secret(site: Site) -> None:
+    """Neither an error nor the name of what was read, or refused."""
+    with pytest.raises(InputError, match=r"http://me:\*\*\*@127.0.0.1:9/feed\?api_key=\*\*\* cannot be fetched"):
+        list(read(["http://me:s3cret@127.0.0.1:9/feed?api_key=s3cret"], SMALL))
+    (found,) = site.reads("/broken.json?token=s3cret", sent(b"{"))
+    assert found.file.endswith("/broken.json?token=***")
+
+
 @pytest.mark.parametrize("source", ["file:///etc/hosts", "ftp://127.0.0.1/feed.xml", "feed://127.0.0.1/x"])
 def test_other_schemes_are_no_sources(source: str, tmp_path: Path) -> None:
     """They are taken for files, which are not there."""

@@ -73,6 +73,20 @@ def test_articles_come_back_as_they_went_in(store: Store) -> None:
     assert store.articles() == [entry("a").article, full]
 
 
+@pytest.mark.parametrize("writable", [True, False])
+def test_a_folder_may_be_called_anything(tmp_path: Path, monkeypatch: pytest.MonkeyPatch, writable: bool) -> None:
+    """The store is in the folder that was named, and nowhere else, also where it can only be read."""
+    path = tmp_path / "what? 100%25 &mode=x #1" / "simrec.db"
+    path.parent.mkdir()
+    with Store(path) as store:
+        put(store, entry())
+    if not writable:
+        monkeypatch.setattr("simrec.store.engine.is_writable", lambda path: False)
+    with Store(path) as store:
+        assert [article.id for article in store.articles()] == ["a"]
+    assert [one.name for one in tmp_path.iterdir()] == [path.parent.name]
+
+
 def test_new_changed_and_unchanged_are_told_apart(store: Store) -> None:
     """By all that was delivered, whatever the order of unknown columns."""
     assert put(store, entry("a", extra={"x": 1, "y": 2}), entry("b")) == (2, 0, 0)

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 import re
+from functools import partial
 from pathlib import Path
 from typing import Any
 from urllib.parse import quote, quote_plus
@@ -25,24 +26,38 @@ FORM = "write it as postgresql://user:password@host/name or sqlite:///file.db"
 
 registry.register("postgresql.simrec", "simrec.postgres", "Dialect")
 _VARIABLE = re.compile(r"\$\{(\w+)\}")
+_USER = re.compile(r"(://[^:/@?#\s]*):(?:[^/?#\s]*|(?!\d+/)[^@\s]*)@")
+"""A user and password: to the last @ before the path, or, where a password holds a / or ?, to the first."""
+_SECRET = re.compile(r"(?<=[?&;])([^=&;#\s]*(?:pass|pwd|token|key|secret)[^=&;#\s]*)=[^&;#\s'\"]*", re.IGNORECASE)
 
 
-def parse_url(text: str) -> URL:
+def parse_url(text: str, folder: Path | None = None) -> URL:
     """A URL, with its variables filled in.
 
     >>> parse_url("postgres://user:secret@host/news")
     postgresql+pg8000://user:***@host/news
+    >>> parse_url("sqlite:///cms.db", Path("/srv/site"))
+    sqlite:////srv/site/cms.db
+
+    Args:
+        text: the URL.
+        folder: that the path of an SQLite database is meant from; None for the current one.
 
     Raises:
         SettingsError: a variable in it is not set.
-        UsageError: it is no URL of a database.
+        UsageError: it is no URL of a database, or one of a URI that SQLite itself would read.
     """
     filled = _VARIABLE.sub(_variable, text.strip())
     try:
         url = make_url(filled)
     except (ArgumentError, ValueError):
         raise UsageError(f"the database's URL cannot be read: {FORM}") from None
-    return url.set(drivername=DRIVERS.get(url.drivername, url.drivername))
+    url = url.set(drivername=DRIVERS.get(url.drivername, url.drivername))
+    if url.get_backend_name() != "sqlite" or url.database in (None, "", ":memory:"):
+        return url
+    if str(url.database).startswith("file:") or "uri" in url.query:
+        raise UsageError("an SQLite database is named by its path, without file: and uri: write sqlite:///file.db")
+    return url.set(database=str(folder.absolute() / str(url.database))) if folder else url
 
 
 def _variable(found: re.Match[str]) -> str:
@@ -54,14 +69,13 @@ def _variable(found: re.Match[str]) -> str:
 
 
 def shown(url: URL | str) -> str:
-    """A URL as it may be shown.
+    """A URL, or a text with URLs, as it may be shown: without passwords, keys and tokens, in its query either.
 
-    >>> shown("postgresql://user:secret@host/news")
-    'postgresql://user:***@host/news'
+    >>> shown("postgresql://user:secret@host/news?sslpassword=secret")
+    'postgresql://user:***@host/news?sslpassword=***'
     """
-    if isinstance(url, str):
-        return re.sub(r"(://[^:/@\s]*):[^@\s]*@", r"\1:***@", url)
-    return url.render_as_string(hide_password=True)
+    text = url if isinstance(url, str) else url.render_as_string(hide_password=True)
+    return _SECRET.sub(r"\1=***", _USER.sub(r"\1:***@", text))
 
 
 def open_database(url: URL, *, read_only: bool) -> Engine:
@@ -131,8 +145,12 @@ def said(error: BaseException, url: URL) -> str:
     """What a database complains of, on one line, without its password."""
     found = getattr(error, "orig", None) or error
     text = " ".join(str(_fields(found).get("M") or found).split())
-    password = str(url.password or "")
-    for secret in sorted({password, quote(password, safe=""), quote_plus(password)} - {""}, key=len, reverse=True):
+    secrets = {str(url.password or "")}
+    for name, values in url.query.items():
+        if _SECRET.search(f"?{name}="):
+            secrets |= {values} if isinstance(values, str) else set(values)
+    spelled = {how(secret) for secret in secrets for how in (str, partial(quote, safe=""), quote_plus)} - {""}
+    for secret in sorted(spelled, key=len, reverse=True):
         text = text.replace(secret, "***")
     text = shown(text)
     return text if len(text) <= MAX_MESSAGE else f"{text[: MAX_MESSAGE - 1]}…"

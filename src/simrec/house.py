@@ -9,6 +9,12 @@ from pydantic import BaseModel, ConfigDict, Field, model_validator
 
 
 def _common(one: Iterable[str], other: Iterable[str]) -> str | None:
+    """The id that stands in both, case and all; None where none does."""
+    there = set(other)
+    return next((text for text in one if text in there), None)
+
+
+def _common_words(one: Iterable[str], other: Iterable[str]) -> str | None:
     """What stands in both, whatever its case; None where nothing does."""
     folded = {text.casefold() for text in other}
     return next((text for text in one if text.casefold() in folded), None)
@@ -37,7 +43,8 @@ class SideSettings(Section):
     @model_validator(mode="after")
     def _agree(self) -> Self:
         for kind in ("sections", "tags", "authors", "ids", "terms"):
-            both = _common(getattr(self, f"include_{kind}"), getattr(self, f"exclude_{kind}"))
+            common = _common if kind == "ids" else _common_words
+            both = common(getattr(self, f"include_{kind}"), getattr(self, f"exclude_{kind}"))
             if both:
                 raise ValueError(f"{both!r} is both in include_{kind} and in exclude_{kind}: take one out")
         return self

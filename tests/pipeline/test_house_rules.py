@@ -432,6 +432,14 @@ def test_contradictions_are_found_when_the_file_is_read(policy: str, word: str, 
     assert "\n" not in str(error.value)
 
 
+def test_ids_that_differ_by_case_are_no_contradiction(tmp_path: Path) -> None:
+    """They are ids of two articles."""
+    lines = ['pinned = {a = ["b"]}', 'banned = {a = ["B"]}', 'source.include_ids = ["a"]', 'source.exclude_ids = ["A"]']
+    lines += ['same_story = [["x", "y"]]', 'apart = ["X"]']
+    (tmp_path / "simrec.toml").write_text("\n".join(["[policy]", *lines]), encoding="utf-8")
+    assert load_settings(tmp_path).policy.apart == ("X",)
+
+
 def test_min_items_over_k_is_a_contradiction(tmp_path: Path) -> None:
     """No block could ever be shown."""
     (tmp_path / "simrec.toml").write_text("[block]\nk = 3\nmin_items = 4\n", encoding="utf-8")

@@ -231,7 +231,7 @@ def test_a_block_that_is_short_says_why_now() -> None:
 
 
 def test_formats_of_one_file_share_a_folder(courier: Workspace, tmp_path: Path) -> None:
-    """They leave what is there alone, articles called as their files would be too; a stylesheet goes with the HTML."""
+    """They leave what is there alone, articles called as their files would be too."""
     out = tmp_path / "out"
     render(courier, out, format="json")
     before = {path.name: path.read_bytes() for path in out.iterdir()}
@@ -240,12 +240,16 @@ def test_formats_of_one_file_share_a_folder(courier: Workspace, tmp_path: Path) 
         assert render(courier, out, format=name)["deleted"] == 0
     assert {name: (out / name).read_bytes() for name in before} == before
     assert len(list(out.iterdir())) == len(before) + len(SITE_FORMATS)
-    render(courier, out, stylesheet=True)
-    assert "@media print" in (out / "block.css").read_text("utf-8")
-    assert (out / "feed.json").exists()
-    assert not (out / "%69ndex.json").exists()
-    render(courier, out)
-    assert not (out / "block.css").exists()
+
+
+def test_a_stylesheet_goes_with_the_html(courier: Workspace, tmp_path: Path) -> None:
+    """It is there when it is asked for, and gone when it is not; files of others stay."""
+    (tmp_path / "feed.json").write_text("{}")
+    render(courier, tmp_path, stylesheet=True)
+    assert "@media print" in (tmp_path / "block.css").read_text("utf-8")
+    render(courier, tmp_path)
+    assert not (tmp_path / "block.css").exists()
+    assert (tmp_path / "feed.json").exists()
 
 
 def test_a_render_that_fails_leaves_what_was_there(
@@ -276,6 +280,22 @@ def test_a_folder_that_cannot_be_written_is_one_line(courier: Workspace, tmp_pat
     with pytest.raises(StoreError, match="file") as raised:
         render(courier, tmp_path / "file", format=name)
     assert "\n" not in str(raised.value)
+
+
+@pytest.mark.parametrize("older", [False, True])
+def test_a_folder_of_pages_is_of_one_format(courier: Workspace, tmp_path: Path, older: bool) -> None:
+    """Another format is refused and deletes nothing, also where an older manifest does not name the format."""
+    render(courier, tmp_path, format="html", stylesheet=True)
+    if older:
+        manifest = json.loads((tmp_path / "index.json").read_text())
+        del manifest["format"]
+        (tmp_path / "index.json").write_text(json.dumps(manifest))
+    before = {path.name: path.read_bytes() for path in tmp_path.iterdir()}
+    with pytest.raises(StoreError, match=r"holds pages in .*, which json would delete: choose another folder for json"):
+        render(courier, tmp_path, format="json")
+    assert {path.name: path.read_bytes() for path in tmp_path.iterdir()} == before
+    again = render(courier, tmp_path, format="html", stylesheet=True)
+    assert (again["written"], again["deleted"]) == (0, 0)
 
 
 def test_unknown_formats_and_misplaced_stylesheets_are_bad_usage(courier: Workspace, tmp_path: Path) -> None:

@@ -4,6 +4,7 @@
 from __future__ import annotations
 
 import json
+import random
 from collections.abc import Callable, Iterator
 from dataclasses import replace
 from datetime import UTC, datetime, timedelta
@@ -244,6 +245,60 @@ def test_rows_of_others(url: str, with_settings: Set, shared: bool) -> None:
     run(url, f"INSERT INTO {TABLE} (source_id, rank, target_id) VALUES ('of-another-site', 1, 'x')")
     write_back(site)
     assert ("of-another-site" in [row[0] for row in rows(url)]) == shared
+
+
+def numbered(make_site: Set, url: str, ids: list[str], **settings: object) -> Workspace:
+    """A site of short articles with these ids, which is written to the database."""
+    words = ["bridge", "crack", "anchor", "engineer", "lorries", "closed", "county", "repair"]
+    bodies = [" ".join(random.Random(at).choices(words, k=40)) for at in range(len(ids))]
+    articles = [{"id": id_, "title": body[:20], "body": body} for id_, body in zip(ids, bodies, strict=True)]
+    written = "".join(f"{name} = {json.dumps(value)}\n" for name, value in {"url": url, **settings}.items())
+    toml = f'[build]\nmodel = "tfidf"\n[write_back]\n{written}'
+    workspace = make_site("\n".join(map(json.dumps, articles)), settings=toml)
+    build(workspace)
+    return workspace
+
+
+@pytest.mark.parametrize("kind", ["INTEGER", "NUMERIC(9)", "UUID", "CHAR(40)"])
+@pytest.mark.parametrize("unique", [True, False])
+def test_ids_that_the_table_spells_otherwise_are_the_same(url: str, make_site: Set, kind: str, unique: bool) -> None:
+    """What a column gives back as 7 for 007, in small letters or filled up stays, however often it is written."""
+    ids = [f"00{number}" for number in range(1, 6)]
+    if kind == "UUID":
+        if url.startswith("sqlite"):
+            pytest.skip("SQLite has no UUIDs")
+        ids = [f"0E8400E2-29B4-41D4-A716-44665544000{number}" for number in range(1, 6)]
+    key = ", PRIMARY KEY (source_id, rank)" if unique else ""
+    run(url, f"CREATE TABLE {TABLE} (source_id {kind}, rank INTEGER, target_id TEXT{key})")
+    site = numbered(make_site, url, ids)
+    first = write_back(site)
+    there = run(url, f"SELECT source_id, rank, target_id FROM {TABLE} ORDER BY source_id, rank")
+    assert first.written == len(ids)
+    assert len(there) == first.rows > len(ids)
+    assert [counts(write_back(site)) for _ in range(3)] == [(0, len(ids), 0)] * 3
+    assert run(url, f"SELECT source_id, rank, target_id FROM {TABLE} ORDER BY source_id, rank") == there
+
+
+def test_a_database_of_the_settings_is_beside_them(
+    with_settings: Set, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """And one that a command names, in the current folder."""
+    site = with_settings("sqlite:///cms.db")
+    monkeypatch.chdir(tmp_path)
+    assert write_back(site).written
+    assert (site.path / "cms.db").exists()
+    assert not (tmp_path / "cms.db").exists()
+    assert write_back(site, url="sqlite:///cms.db").written
+    assert (tmp_path / "cms.db").exists()
+
+
+def test_ids_that_are_one_value_in_the_table_are_refused(url: str, make_site: Set) -> None:
+    """7 and 007 in a column of numbers: nothing is written."""
+    run(url, f"CREATE TABLE {TABLE} (source_id INTEGER, rank INTEGER, target_id TEXT)")
+    site = numbered(make_site, url, ["7", "007", "8", "9"])
+    with pytest.raises(SettingsError, match=r"the ids '.*7' and '.*7' are the same in its column of source_id: choose"):
+        write_back(site)
+    assert run(url, f"SELECT * FROM {TABLE}") == []
 
 
 def test_a_database_that_was_away_is_tried_again(url: str, with_settings: Set, monkeypatch: pytest.MonkeyPatch) -> None:

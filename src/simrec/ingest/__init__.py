@@ -28,6 +28,7 @@ def read(
     *,
     format: str | None = None,
     database: DatabaseSettings | None = None,
+    folder: Path | None = None,
 ) -> Iterator[Entry | Reject]:
     """Reads articles: every record of every source becomes an entry or a reject.
 
@@ -39,6 +40,7 @@ def read(
         settings: how they are read.
         format: one of `FORMATS` for all files; None or "auto" decides by each file's name and content.
         database: what to ask databases, and what their columns mean.
+        folder: that a path in the settings' URL of a database is meant from; None for the current one.
 
     Raises:
         InputError: a source is not there, cannot be fetched, or is a folder without files or a database that cannot be
@@ -49,15 +51,17 @@ def read(
     if format not in (None, AUTO, *FORMATS):
         raise UsageError(f"unknown format {format!r}: use one of {', '.join((AUTO, *FORMATS))}")
     check_selector(settings.picks_selector)
-    opened = [_opened(source, settings, database or DatabaseSettings()) for source in sources]
+    opened = [_opened(source, settings, database or DatabaseSettings(), folder) for source in sources]
     return _read(opened, settings, FORMATS.get(format or ""))
 
 
-def _opened(source: str | Path, settings: IngestSettings, database: DatabaseSettings) -> str | Path | DatabaseSource:
+def _opened(
+    source: str | Path, settings: IngestSettings, database: DatabaseSettings, folder: Path | None
+) -> str | Path | DatabaseSource:
     """A source that is there: a URL as it is, a path, a database with its queries."""
     kind = kind_of(source)
     if kind == "database":
-        return DatabaseSource(str(source), database, settings)
+        return DatabaseSource(str(source), database, settings, folder)
     if kind == "path" and not Path(source).exists():
         raise InputError(f"no file or folder {shown(str(source))}: name a source that exists")
     return source if kind == "web" else Path(source)
@@ -79,7 +83,7 @@ def _read(
             else:
                 yield from [found] if isinstance(found, Reject) else _read_file(found, settings, forced)
         if empty:
-            raise InputError(f"no file to read in {source}: name a folder with {', '.join(FORMATS)} files")
+            raise InputError(f"no file to read in {shown(str(source))}: name a folder with {', '.join(FORMATS)} files")
 
 
 def _read_file(source: SourceFile, settings: IngestSettings, forced: Format | None) -> Iterator[Entry | Reject]:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Mapping, Sequence
 from datetime import time, timedelta
+from pathlib import Path
 from typing import Any
 from uuid import UUID
 
@@ -29,6 +30,7 @@ class DatabaseSource:
         source: its URL, or ``database:`` for the one in the settings.
         database: the queries, and what their columns mean.
         settings: how records are read.
+        folder: that a path in the URL of the settings is meant from; None for the current one.
 
     Raises:
         SettingsError: there is no URL, no query, or a variable is not set.
@@ -36,14 +38,16 @@ class DatabaseSource:
         InputError: from an iteration, where the database cannot be reached, or refuses the query.
     """
 
-    def __init__(self, source: str, database: DatabaseSettings, settings: IngestSettings) -> None:
+    def __init__(
+        self, source: str, database: DatabaseSettings, settings: IngestSettings, folder: Path | None = None
+    ) -> None:
         if source == CONFIGURED and not database.url:
             raise SettingsError("no url under [database]: set it in simrec.toml, or name the database as the source")
         if not database.query and not database.picks_query:
             raise SettingsError("no query under [database]: set one in simrec.toml that gives id, title and body")
         self.database = database
         self.settings = settings
-        self.url: URL = parse_url(database.url if source == CONFIGURED else source)
+        self.url: URL = parse_url(database.url, folder) if source == CONFIGURED else parse_url(source)
         self.name = shown(self.url)
         open_database(self.url, read_only=True).dispose()
 

@@ -25,6 +25,7 @@ from urllib.request import (
 )
 
 from simrec import __version__
+from simrec.database import shown
 from simrec.errors import InputError
 from simrec.ingest.source import MEGABYTE, WHOLE_FILE_RECORDS, SourceFile
 from simrec.ingest.walk import walk
@@ -77,10 +78,10 @@ def fetched(url: str, settings: IngestSettings, *, seconds: float = SECONDS) -> 
     """
     with _downloaded(url, settings.max_record_mb * MEGABYTE * WHOLE_FILE_RECORDS, seconds) as path:
         for found in walk(path, settings):
-            shown = replace(found, file=url + found.file.removeprefix(path.name))
-            if isinstance(shown, SourceFile) and shown.path == path.name:
-                shown = replace(shown, path=_path(url, path.name))
-            yield shown
+            named = replace(found, file=shown(url) + found.file.removeprefix(path.name))
+            if isinstance(named, SourceFile) and named.path == path.name:
+                named = replace(named, path=_path(url, path.name))
+            yield named
 
 
 def _path(url: str, name: str) -> str:
@@ -107,7 +108,7 @@ def _downloaded(url: str, max_bytes: int, seconds: float) -> Iterator[Path]:
         thread.join(seconds)
         found = outcome[0] if outcome else TimeoutError()
         if isinstance(found, Exception):
-            raise InputError(f"{url} cannot be fetched: {_reason(found, seconds)}") from found
+            raise InputError(f"{shown(url)} cannot be fetched: {_reason(found, seconds)}") from found
         yield found
 
 
@@ -121,7 +122,7 @@ def _reason(error: Exception, seconds: float) -> str:
     if isinstance(cause, InputError):
         return str(cause)
     words = " ".join(str(cause).split())[:200] or type(cause).__name__
-    return f"{words}: check the address and the network"
+    return f"{shown(words)}: check the address and the network"
 
 
 def _download(url: str, folder: Path, max_bytes: int, until: float) -> Path:

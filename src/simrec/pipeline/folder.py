@@ -22,23 +22,35 @@ LONGEST_NAME = 200
 class Folder:
     """A folder with a file an article, kept free of what earlier renders left.
 
+    Args:
+        path: of the folder.
+        format: of its pages; the folder is of no other, for each would delete the other's files.
+        extension: of its pages' files.
+
     Raises:
-        StoreError: it cannot be made, or is not one that a render wrote.
+        StoreError: it cannot be made, is not one that a render wrote, or holds pages in another format.
     """
 
-    def __init__(self, path: Path) -> None:
+    def __init__(self, path: Path, format: str, extension: str) -> None:
         self.path = path
+        self.format = format
         self.written = self.unchanged = self.deleted = 0
         self._names: dict[str, str] = {}
         self._others: set[str] = set()
         try:
             path.mkdir(parents=True, exist_ok=True)
             manifest = json.loads((path / MANIFEST).read_text(encoding="utf-8"))
-            self._before = {*manifest["files"].values(), *manifest.get("others", ())}
+            pages = set(manifest["files"].values())
+            self._before = {*pages, *manifest.get("others", ())}
         except FileNotFoundError:
             self._before = set()
+            return
         except (OSError, ValueError, KeyError, AttributeError) as error:
             raise StoreError(f"{path} cannot be used as the output folder: {error}") from error
+        other = manifest.get("format", format)
+        if other != format or not all(name.endswith(f".{extension}") for name in pages):
+            held = f"holds pages in {other}" if other != format else "holds pages in another format"
+            raise StoreError(f"{path} {held}, which {format} would delete: choose another folder for {format}")
 
     def write(self, article_id: str, extension: str, text: str) -> None:
         """Writes an article's file, unless it is there already."""
@@ -57,7 +69,11 @@ class Folder:
             if "/" not in name and name != MANIFEST:
                 (self.path / name).unlink(missing_ok=True)
                 self.deleted += 1
-        manifest: dict[str, Any] = {"snapshot": snapshot, "files": dict(sorted(self._names.items()))}
+        manifest: dict[str, Any] = {
+            "snapshot": snapshot,
+            "format": self.format,
+            "files": dict(sorted(self._names.items())),
+        }
         if self._others:
             manifest["others"] = sorted(self._others)
         written, unchanged = self.written, self.unchanged

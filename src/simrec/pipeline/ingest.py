@@ -83,11 +83,12 @@ def ingest(
     settings, database = workspace.settings.ingest, workspace.settings.database
     if picks_selector is not None:
         settings = settings.model_copy(update={"picks_selector": picks_selector})
-    found = read(sources, settings, format=format, database=database)
+    found = read(sources, settings, format=format, database=database, folder=workspace.path)
     paths = [Path(source) for source in sources if kind_of(source) == "path"]
     beside = [table for source in paths if source.is_dir() for table in picks_in(source)]
     tables = [(str(table), read_picks(table)) for table in dict.fromkeys([*map(Path, picks), *beside])]
-    asked = [DatabaseSource(str(one), database, settings) for one in sources if kind_of(one) == "database"]
+    databases = [str(one) for one in sources if kind_of(one) == "database"]
+    asked = [DatabaseSource(one, database, settings, workspace.path) for one in databases]
     tables += [(one.name, one.picks()) for one in asked if database.picks_query]
     with workspace.store() as store:
         writer = _Writer(store, ",".join(shown(str(source)) for source in sources), stored, by_hand=by_hand)

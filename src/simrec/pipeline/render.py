@@ -93,7 +93,7 @@ class _Shown:
 def _writer(format: str, style: Style, out: Path, stylesheet: bool) -> Callable[[_Shown], dict[str, int]]:
     if format in PAGE_FORMATS:
         page_format = PAGE_FORMATS[format](style)
-        return lambda shown: _write_pages(page_format, Folder(out), shown, stylesheet)
+        return lambda shown: _write_pages(page_format, Folder(out, format, page_format.extension), shown, stylesheet)
     site_format = SITE_FORMATS[format](style)
     return lambda shown: _write_site(site_format, out, shown)
 

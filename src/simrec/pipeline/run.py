@@ -16,7 +16,7 @@ from functools import partial
 from pathlib import Path
 from typing import Any
 
-from simrec.database import shown
+from simrec.database import parse_url, shown
 from simrec.errors import GateError, InputError, SimrecError
 from simrec.files import clean_parts
 from simrec.ingest.kinds import kind_of
@@ -193,8 +193,11 @@ class _Run:
         return write_back(self.workspace, now=self.now, progress=self.progress).values()
 
     def _inside(self, name: str) -> str:
-        """A path of the settings: it is meant from the workspace; addresses stay as they are."""
-        return str(self.workspace.path / name) if kind_of(name) == "path" else name
+        """A path of the settings, an SQLite database's too, is meant from the workspace; addresses stay as they are."""
+        kind = kind_of(name)
+        if kind == "database" and name.startswith("sqlite"):
+            return parse_url(name, self.workspace.path).render_as_string(hide_password=False)
+        return str(self.workspace.path / name) if kind == "path" else name
 
     def _log(self, message: str, state: str, stage: StageReport | None = None) -> None:
         fields: dict[str, Any] = {"run": self.report.id, "state": state}

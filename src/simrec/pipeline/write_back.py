@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import json
 import time
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from contextlib import closing
 from dataclasses import asdict, dataclass, field
 from datetime import datetime
@@ -60,7 +60,7 @@ def write_back(
 
     Args:
         workspace: the site.
-        url: of the database, in place of the settings'.
+        url: of the database, in place of the settings'; a path in it is meant from the current folder.
         now: the moment that decides who may be shown; None for this one.
         sleep: waits for so many seconds before another try.
         progress: shows long work.
@@ -73,14 +73,16 @@ def write_back(
     settings = workspace.settings.write_back
     if not (url or settings.url):
         raise SettingsError("no url under [write_back]: set it in simrec.toml, or use --url")
+    address = parse_url(url) if url else parse_url(settings.url, workspace.path)
     with (
         workspace.store() as store,
-        closing(Target(parse_url(url or settings.url), settings, sleep=sleep)) as target,
+        closing(Target(address, settings, sleep=sleep)) as target,
         Written(workspace.path / FILE_NAME, target.name) as written,
     ):
         snapshot = store.snapshot()
         viewer = Viewer.open(store, workspace.settings, snapshot.k, now)
         corpus = viewer.corpus
+        _check_ids((article.id for article in corpus.articles if not viewer.reason_hidden(article.id)), target)
         style = Style.of(workspace.settings, workspace.path, lang=corpus.main_lang, model=snapshot.model)
         job = _Job(workspace, viewer, style, target, written, WriteBackReport(snapshot.id, settings.table))
         with progress("write back", len(corpus)) as bar:
@@ -120,7 +122,7 @@ class _Job:
             rows = self.rows_of(block)
             self.seen.add(id_)
             self.report.empty += not block.items
-            if self.known.get(id_) == _note(rows) and self.there.get(id_, 0) == len(rows):
+            if self.known.get(id_) == _note(rows) and self.there.get(self.target.key(id_), 0) == len(rows):
                 self.report.unchanged += 1
             else:
                 yield id_, rows
@@ -136,13 +138,29 @@ class _Job:
     def delete_gone(self) -> None:
         """Deletes the rows of articles that have no block any more."""
         settings = self.workspace.settings.write_back
+        stay = {self.target.key(id_) for id_ in self.seen}
+        noted = sorted(set(self.known) - self.seen)
         others = set() if settings.shared else set(self.there)
-        gone = sorted((set(self.known) | others) - self.seen)
+        gone = sorted((others | {self.target.key(id_) for id_ in noted}) - stay)
         for start in range(0, len(gone), settings.batch):
-            batch = gone[start : start + settings.batch]
-            self.target.delete(batch)
-            self.written.forget(batch)
-        self.report.deleted = sum(id_ in self.there for id_ in gone)
+            self.target.delete(gone[start : start + settings.batch])
+        self.written.forget(noted)
+        self.report.deleted = sum(key in self.there for key in gone)
+
+
+def _check_ids(ids: Iterable[str], target: Target) -> None:
+    """Refuses ids that the table cannot tell apart: each would write over the other.
+
+    Raises:
+        SettingsError: two ids are one value in the column.
+    """
+    first: dict[str, str] = {}
+    for id_ in ids:
+        if (other := first.setdefault(target.key(id_), id_)) != id_:
+            raise SettingsError(
+                f"{target.name}: the ids {other!r} and {id_!r} are the same in its column of source_id: "
+                "choose one of text"
+            )
 
 
 def _note(rows: Sequence[Row]) -> Note:

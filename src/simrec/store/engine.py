@@ -7,7 +7,7 @@ import sqlite3
 from pathlib import Path
 from urllib.parse import quote
 
-from sqlalchemy import Connection, Engine, create_engine, event
+from sqlalchemy import URL, Connection, Engine, create_engine, event
 
 WAIT = 30
 """Seconds that a command waits for another one that is writing."""
@@ -20,7 +20,7 @@ def open_engine(path: Path) -> Engine:
 
     Where nothing can be written, on a disk that turned read-only, say, it still reads.
     """
-    url = f"sqlite:///{path}" if is_writable(path) else _reading(path)
+    url = URL.create("sqlite", database=str(path)) if is_writable(path) else _reading(path)  # a path may hold a ?
     engine = create_engine(url, connect_args={"timeout": WAIT})
     if is_writable(path):
         event.listen(engine, "connect", _configure)
@@ -33,11 +33,12 @@ def is_writable(path: Path) -> bool:
     return os.access(path.parent, os.W_OK) and (not path.exists() or os.access(path, os.W_OK))
 
 
-def _reading(path: Path) -> str:
+def _reading(path: Path) -> URL:
     """The address of a file that is only read."""
     log = path.with_name(f"{path.name}-wal")
     whole = not log.exists() or not log.stat().st_size  # else the newest of it is in the log
-    return f"sqlite:///file:{quote(str(path.absolute()))}?mode=ro{'&immutable=1' if whole else ''}&uri=true"
+    query = {"mode": "ro", "uri": "true"} | ({"immutable": "1"} if whole else {})
+    return URL.create("sqlite", database=f"file:{quote(str(path.absolute()))}", query=query)
 
 
 def writing(engine: Engine) -> Engine:

@@ -4,13 +4,16 @@ from __future__ import annotations
 
 import json
 import warnings
+from collections import Counter
 from collections.abc import Callable, Mapping, Sequence
 from datetime import UTC, datetime
+from decimal import Decimal, InvalidOperation
 from time import sleep as _sleep
 from typing import Any, TypeAlias, TypeVar
 from uuid import UUID
 
 from sqlalchemy import (
+    CHAR,
     JSON,
     URL,
     Column,
@@ -20,6 +23,7 @@ from sqlalchemy import (
     Inspector,
     Integer,
     MetaData,
+    Numeric,
     String,
     Table,
     Text,
@@ -92,10 +96,23 @@ class Target:
         self._engine.dispose()
 
     def counts(self) -> dict[str, int]:
-        """How many rows the table has of each article."""
+        """How many rows the table has of each article, by the article's `key`."""
         id_ = self._column("source_id")
         statement = select(id_, func.count()).group_by(id_)
-        return self._tried(lambda connection: {str(row[0]): int(row[1]) for row in connection.execute(statement)})
+        found: Counter[str] = Counter()
+        for value, count in self._tried(lambda connection: connection.execute(statement).all()):
+            found[self.key(value)] += int(count)
+        return found
+
+    def key(self, id_: Any) -> str:
+        """One spelling of an article's id, whether it is as simrec has it or as the column gives it back.
+
+        A column of numbers gives 7 for "007", one of UUIDs small letters, and one of CHAR(n) fills up with spaces.
+        """
+        fitted = self._fit("source_id", id_)
+        if isinstance(fitted, Decimal):
+            return f"{fitted.normalize():f}"
+        return str(fitted).rstrip(" ") if isinstance(self._column("source_id").type, CHAR) else str(fitted)
 
     def write(self, blocks: Mapping[str, Sequence[Row]]) -> None:
         """Writes the rows of articles in place of those that they have, in one transaction."""
@@ -207,9 +224,11 @@ class Target:
         try:
             if isinstance(kind, Integer) and isinstance(value, str):
                 return int(value)
+            if isinstance(kind, Numeric) and isinstance(value, str):
+                return Decimal(value)
             if isinstance(kind, Uuid) and isinstance(value, str):
                 return UUID(value)
-        except ValueError:
+        except (ValueError, InvalidOperation):
             column = self.columns[name]
             raise SettingsError(
                 f"{self.name}: {name} {value!r} does not fit column {column}: choose one of text"
