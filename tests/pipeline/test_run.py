@@ -323,6 +323,14 @@ def test_a_run_fails_where_no_source_can_be_read_and_the_blocks_stay(
         assert store.article_count() == 20
 
 
+def test_a_run_goes_on_where_all_that_came_is_to_be_left_as_it_is(site: Path) -> None:
+    """A withdrawal of an article that is not stored is a reject, and no reason to end the run."""
+    run(opened(site))
+    (site / "articles.jsonl").write_text(json.dumps({"id": "gone", "status": "withdrawn"}))
+    report = run(opened(site))
+    assert (report.state, report.stages[0].counts["rejected"]) == ("done", 1)
+
+
 def test_ingest_and_publish_fail_where_nothing_can_be_read(site: Path, capsys: pytest.CaptureFixture[str]) -> None:
     """Also where the store has picks, which say nothing of what was given."""
     run(opened(site))

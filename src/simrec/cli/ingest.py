@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import sys
 from argparse import Namespace
-from dataclasses import asdict
 from pathlib import Path
 from typing import Any
 
@@ -69,4 +68,4 @@ def run(options: Namespace) -> dict[str, Any]:
         print(f"… and {report.rejected - SHOWN_REJECTS} more; --json lists a hundred", file=sys.stderr)
     if report.nothing_read and (sources or not report.picks):
         options.failed = True
-    return asdict(report)
+    return report.values()

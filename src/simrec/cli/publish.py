@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import sys
 from argparse import Namespace
-from dataclasses import asdict
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -60,7 +59,7 @@ def run(options: Namespace) -> dict[str, Any]:
         options.failed = True
     with Pipeline(workspace) as pipeline:
         say(options, f"{counts}; {_made(pipeline.opened)}")
-        return {**asdict(report), "blocks": list(pipeline.opened.blocks), "seconds": round(pipeline.opened.seconds, 4)}
+        return {**report.values(), "blocks": list(pipeline.opened.blocks), "seconds": round(pipeline.opened.seconds, 4)}
 
 
 def hide(options: Namespace) -> dict[str, Any]:

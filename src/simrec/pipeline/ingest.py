@@ -3,8 +3,9 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Sequence
-from dataclasses import dataclass, field, replace
+from dataclasses import asdict, dataclass, field, replace
 from pathlib import Path
+from typing import Any
 
 from simrec.database import shown
 from simrec.ingest import read, read_picks
@@ -42,6 +43,10 @@ class IngestReport:
     left: int = 0
     picks: int = 0
     rejects: list[Reject] = field(default_factory=list)
+
+    def values(self) -> dict[str, Any]:
+        """What `--json` prints: all but `left`."""
+        return {name: value for name, value in asdict(self).items() if name != "left"}
 
     @property
     def nothing_read(self) -> bool:
