@@ -9,6 +9,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from scipy.sparse import csr_matrix, random_array
 
+from simrec.compiling import njit
 from simrec.policy.duplicates import Copies
 from simrec.rank import kernels, scan
 from simrec.rank.features import arrays
@@ -108,3 +109,13 @@ def test_a_mark_lies_in_a_gap() -> None:
     chosen = np.array([[1, 3, 9], [1, 3, 9], [1, 3, 9]], dtype=np.int32)
     marks = scan.cut_lists(rows, scores, np.array([0, 4]), chosen, 1e-6)[:, 0]
     assert marks.tolist() == pytest.approx([0.65, 0.7, -np.inf])
+
+
+def test_loops_are_compiled_where_nothing_can_be_written(monkeypatch: pytest.MonkeyPatch) -> None:
+    """numba finds no place to keep them: they are compiled in memory, and give the same."""
+    monkeypatch.setattr("numba.core.caching.CacheImpl._locator_classes", [])
+
+    def twice(number: int) -> int:
+        return 2 * number
+
+    assert njit()(twice)(21) == 42

@@ -257,11 +257,11 @@ def test_a_password_goes_into_no_report(site: Path) -> None:
 
 
 def test_sources_of_the_settings_are_meant_from_the_workspace(site: Path) -> None:
-    """Addresses, and what names the settings' own database, are left as they are."""
+    """SQLite databases too; addresses, and what names the settings' own database, are left as they are."""
     names = ("a.jsonl", "/b.jsonl", "sqlite:///c.db", "database:")
     (site / "simrec.toml").write_text(f"[run]\nsources = {json.dumps(names)}\n")
     found = running._Run(opened(site), (), None, no_progress).sources
-    assert found == [str(site / "a.jsonl"), "/b.jsonl", "sqlite:///c.db", "database:"]
+    assert found == [str(site / "a.jsonl"), "/b.jsonl", f"sqlite:///{site / 'c.db'}", "database:"]
 
 
 def test_two_runs_do_not_work_at_once(site: Path, monkeypatch: pytest.MonkeyPatch) -> None:

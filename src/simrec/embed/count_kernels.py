@@ -8,10 +8,11 @@ from __future__ import annotations
 
 from typing import Any
 
-import numba
 import numpy as np
 
-_compiled: Any = numba.njit(cache=True, nogil=True)
+from simrec.compiling import njit
+
+_compiled: Any = njit()
 
 
 @_compiled

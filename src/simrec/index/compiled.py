@@ -9,8 +9,9 @@ from __future__ import annotations
 from collections.abc import Callable
 from typing import Any, TypeVar, cast
 
-import numba
 import numpy as np
+
+from simrec.compiling import njit
 
 BLOCK = 16
 """Scores whose highest is looked at before any of them: those a fixed stride apart, which compiles to vector code."""
@@ -22,7 +23,7 @@ Function = TypeVar("Function", bound=Callable[..., Any])
 
 def compiled(function: Function) -> Function:
     """Compiles a function that does what it says, in the order that it says."""
-    return cast(Function, numba.njit(nogil=True, cache=True)(function))
+    return cast(Function, njit()(function))
 
 
 def reordered(function: Function) -> Function:
@@ -30,7 +31,7 @@ def reordered(function: Function) -> Function:
 
     The order is one and the same in every call: the same numbers give the same sum.
     """
-    return cast(Function, numba.njit(nogil=True, cache=True, fastmath={"reassoc", "contract", "nsz", "nnan"})(function))
+    return cast(Function, njit(fastmath={"reassoc", "contract", "nsz", "nnan"})(function))
 
 
 @reordered

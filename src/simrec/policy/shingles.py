@@ -7,11 +7,13 @@ from typing import Any
 import numba
 import numpy as np
 
+from simrec.compiling import njit
+
 SHINGLE = 3
 """Words, or characters' n-grams where a script has no spaces, in a shingle."""
 
 
-@numba.njit(cache=True, nogil=True)
+@njit()
 def _shingles(titles: Any, bodies: Any, row: int) -> Any:
     """The hashes of a text's shingles, title and body in one run; sorted, each once."""
     title_ptr, title_words = titles
@@ -40,7 +42,7 @@ def _shingles(titles: Any, bodies: Any, row: int) -> Any:
     return found[:count]
 
 
-@numba.njit(parallel=True, cache=True, nogil=True)
+@njit(parallel=True)
 def jaccard_pairs(titles: Any, bodies: Any, ones: Any, others: Any, threshold: float) -> Any:
     """(p,) float64: shared shingles over all of two texts; 0 where their lengths alone keep it below the threshold.
 

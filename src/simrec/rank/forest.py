@@ -14,6 +14,8 @@ import numba
 import numpy as np
 from numpy.typing import NDArray
 
+from simrec.compiling import njit
+
 MOST_LEAVES = 16
 BLOCK = 64
 """Pairs that a tree looks at together."""
@@ -104,7 +106,7 @@ def predict(forest: Forest, X: NDArray[np.float32]) -> NDArray[np.float64]:
     return found
 
 
-_compiled: Any = numba.njit(parallel=True, cache=True, nogil=True)
+_compiled: Any = njit(parallel=True)
 
 
 @_compiled
@@ -128,7 +130,7 @@ def _predict(starts: Any, columns: Any, bounds: Any, missing: Any, masks: Any, l
     return out
 
 
-@numba.njit(cache=True, nogil=True, inline="always")
+@njit(inline="always")
 def _narrow(values: Any, bound: Any, missing: Any, mask: Any, left: Any) -> None:
     """Takes the leaves that cannot be reached out of each pair's mask."""
     everything = np.uint16(0xFFFF)
@@ -144,7 +146,7 @@ def _narrow(values: Any, bound: Any, missing: Any, mask: Any, left: Any) -> None
             left[at] &= mask if value > bound else everything
 
 
-@numba.njit(cache=True, nogil=True, inline="always")
+@njit(inline="always")
 def _lowest(bits: Any) -> Any:
     """The place of the lowest bit that is set."""
     place = 0

@@ -17,11 +17,13 @@ import numba
 import numpy as np
 from numba.np.ufunc.parallel import get_thread_id
 
+from simrec.compiling import njit
+
 CHUNKS = 16
 """Parts that a batch is cut into, where each needs scratch memory of its own."""
 
-compiled: Any = numba.njit(parallel=True, cache=True, nogil=True)
-inlined: Any = numba.njit(cache=True, nogil=True, inline="always")
+compiled: Any = njit(parallel=True)
+inlined: Any = njit(inline="always")
 
 _memory = threading.local()
 
@@ -35,7 +37,7 @@ def scratch(name: str, width: int, dtype: Any, fill: float = 0) -> Any:
     return held
 
 
-@numba.njit(cache=True, nogil=True, fastmath={"reassoc", "nsz", "contract"})
+@njit(fastmath={"reassoc", "nsz", "contract"})
 def dot(one: Any, two: Any) -> Any:
     """The product of two float32 vectors.
 
@@ -144,7 +146,7 @@ def shared_terms(vectors: Any, telling: Any, row: int, others: Any, most: int) -
     return _shared_terms(ptr, indices, data, telling, scratch("terms", len(telling), np.float32)[0], row, others, most)
 
 
-@numba.njit(cache=True, nogil=True)
+@njit()
 def _shared_terms(
     ptr: Any, indices: Any, data: Any, telling: Any, spread: Any, row: int, others: Any, most: int
 ) -> Any:

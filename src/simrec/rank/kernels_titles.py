@@ -8,6 +8,7 @@ import numba
 import numpy as np
 from numba.np.ufunc.parallel import get_thread_id
 
+from simrec.compiling import njit
 from simrec.rank.kernels import compiled, scratch
 
 
@@ -57,7 +58,7 @@ def _title_runs(titles: Any, bodies: Any, weights: Any, heads: Any, afters: Any,
     return out
 
 
-@numba.njit(cache=True, nogil=True)
+@njit()
 def _index(words: Any, head: Any, after: Any) -> None:
     """Chains the places of each word: head[w] is the first, after[p] the next one."""
     for at in range(len(words) - 1, -1, -1):
@@ -65,7 +66,7 @@ def _index(words: Any, head: Any, after: Any) -> None:
         head[words[at]] = at
 
 
-@numba.njit(cache=True, nogil=True)
+@njit()
 def _best_run(read: Any, indexed: Any, head: Any, after: Any, weights: Any, title: Any) -> Any:
     """The weight of the weightiest run of words that both have, over that of the title."""
     best, whole = np.float32(0), np.float32(0)

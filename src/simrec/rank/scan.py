@@ -11,6 +11,7 @@ import numba
 import numpy as np
 from numpy.typing import NDArray
 
+from simrec.compiling import njit
 from simrec.rank.kernels import compiled, inlined
 
 DAY = 86_400.0
@@ -39,7 +40,7 @@ def invert(vectors: Any) -> Inverted:
     return Inverted(n, starts, where, data)
 
 
-@numba.njit(cache=True, nogil=True)
+@njit()
 def _invert(ptr: Any, indices: Any, data: Any, n: int, width: int) -> Any:
     counts = np.zeros(width + 1, dtype=np.int64)
     for at in range(ptr[n]):
@@ -65,7 +66,7 @@ def sparse_scan(inverted: Inverted, vectors: Any, row: int) -> NDArray[np.float3
     return found
 
 
-@numba.njit(cache=True, nogil=True)
+@njit()
 def _sparse_scan(
     starts: Any, where: Any, values: Any, known: int, ptr: Any, indices: Any, data: Any, n: int, row: int
 ) -> Any:
@@ -90,7 +91,7 @@ def _sparse_scan(
     return out
 
 
-@numba.njit(cache=True, nogil=True)
+@njit()
 def time_scan(published: Any, row: int) -> Any:
     """(n,) float32: minus the days between a row and all rows, less 1, so that no score is 0; NaN without a date."""
     out = np.empty(len(published), dtype=np.float32)
@@ -99,7 +100,7 @@ def time_scan(published: Any, row: int) -> Any:
     return out
 
 
-@numba.njit(cache=True, nogil=True)
+@njit()
 def best(scores: Any, among: Any, most: int) -> Any:
     """(b,) rows of the best scores among some, best first, equal ones in order of row; b at most `most`.
 
@@ -135,12 +136,12 @@ def best(scores: Any, among: Any, most: int) -> Any:
     return heap[:count]
 
 
-@numba.njit(cache=True, nogil=True)
+@njit()
 def _worse(scores: Any, one: Any, other: Any) -> Any:
     return scores[one] < scores[other] or (scores[one] == scores[other] and one > other)
 
 
-@numba.njit(cache=True, nogil=True)
+@njit()
 def _sift(scores: Any, heap: Any, count: int) -> None:
     """Lets the first entry sink to its place: the worst of all comes first."""
     at = 0
@@ -154,7 +155,7 @@ def _sift(scores: Any, heap: Any, count: int) -> None:
         at = child
 
 
-@numba.njit(cache=True, nogil=True)
+@njit()
 def distinct(ranked: Any, numbers: Any, most: int) -> Any:
     """For pages whose only rule is that no story comes twice: what is chosen of their candidates, (b, c) best first.
 
@@ -188,7 +189,7 @@ def distinct(ranked: Any, numbers: Any, most: int) -> Any:
     return places, there, copies
 
 
-@numba.njit(cache=True, nogil=True)
+@njit()
 def reaches(scores: Any, marks: Any) -> Any:
     """(n,) bool: whether one of a row's scores with each other row, (s, n) by space, reaches its own marks (s,)."""
     spaces, n = scores.shape
@@ -202,7 +203,7 @@ def reaches(scores: Any, marks: Any) -> Any:
     return out
 
 
-@numba.njit(cache=True, nogil=True)
+@njit()
 def reached(scores: Any, marks: Any) -> Any:
     """(n,) bool: whether one of a row's scores with each other row, (s, n), reaches the other one's marks (n, s)."""
     spaces, n = scores.shape
@@ -229,7 +230,7 @@ def _before(score: Any, row: Any, other_score: Any, other: Any, published: Any, 
     return order[row] < order[other]
 
 
-@numba.njit(cache=True, nogil=True)
+@njit()
 def insert(lists: Any, scores: Any, more: Any, pages: Any, row: int, gained: Any, published: Any, order: Any) -> Any:
     """Puts a row into the ranked lists of some pages; (p,) where it stands now, -1 where it is not among the best.
 
@@ -265,7 +266,7 @@ def insert(lists: Any, scores: Any, more: Any, pages: Any, row: int, gained: Any
     return found
 
 
-@numba.njit(cache=True, nogil=True)
+@njit()
 def remove(lists: Any, scores: Any, row: int) -> Any:
     """Takes a row out of all ranked lists; the pages that had it, and the places where it stood."""
     pages, places = [numba.int32(0) for _ in range(0)], [numba.int32(0) for _ in range(0)]
