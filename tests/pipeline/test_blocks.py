@@ -14,6 +14,7 @@ from simrec.embed.sentence import SentenceEmbedder
 from simrec.errors import NotFoundError, StoreError, UsageError
 from simrec.pipeline.build import build
 from simrec.pipeline.ingest import ingest
+from simrec.pipeline.publish import hide
 from simrec.pipeline.render import render
 from simrec.pipeline.show import similar
 from simrec.pipeline.viewer import Viewer
@@ -288,10 +289,15 @@ def test_render_writes_a_file_each_and_nothing_stale(make_site: Callable[..., Wo
     (out / "mine.txt").write_text("kept")
     assert render(workspace, out)["unchanged"] == 9
     assert {path.name: path.read_bytes() for path in out.iterdir() if path.name != "mine.txt"} == before
-    as_json = render(workspace, out, format="json")
-    assert (as_json["written"], as_json["deleted"]) == (9, 9)
+    hide(workspace, ["bridge3"], "withdrawn")
+    assert render(workspace, out)["deleted"] == 1
+    assert not (out / "bridge3.html").exists()
+    with pytest.raises(StoreError, match="choose another folder for json"):
+        render(workspace, out, format="json")
+    assert (out / "bridge0.html").exists()
     assert (out / "mine.txt").exists()
-    block = json.loads((out / "bridge0.json").read_text(encoding="utf-8"))
+    render(workspace, tmp_path / "json", format="json")
+    block = json.loads((tmp_path / "json" / "bridge0.json").read_text(encoding="utf-8"))
     assert (block["heading"], len(block["items"])) == ("Similar articles", 2)
 
 
