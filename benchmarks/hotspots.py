@@ -31,7 +31,8 @@ SHOWN = 4
 """Functions a step."""
 LEAST = 0.01
 """Share of all samples under which a step is not shown."""
-BUILD = re.compile(r"^build \(.*pipeline/build\.py")
+BUILD = re.compile(r"^(_Work\.)?(build|whole|_write) \(.*pipeline/build\.py")
+"""The frames that only pass on: what they call is a step."""
 OURS = "simrec/"
 FRAME = re.compile(r"^(?P<function>.+) \((?P<file>.+?):?(?P<line>\d*)\)$")
 
