@@ -151,14 +151,14 @@ class Composer:
         if off:
             return StoredBlock(engine.articles[page].id, (), off)
         rows = chosen[: len(choice.rows)]
-        shared = terms.of(page, rows)
+        shared, coming = terms.of(page, rows), bool(engine.later.array[rows].any())
         pins = set(engine.pins_of(page)) if engine.pins else set()
         items = []
         for at, (row, score) in enumerate(zip(rows.tolist(), choice.scores.tolist(), strict=True)):
             reasons: dict[str, Any] = {"terms": shared[at], "parts": dict(zip(names, parts[at], strict=True))}
             if row in pins:
                 reasons["pinned"] = True
-            until = self._scheduled_copy(row, rows)
+            until = self._scheduled_copy(row, rows) if coming else None
             if until is not None:
                 reasons["until"] = engine.articles[until].id
             items.append(StoredItem(engine.articles[row].id, round(score, 5), reasons))
@@ -168,7 +168,7 @@ class Composer:
     def _scheduled_copy(self, row: int, rows: Rows) -> int | None:
         """The item that takes another one's place when its time comes, for it is a copy of it; None for most."""
         later, numbers = self._engine.later.array, self._engine.copies.numbers
-        if later[row] or not later[rows].any():
+        if later[row]:
             return None
         return next((other for other in rows.tolist() if later[other] and numbers[other] == numbers[row]), None)
 
