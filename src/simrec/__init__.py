@@ -45,7 +45,7 @@ _HOMES = {
     "tune": "simrec.pipeline.tuned",
     "tune_corpus": "simrec.pipeline.tune",
 }
-__all__ = sorted(_HOMES)  # noqa: PLE0605
+__all__ = sorted(_HOMES)  # noqa: PLE0605 - a list all the same, made of the table above
 
 
 def __getattr__(name: str) -> object:

@@ -156,7 +156,7 @@ def test_damaged_files_become_entries_and_rejects(name: str, tmp_path: Path) -> 
         data = mutated(seed.data, every[number % len(every)], number, binary=name in BINARY)
         try:
             check(data, seed, tmp_path, number)
-        except BaseException as error:
+        except BaseException as error:  # a time limit is one, and is a failure as any other
             error.add_note(f"repeat it with SIMREC_FUZZ_ONLY={name}:{number} make fuzz")
             raise
 

@@ -92,7 +92,7 @@ def child(command: str, workspace: str, acks: str) -> int:
     with Path(acks).open("ab", buffering=0) as file:
         try:
             globals()[f"do_{command}"](Workspace.open(Path(workspace)), lambda text: file.write(f"{text}\n".encode()))
-        except BaseException:
+        except BaseException:  # whatever it was, the parent has to see it
             traceback.print_exc()
             return 1
     return 0

@@ -43,7 +43,7 @@ def set_column(workspace: Workspace, column: str, value: str | None, *ids: str) 
     """Changes stored articles behind the pipeline's back."""
     with workspace.store() as store, store._engine.begin() as connection:
         for id_ in ids:
-            statement = text(f"UPDATE articles SET {column} = :v WHERE id = :i")  # noqa: S608
+            statement = text(f"UPDATE articles SET {column} = :v WHERE id = :i")  # noqa: S608 - names of our own
             connection.execute(statement, {"v": value, "i": id_})
 
 

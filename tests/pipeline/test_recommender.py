@@ -194,7 +194,7 @@ def test_pairs_hide_what_a_page_may_not_know(tables: tuple[pd.DataFrame, pd.Data
 def test_a_ranker_of_ones_own_is_measured_beside_the_models(tables: tuple[pd.DataFrame, pd.DataFrame]) -> None:
     """An estimator that repeats the fusion's score ranks as the fusion; regressors and classifiers both do."""
 
-    class Fused(BaseEstimator):  # type: ignore[misc]
+    class Fused(BaseEstimator):  # type: ignore[misc]  # scikit-learn has no types
         def fit(self, X: Any, y: Any, group: Any) -> Fused:
             assert group.sum() == len(X) == len(y)
             return self
@@ -217,7 +217,7 @@ def test_a_ranker_of_ones_own_is_measured_beside_the_models(tables: tuple[pd.Dat
         recommender.pairs(split="time", fold=1)
 
 
-class _Zeros(BaseEstimator):  # type: ignore[misc]
+class _Zeros(BaseEstimator):  # type: ignore[misc]  # scikit-learn has no types
     """Puts 0 for what is not known."""
 
     def fit(self, X: Any, y: Any = None) -> _Zeros:

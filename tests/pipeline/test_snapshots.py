@@ -210,7 +210,7 @@ def test_prune_keeps_what_is_shown_and_what_can_be_gone_back_to(town: Town) -> N
     assert len([one for one in found if one.refused]) == 2
     with sqlite3.connect(workspace.path / "simrec.db") as connection:
         for table in ("blocks", "snapshot_articles"):
-            numbers = {number for (number,) in connection.execute(f"SELECT DISTINCT snapshot_id FROM {table}")}  # noqa: S608
+            numbers = {number for (number,) in connection.execute(f"SELECT DISTINCT snapshot_id FROM {table}")}  # noqa: S608 - names of our own
             assert numbers == {one.id for one in found}
     connection.close()
 

@@ -79,7 +79,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
         advice = "; free some space and run it again, what was stored before is kept" if error.errno in FULL else ""
         print(f"simrec: {where}{error.strerror or error}{advice}", file=sys.stderr)
         return 1
-    except Exception as error:
+    except Exception as error:  # a fault of our own is one line, too
         if os.environ.get(DEBUG):
             raise
         kind = type(error).__name__

@@ -40,7 +40,7 @@ def read(source: SourceFile, settings: IngestSettings) -> Iterator[Entry | Rejec
     try:
         values, markdown = split(_decoded(data))
         if len(markdown) > MAX_MARKDOWN:
-            raise FrontMatterError(f"{len(markdown)} characters of Markdown: cut the text into parts")  # noqa: TRY301
+            raise FrontMatterError(f"{len(markdown)} characters of Markdown: cut the text into parts")  # noqa: TRY301 - all refusals of it are caught in one place
         yield _File(source, values, markdown).entry(settings)
     except FrontMatterError as error:
         yield Reject(source.file, None, str(error))

@@ -126,7 +126,7 @@ class _Run:
         try:
             stage.counts = dict(do())
             stage.state = REFUSED if stage.counts.get("refused") else DONE
-        except BaseException as error:
+        except BaseException as error:  # also Ctrl-C: the report says how the run ended
             stage.error = " ".join(str(error).split()) or type(error).__name__
             if isinstance(error, Exception):  # a run that somebody stopped is gone on with, as one that was killed
                 stage.state = FAILED
