@@ -207,3 +207,48 @@ class RunSettings(Section):
         600.0, ge=0, description="seconds that a command waits for another one that is at work in the workspace"
     )
     keep_reports: int = Field(30, ge=1, description="reports of runs that are kept in out/runs")
+
+
+class StoreSettings(Section):
+    """Where the site's store is."""
+
+    url: str = Field(
+        "",
+        repr=False,
+        description="URL of a PostgreSQL database; `${NAME}` stands for a variable; empty: the file simrec.db",
+    )
+
+
+class ServeSettings(Section):
+    """What `simrec serve` does."""
+
+    host: str = Field("127.0.0.1", description="address that it listens at")
+    port: int = Field(8080, ge=0, le=65535, description="port that it listens at")
+    workers: int = Field(1, ge=1, le=64, description="processes; one of them is the writer")
+    hosts: tuple[str, ...] = Field(
+        ("localhost", "127.0.0.1", "[::1]"),
+        description="host names that it answers to; `*` is any",
+    )
+    proxies: tuple[str, ...] = Field(
+        (), description="addresses of proxies whose X-Forwarded-For and -Proto are believed"
+    )
+    reads: Literal["open", "keyed"] = Field("open", description="whether blocks can be read without a key")
+    origins: tuple[str, ...] = Field((), description="origins whose pages may read blocks by script (CORS); `*` all")
+    max_age: int = Field(60, ge=0, description="seconds that a cache may hold a block")
+    stale: int = Field(600, ge=0, description="seconds that a cache may go on showing it while it asks anew")
+    rate: int = Field(600, ge=1, description="requests a minute by one key, or one address, that change something")
+    read_rate: int = Field(0, ge=0, description="requests a minute that one address may make that read; 0: no limit")
+    max_body_kb: int = Field(2048, ge=1, description="a longer request is refused, in kilobytes")
+    max_batch: int = Field(100, ge=1, le=1000, description="ids or articles in one request")
+    timeout: float = Field(30.0, gt=0, description="seconds that a request may take")
+    secure_cookies: bool = Field(
+        True, description="the desk's cookies go over HTTPS only; addresses of this machine are let off"
+    )
+    wordpress_secret: str = Field("", repr=False, description="secret that WordPress signs its webhooks with")
+    ghost_secret: str = Field("", repr=False, description="secret that Ghost signs its webhooks with")
+    desk: bool = Field(True, description="the editors' desk at /desk")
+    desk_models: tuple[str, ...] = Field(
+        ("tfidf", "sentence", "hybrid"), description="models whose answers the desk shows side by side"
+    )
+    metrics: Literal["open", "keyed", "off"] = Field("keyed", description="who may read /metrics")
+    access_log: bool = Field(True, description="a JSON line a request on standard error")

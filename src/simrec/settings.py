@@ -27,7 +27,9 @@ from simrec.sections import (
     RankSettings,
     RunSettings,
     SentenceSettings,
+    ServeSettings,
     SiteSettings,
+    StoreSettings,
     TfidfSettings,
     WriteBackSettings,
 )
@@ -54,6 +56,8 @@ class Settings(BaseSettings):
     build: BuildSettings = BuildSettings()
     gate: GateSettings = GateSettings()
     run: RunSettings = RunSettings()
+    store: StoreSettings = StoreSettings()
+    serve: ServeSettings = ServeSettings()
 
     @classmethod
     def settings_customise_sources(
@@ -146,8 +150,10 @@ __all__ = [
     "RankSettings",
     "RunSettings",
     "SentenceSettings",
+    "ServeSettings",
     "Settings",
     "SiteSettings",
+    "StoreSettings",
     "TfidfSettings",
     "WriteBackSettings",
     "check_settings",

@@ -18,7 +18,24 @@ from sqlalchemy import Connection, Engine, Table, delete, insert, inspect, selec
 
 from simrec.errors import StoreError
 from simrec.files import PART, part_prefix
-from simrec.store.tables import blocks, metadata, schema_version, snapshot_articles, snapshot_pins, snapshots
+from simrec.store.tables import (
+    acts,
+    articles,
+    audit,
+    blocks,
+    comparisons,
+    history,
+    idempotency,
+    inbox,
+    keys,
+    metadata,
+    pages,
+    picks,
+    schema_version,
+    snapshot_articles,
+    snapshot_pins,
+    snapshots,
+)
 
 
 def m001_initial(connection: Connection) -> None:
@@ -39,6 +56,17 @@ def m003_snapshots_compared_and_judged(connection: Connection) -> None:
         made_with="JSON",
     )  # fmt: skip
     metadata.create_all(connection, tables=[snapshot_articles, snapshot_pins])
+
+
+def m004_served_and_edited(connection: Connection) -> None:
+    """In what order articles and blocks changed, what editors did, who may do what, and what is asked of the writer."""
+    _add_columns(connection, articles, seq="INTEGER NOT NULL DEFAULT 0")
+    _add_columns(connection, blocks, revision="INTEGER NOT NULL DEFAULT 0")
+    _add_columns(connection, picks, who="VARCHAR", at="VARCHAR")
+    new = [pages, acts, comparisons, history, keys, audit, idempotency, inbox]
+    metadata.create_all(connection, tables=new)
+    for index in articles.indexes:
+        index.create(connection, checkfirst=True)
 
 
 MIGRATIONS: tuple[Callable[[Connection], None], ...] = tuple(

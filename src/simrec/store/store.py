@@ -7,15 +7,20 @@ from collections.abc import Callable, Iterable, Sequence
 from sqlalchemy.dialects.sqlite import insert as upsert
 
 from simrec.errors import ConflictError
+from simrec.store.acts import ActStore
 from simrec.store.articles import BY_HAND, DESK, PAGE, PIN, ArticleStore, Held, Ingested, put_addresses, put_article
+from simrec.store.comparisons import ComparisonStore
+from simrec.store.history import HistoryStore
+from simrec.store.inbox import InboxStore
 from simrec.store.inputs import Inputs, put_inputs
+from simrec.store.keys import KeyStore
 from simrec.store.records import StoredBlock, pick_row, to_row
 from simrec.store.snapshots import Snapshot, SnapshotStore, change_blocks
 from simrec.store.tables import picks
 from simrec.types import Entry, PickEntry
 
 
-class Store(ArticleStore, SnapshotStore):
+class Store(ArticleStore, SnapshotStore, ActStore, ComparisonStore, HistoryStore, KeyStore, InboxStore):
     """A workspace's SQLite file. Use it as a context manager, or close it.
 
     Raises:

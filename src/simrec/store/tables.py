@@ -32,6 +32,8 @@ articles = Table(
     Column("copy", Boolean, nullable=False),
     Column("file", String, nullable=False),
     Column("line", Integer),
+    Column("seq", Integer, nullable=False, server_default="0"),
+    Index("articles_seq", "seq"),
 )
 
 addresses = Table(
@@ -54,6 +56,8 @@ picks = Table(
     Column("grade", Float),
     Column("file", String, nullable=False),
     Column("line", Integer),
+    Column("who", String),
+    Column("at", String),
     Index("picks_origin", "origin"),
 )
 
@@ -115,4 +119,115 @@ blocks = Table(
     Column("items", JSON, nullable=False),
     Column("shortfall", String),
     Column("changed", Boolean, nullable=False, server_default="0"),
+    Column("revision", Integer, nullable=False, server_default="0"),
+)
+
+pages = Table(
+    "pages",
+    metadata,
+    Column("source_id", String, primary_key=True),
+    Column("version", Integer, nullable=False),
+    Column("pins", JSON, nullable=False),
+    Column("bans", JSON, nullable=False),
+    sqlite_with_rowid=False,
+)
+
+acts = Table(
+    "acts",
+    metadata,
+    Column("id", Integer, primary_key=True, autoincrement=True),
+    Column("at", String, nullable=False),
+    Column("who", String, nullable=False),
+    Column("action", String, nullable=False),
+    Column("source_id", String, nullable=False),
+    Column("target_id", String),
+    Column("before", JSON, nullable=False),
+    Column("after", JSON, nullable=False),
+    Column("undoes", Integer),
+    Column("undone_by", Integer),
+    Column("note", String),
+    Index("acts_source", "source_id"),
+    sqlite_autoincrement=True,
+)
+
+comparisons = Table(
+    "comparisons",
+    metadata,
+    Column("id", Integer, primary_key=True, autoincrement=True),
+    Column("at", String, nullable=False),
+    Column("who", String, nullable=False),
+    Column("source_id", String, nullable=False),
+    Column("model_a", String, nullable=False),
+    Column("model_b", String, nullable=False),
+    Column("items_a", JSON, nullable=False),
+    Column("items_b", JSON, nullable=False),
+    Column("left_is", String, nullable=False),
+    Column("preferred", String, nullable=False),
+    Column("accepted", JSON, nullable=False),
+    Column("rejected", JSON, nullable=False),
+    sqlite_autoincrement=True,
+)
+
+history = Table(
+    "history",
+    metadata,
+    Column("number", Integer, primary_key=True, autoincrement=True),
+    Column("at", String, nullable=False),
+    Column("kind", String, nullable=False),
+    Column("snapshot_id", Integer),
+    Column("model", String),
+    Column("figures", JSON, nullable=False),
+    Index("history_kind", "kind", "at"),
+    sqlite_autoincrement=True,
+)
+
+keys = Table(
+    "keys",
+    metadata,
+    Column("id", String, primary_key=True),
+    Column("name", String, nullable=False),
+    Column("scopes", JSON, nullable=False),
+    Column("hash", String, nullable=False),
+    Column("created_at", String, nullable=False),
+    Column("expires_at", String),
+    Column("revoked_at", String),
+)
+
+audit = Table(
+    "audit",
+    metadata,
+    Column("number", Integer, primary_key=True, autoincrement=True),
+    Column("at", String, nullable=False),
+    Column("key_id", String),
+    Column("name", String),
+    Column("action", String, nullable=False),
+    Column("target", String),
+    Column("outcome", String, nullable=False),
+    Column("request_id", String),
+    Index("audit_at", "at"),
+    sqlite_autoincrement=True,
+)
+
+idempotency = Table(
+    "idempotency",
+    metadata,
+    Column("key", String, primary_key=True),
+    Column("at", String, nullable=False),
+    Column("fingerprint", String, nullable=False),
+    Column("status", Integer),
+    Column("body", JSON),
+    Index("idempotency_at", "at"),
+)
+
+inbox = Table(
+    "inbox",
+    metadata,
+    Column("id", Integer, primary_key=True, autoincrement=True),
+    Column("at", String, nullable=False),
+    Column("kind", String, nullable=False),
+    Column("payload", JSON, nullable=False),
+    Column("done_at", String),
+    Column("outcome", JSON),
+    Index("inbox_waiting", "done_at", "id"),
+    sqlite_autoincrement=True,
 )

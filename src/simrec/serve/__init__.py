@@ -1,0 +1,1 @@
+"""The service: blocks and changes over HTTP, and the editors' desk."""
