@@ -5,21 +5,18 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import Any
 
-import numpy as np
-
+from simrec.rank.catalogue import SAYS
 from simrec.types import Article
 
 TERMS = 4
 """Shared terms that are named."""
-SOME, MUCH = np.log1p(2.0), np.log1p(6.0)
-"""Parts, dampened, from which articles are alike, and very much so: standard deviations above random pairs."""
-OF_PARTS = {
-    "sentence": "in what it means",
-    "static": "in what it means",
-    "tfidf": "in its words",
-    "tags": "in its tags",
-    "age": "in its date",
-}
+SOME = 1.0
+"""A part, dampened, from which two articles are alike in it: near 2 standard deviations above random pairs."""
+
+
+MEANING = {"static": "sentence"}
+COMMON = {"tags": "tags: ", "section": "same section: ", "age": "published "}
+"""How what is said of a part begins where it can be named."""
 
 
 def words_of(reasons: Mapping[str, Any], page: Article, other: Article) -> list[str]:
@@ -28,19 +25,18 @@ def words_of(reasons: Mapping[str, Any], page: Article, other: Article) -> list[
     >>> page = Article("a", "A", "...", section="News", tags=("Bridge", "Road"))
     >>> other = Article("b", "B", "...", section="News", tags=("bridge",))
     >>> words_of({"terms": ["bridge", "lorry"], "parts": {"tfidf": 3.0}}, page, other)
-    ['very much alike in its words: bridge, lorry', 'tags: bridge', 'same section: News']
+    ['shares many words: bridge, lorry', 'tags: bridge', 'same section: News']
     """
-    found = [*_by_hand(reasons)]
     parts: Mapping[str, float] = reasons.get("parts") or {}
-    terms = ", ".join((reasons.get("terms") or ())[:TERMS])
+    terms, common = ", ".join((reasons.get("terms") or ())[:TERMS]), _in_common(page, other)
+    found = _by_hand(reasons)
     for name, value in sorted(parts.items(), key=lambda part: (-part[1], part[0])):
-        if name in OF_PARTS and value >= SOME:
-            how = "very much alike" if value >= MUCH else "alike"
-            named = f": {terms}" if name == "tfidf" and terms else ""
-            found.append(f"{how} {OF_PARTS[name]}{named}")
-    if terms and not any(terms in line for line in found):
+        if value >= SOME and not any(line.startswith(COMMON.get(name, "?")) for line in common):
+            says = SAYS[MEANING.get(name, name)]
+            found.append(f"{says}: {terms}" if name == "tfidf" and terms else says)
+    if terms and not any(line.endswith(terms) for line in found):
         found.append(f"words in common: {terms}")
-    return found + _in_common(page, other)
+    return found + common
 
 
 def _by_hand(reasons: Mapping[str, Any]) -> list[str]:
