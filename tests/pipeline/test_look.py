@@ -6,6 +6,7 @@ import threading
 from collections.abc import Callable
 from dataclasses import replace
 
+import numpy as np
 import pytest
 
 from simrec.errors import NotFoundError
@@ -16,8 +17,6 @@ from simrec.pipeline.publish import Pipeline
 from simrec.pipeline.site import Site
 from simrec.pipeline.workspace import Workspace
 from simrec.types import Article, Corpus
-
-import numpy as np
 
 NEW = Article("new", "Harbor bridge anchor", "The bridge anchor cracked. Engineers closed the harbor.", lang="en")
 

@@ -46,7 +46,7 @@ class Hand(NamedTuple):
         state = states([source_id]).get(source_id) if states else None
         if state is not None:
             pins = [*state.pins, *pins]
-            said = {id_: "banned by an editor" for id_ in state.bans}
+            said = dict.fromkeys(state.bans, "banned by an editor")
             for act in store.acts(source_id=source_id) if said else ():  # type: ignore[attr-defined]
                 for id_ in said.keys() & {*act.after.get("bans", ())} - {*act.before.get("bans", ())}:
                     if said[id_] == "banned by an editor":
