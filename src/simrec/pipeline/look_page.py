@@ -145,7 +145,7 @@ class PageReader:
                     section=article.section, score=round(score, 5) if np.isfinite(score) else None,
                     reasons=self._reasons(page, row, reasons, hand),
                     by_model={model: ranks[model].get(row) for model in rankings},
-                    state=_state(article.id, place, hand, barred), place=place, barred=barred,
+                    state=state_of(article.id, place, hand, barred), place=place, barred=barred,
                 )
             )  # fmt: skip
         return tuple(sorted(found, key=order))
@@ -182,7 +182,8 @@ def order(candidate: Candidate) -> tuple[int, float, str]:
     return group, candidate.place or -(candidate.score if candidate.score is not None else -1e9), candidate.id
 
 
-def _state(id_: str, place: int | None, hand: Hand, barred: str | None) -> State:
+def state_of(id_: str, place: int | None, hand: Hand, barred: str | None) -> State:
+    """What an article is to a page."""
     if id_ in hand.bans:
         return "banned"
     if place is None and barred:
@@ -196,4 +197,4 @@ def _first(models: Mapping[str, Sequence[str]]) -> list[str]:
     return [id_ for ids in models.values() for id_ in ids]
 
 
-__all__ = ["MOST", "Hand", "PageReader", "order"]
+__all__ = ["MOST", "Hand", "PageReader", "order", "state_of"]

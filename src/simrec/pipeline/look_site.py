@@ -6,13 +6,14 @@ import threading
 from collections.abc import Mapping, Sequence
 from dataclasses import replace
 from datetime import datetime, timedelta
+from typing import Any
 
 import numpy as np
 
 from simrec.errors import ModelError, NotFoundError, UsageError
 from simrec.pipeline.chooser import Chooser
-from simrec.pipeline.look_page import MOST, Hand, order
-from simrec.pipeline.look_types import Candidate, PageLook, State
+from simrec.pipeline.look_page import MOST, Hand, order, state_of
+from simrec.pipeline.look_types import Candidate, PageLook
 from simrec.pipeline.models import use_learned
 from simrec.pipeline.site import MODELS, Site
 from simrec.pipeline.words import words_of
@@ -23,7 +24,7 @@ from simrec.types import Article, Corpus, Pick
 
 KEPT = timedelta(minutes=1)
 LARGEST = 5000
-"""Articles up to which a model is tried that the site was not fitted for: it takes seconds for them, minutes for more."""
+"""Articles up to which a model is tried that the site was not fitted for: seconds for them, minutes for more."""
 
 
 class SiteRanker:
@@ -87,15 +88,14 @@ class SiteRanker:
                 if article is None or id_ == source_id:
                     continue
                 item, place = scored.get(id_), served.index(id_) + 1 if id_ in served else None
+                reasons: Mapping[str, Any] = item.reasons if item else {}
                 why = ["an editor picked it for this page"] if id_ in hand.picked else []
                 barred = hand.bans.get(id_) or reason_hidden(article, now)
-                state: State = "banned" if id_ in hand.bans else "pinned" if id_ in hand.pins else "candidate"
-                state = "shown" if state == "candidate" and place else "barred" if barred and not place else state
                 candidates.append(
                     Candidate(
                         id_, article.title, article.url, article.published_at, article.section,
-                        item.score if item else None, tuple(why + words_of(item.reasons if item else {}, page, article)),
-                        {snapshot.model: ranks.get(id_)}, "banned" if id_ in hand.bans else state, place, barred,
+                        item.score if item else None, tuple(why + words_of(reasons, page, article)),
+                        {snapshot.model: ranks.get(id_)}, state_of(id_, place, hand, barred), place, barred,
                     )
                 )  # fmt: skip
         missing = dict.fromkeys([m for m in models if m != snapshot.model], "not asked yet")
