@@ -7,12 +7,13 @@ from collections.abc import Callable, Iterable, Sequence
 from sqlalchemy.dialects.sqlite import insert as upsert
 
 from simrec.errors import ConflictError
-from simrec.store.acts import ActStore
-from simrec.store.articles import BY_HAND, DESK, PAGE, PIN, ArticleStore, Held, Ingested, put_addresses, put_article
+from simrec.store.acts import ActStore, NewAct, put_act
+from simrec.store.articles import BY_HAND, PAGE, ArticleStore, Held, Ingested, put_addresses, put_article
 from simrec.store.comparisons import ComparisonStore
 from simrec.store.history import HistoryStore
 from simrec.store.inbox import InboxStore
 from simrec.store.inputs import Inputs, put_inputs
+from simrec.store.judgements import DESK, JudgementStore
 from simrec.store.keys import KeyStore
 from simrec.store.records import StoredBlock, pick_row, to_row
 from simrec.store.snapshots import Snapshot, SnapshotStore, change_blocks
@@ -20,7 +21,9 @@ from simrec.store.tables import picks
 from simrec.types import Entry, PickEntry
 
 
-class Store(ArticleStore, SnapshotStore, ActStore, ComparisonStore, HistoryStore, KeyStore, InboxStore):
+class Store(
+    ArticleStore, JudgementStore, SnapshotStore, ActStore, ComparisonStore, HistoryStore, KeyStore, InboxStore
+):  # fmt: skip
     """A workspace's SQLite file. Use it as a context manager, or close it.
 
     Raises:
@@ -30,6 +33,7 @@ class Store(ArticleStore, SnapshotStore, ActStore, ComparisonStore, HistoryStore
     def change(
         self, entries: Sequence[Entry], chosen: Sequence[PickEntry], origin: str, found: Iterable[StoredBlock],
         snapshot: Snapshot, keys: Callable[[Entry], Iterable[str]], total: int, inputs: Inputs | None = None,
+        act: NewAct | None = None,
     ) -> Snapshot:  # fmt: skip
         """Stores articles and picks, and brings the blocks of the active snapshot up to date: all of it, or nothing.
 
@@ -42,9 +46,11 @@ class Store(ArticleStore, SnapshotStore, ActStore, ComparisonStore, HistoryStore
             keys: the address keys under which others may link to an entry.
             total: articles that there are now.
             inputs: articles that the blocks are now made of and were not, and all pins; None: what was noted stays.
+            act: of an editor, on one of the pages.
 
         Raises:
             ConflictError: the snapshot is not the active one, or was changed since; nothing was stored.
+            StaleError: the act's page was changed since it was planned; nothing was stored.
         """
         found = list(found)
         with self._write() as connection:
@@ -59,9 +65,11 @@ class Store(ArticleStore, SnapshotStore, ActStore, ComparisonStore, HistoryStore
                 statement = upsert(picks).values(row)
                 same_pick = ["source_ref", "target_ref", "origin"]
                 connection.execute(statement.on_conflict_do_update(index_elements=same_pick, set_=row))
+            if act:
+                put_act(connection, act)
             if inputs:
                 put_inputs(connection, snapshot.id, inputs)
         return changed
 
 
-__all__ = ["BY_HAND", "DESK", "PAGE", "PIN", "Held", "Ingested", "Inputs", "Snapshot", "Store"]
+__all__ = ["BY_HAND", "DESK", "PAGE", "Held", "Ingested", "Inputs", "Snapshot", "Store"]
