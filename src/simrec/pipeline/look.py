@@ -14,7 +14,8 @@ from simrec.pipeline.live.site import LiveSite
 from simrec.pipeline.look_page import MOST, Hand, PageReader
 from simrec.pipeline.look_site import SiteRanker
 from simrec.pipeline.look_types import Candidate, PageLook, State
-from simrec.pipeline.synced import catch_up, pins_of
+from simrec.pipeline.placed import placed_of
+from simrec.pipeline.synced import catch_up
 from simrec.pipeline.workspace import Workspace
 from simrec.store import Snapshot, Store
 from simrec.types import Article
@@ -151,13 +152,13 @@ class Looks:
         if self._pipeline is not None or (self._site is not None and mark == self._mark and not always):
             return
         store, now = self._open(), self._clock()
-        hashes, pins = store.article_hashes(), pins_of(self.workspace, store)
+        hashes, placed = store.article_hashes(), placed_of(self.workspace, store)
         if self._site is not None and self._site.name == snapshot.fitted:
-            self._site.follow(_Stored(store), hashes, pins, now)
+            self._site.follow(_Stored(store), hashes, placed, now)
         else:
             self._site = None
             if find_fitted(self.workspace, snapshot) is not None:
-                self._site = catch_up(self.workspace, store, snapshot, hashes, pins, now, [])
+                self._site = catch_up(self.workspace, store, snapshot, hashes, placed, now, [])
         self._mark = mark
 
 

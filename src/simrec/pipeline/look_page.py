@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from datetime import datetime
 from typing import Any, NamedTuple
 
@@ -42,16 +42,13 @@ class Hand(NamedTuple):
         """What the settings and the editors said of a page."""
         bans = dict.fromkeys(policy.banned.get(source_id, ()), "banned by the settings")
         pins = list(policy.pinned.get(source_id, ()))
-        states: Callable[..., Any] | None = getattr(store, "page_states", None)
-        state = states([source_id]).get(source_id) if states else None
+        state = store.page_states([source_id]).get(source_id)
         if state is not None:
-            pins = [*state.pins, *pins]
-            said = dict.fromkeys(state.bans, "banned by an editor")
-            for act in store.acts(source_id=source_id) if said else ():  # type: ignore[attr-defined]
-                for id_ in said.keys() & {*act.after.get("bans", ())} - {*act.before.get("bans", ())}:
-                    if said[id_] == "banned by an editor":
-                        said[id_] = f"banned by {act.who} on {act.at:%Y-%m-%d}"
-            bans |= said
+            pins = [*pins, *state.pins]
+            bans |= dict.fromkeys(state.bans, "banned by an editor")
+            for act in reversed(store.acts(source_id=source_id) if state.bans else []):
+                for id_ in {*act.after["bans"]} & {*state.bans} - {*act.before["bans"]}:
+                    bans[id_] = f"banned by {act.who} on {act.at:%Y-%m-%d}"
         return cls(tuple(dict.fromkeys(pins)), bans, frozenset(store.picked_for(source_id)))
 
 

@@ -77,7 +77,8 @@ class Ranker:
         engine = self.engine
         choice = engine.composer.choose(row, ranking.rows, ranking.scores, engine.k, pins=())
         shown = [r for r in choice.rows.tolist() if reason_hidden(engine.articles[r], now) is None]
-        return engine.composer.stand_ins(row, np.array(shown[: engine.k], dtype=np.int32)).tolist()
+        found: list[int] = engine.composer.stand_ins(row, np.array(shown[: engine.k], dtype=np.int32)).tolist()
+        return found
 
     def _reaching(self, row: int, among: Mask, least: int) -> Rows:
         """Candidates as the engine finds them, looking deeper until there are enough that may be shown."""
@@ -86,13 +87,13 @@ class Ranker:
             marks = comparer.marks(row, level)
             rows = comparer.candidates(row, marks, among, [])[0]
             if int(members[rows].sum()) >= least or np.isneginf(marks).all():
-                return rows
+                return np.asarray(rows)
         raise AssertionError  # the marks end
 
     def _fused(self, row: int, rows: Rows) -> Scores:
         comparer = self.engine.comparer
         scores = comparer.fusion.score(np.array([row], dtype=np.int32), rows[None, :]).scores
-        return comparer.weighed(np.round(undampen(scores), DECIMALS).astype(np.float32), rows[None, :])[0]
+        return np.asarray(comparer.weighed(np.round(undampen(scores), DECIMALS).astype(np.float32), rows[None, :])[0])
 
     def _alone(self, name: str, row: int, rows: Rows) -> Scores:
         """Scores by one space: standard deviations above random pairs, as of the model of that name."""
@@ -100,7 +101,7 @@ class Ranker:
         mean, sd = (float(shelf[f"{of}_{name}"][row]) for of in ("mean", "sd"))
         z = (comparer.scan(row, name)[rows] - mean) / sd if sd > 1e-6 else np.zeros(len(rows), dtype=np.float32)
         scores = np.round(undampen(dampen(z)), DECIMALS).astype(np.float32)
-        return comparer.weighed(scores[None, :], rows[None, :])[0]
+        return np.asarray(comparer.weighed(scores[None, :], rows[None, :])[0])
 
     def _sorted(self, rows: Rows, scores: Scores) -> Ranking:
         return Ranking(*self.engine.sort(rows, scores))

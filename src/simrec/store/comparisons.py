@@ -10,10 +10,9 @@ from sqlalchemy import Connection, RowMapping, delete, insert, or_, select, upda
 
 from simrec.errors import ConflictError, NotFoundError
 from simrec.store.base import Connected
+from simrec.store.judgements import JUDGED
 from simrec.store.tables import comparisons, picks
 
-JUDGED = "judged"
-"""Origin of the judgements that were made in blind comparisons."""
 OPEN = timedelta(days=1)
 """How long a trial that nobody has judged is kept."""
 Half: TypeAlias = Literal["a", "b"]
