@@ -2,15 +2,18 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from datetime import datetime
-from typing import Any
+from typing import Any, NamedTuple
 
-from sqlalchemy import insert, select
+from sqlalchemy import func, insert, select
 
 from simrec.store.base import Connected
-from simrec.store.tables import history
+from simrec.store.tables import acts, articles, blocks, comparisons, history
+
+SEEN = "seen"
+"""Kind of what is noted when an editor has looked at a page."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -30,6 +33,27 @@ class Measured:
     snapshot_id: int | None
     model: str | None
     figures: Mapping[str, Any]
+
+
+class Scored(NamedTuple):
+    """A stored block in short: the page, its items' ids and scores, infinite where pinned, and why it is short."""
+
+    source_id: str
+    ids: list[str]
+    scores: list[float]
+    shortfall: str | None
+
+
+class Facts(NamedTuple):
+    """What decides who may see an article, and its title; dates as the store has them."""
+
+    id: str
+    title: str
+    section: str | None
+    status: str
+    published_at: str | None
+    embargo_until: str | None
+    expires_at: str | None
 
 
 class HistoryStore(Connected):
@@ -57,3 +81,38 @@ class HistoryStore(Connected):
             Measured(datetime.fromisoformat(row["at"]), row["kind"], row["snapshot_id"], row["model"], row["figures"])
             for row in reversed(rows)
         ]
+
+    def note_seen(self, who: str, source_id: str, at: datetime) -> None:
+        """Notes that an editor has looked at a page."""
+        self.add_measured(Measured(at, SEEN, None, None, {"who": who, "source_id": source_id}))
+
+    def looked_at(self) -> dict[str, datetime]:
+        """When somebody last looked at a page, acted on it, or judged it: by page."""
+        found: dict[str, datetime] = {}
+        acted = select(acts.c.source_id, func.max(acts.c.at)).group_by(acts.c.source_id)
+        judged = select(comparisons.c.source_id, func.max(comparisons.c.at)).where(comparisons.c.preferred.is_not(None))
+        seen = select(history.c.figures, history.c.at).where(history.c.kind == SEEN)
+        with self._read() as connection:
+            rows = [tuple(row) for row in connection.execute(acted)]
+            rows += [tuple(row) for row in connection.execute(judged.group_by(comparisons.c.source_id))]
+            rows += [(row.figures["source_id"], row.at) for row in connection.execute(seen)]
+        for page, at in rows:
+            moment = datetime.fromisoformat(at)
+            found[page] = max(found.get(page, moment), moment)
+        return found
+
+    def scored(self, number: int) -> Iterator[Scored]:
+        """The blocks of a snapshot in short."""
+        columns = (blocks.c.source_id, blocks.c["items"], blocks.c.shortfall)
+        with self._read() as connection:
+            for source_id, items, shortfall in connection.execute(
+                select(*columns).where(blocks.c.snapshot_id == number)
+            ):
+                scores = [float("inf") if item["reasons"].get("pinned") else item["score"] for item in items]
+                yield Scored(source_id, [item["id"] for item in items], scores, shortfall)
+
+    def facts(self) -> list[Facts]:
+        """What decides who may see each article, by id."""
+        columns = [articles.c[name] for name in Facts._fields]
+        with self._read() as connection:
+            return [Facts(*row) for row in connection.execute(select(*columns).order_by(articles.c.id))]
