@@ -23,6 +23,7 @@ from simrec.pipeline.locks import reading_fitted, working
 from simrec.pipeline.models import use_learned
 from simrec.pipeline.placed import Placed, placed_of
 from simrec.pipeline.publish import Pipeline
+from simrec.pipeline.quality import record
 from simrec.pipeline.site import Site, describe
 from simrec.pipeline.snapshots import note_fitting
 from simrec.pipeline.synced import active_snapshot, catch_up, is_synced, note_synced, read_synced
@@ -98,6 +99,8 @@ def build(
         written = followed or (work.learned() if model == "learned" else work.whole())
         if written.fitted and not written.refused and work.is_behind():
             _take_over(workspace)
+        if not written.refused:
+            record(store, written, now)
     report.snapshot, report.articles, report.blocks = written.id, written.articles, written.blocks
     report.refused = written.refused or ""
     report.peak_rss_mb = peak_rss_mb()

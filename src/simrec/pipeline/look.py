@@ -6,7 +6,7 @@ import threading
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from datetime import UTC, datetime
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Self
 
 from simrec.errors import UsageError
 from simrec.pipeline.kept import find_fitted
@@ -53,6 +53,12 @@ class Looks:
         self._site: LiveSite | None = None
         self._mark: tuple[int, int] | None = None
         self._others = SiteRanker(workspace)
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        self.close()
 
     def close(self) -> None:
         """Closes the store, and forgets the site."""

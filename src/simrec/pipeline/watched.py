@@ -71,7 +71,8 @@ def watch(store: Store, snapshot: Snapshot, now: datetime) -> Watched:
         if not block.ids and (block.shortfall or "").startswith("switched off"):
             off += 1
             continue
-        seen = [(row_of[i], s) for i, s in zip(block.ids, block.scores, strict=True) if i in row_of][: 3 * width]
+        told = zip(block.ids, block.scores, block.pinned, strict=True)
+        seen = [(row_of[id_], np.nan if pinned else score) for id_, score, pinned in told if id_ in row_of]
         seen = [(row, score) for row, score in seen if public[row]][:width]
         pages.append(page)
         items.append([row for row, _ in seen] + [NO_ROW] * (width - len(seen)))
@@ -79,10 +80,10 @@ def watch(store: Store, snapshot: Snapshot, now: datetime) -> Watched:
         shortfall.append(block.shortfall)
     rows = np.array(items, dtype=np.int32).reshape(-1, width)
     scored = np.array(scores, dtype=np.float32).reshape(-1, width)
-    ranked = np.where(np.isposinf(scored), np.nan, scored)[:, : snapshot.k]
     return Watched(
         snapshot, [fact.id for fact in facts], [fact.title for fact in facts], row_of, public,
-        np.array(pages, dtype=np.int32), rows[:, : snapshot.k], *_ends(ranked), scored[:, -1], shortfall, off,
+        np.array(pages, dtype=np.int32), rows[:, : snapshot.k], *_ends(scored[:, : snapshot.k]), scored[:, -1],
+        shortfall, off,
     )  # fmt: skip
 
 

@@ -2,16 +2,18 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Collection, Iterator, Mapping
 from dataclasses import dataclass
 from datetime import datetime
 from typing import Any, NamedTuple
 
 from sqlalchemy import func, insert, select
 
-from simrec.store.base import Connected
+from simrec.store.base import MANY, Connected
 from simrec.store.tables import acts, articles, blocks, comparisons, history
 
+FEW = 5000
+"""Pages up to which blocks are asked for one by one."""
 SEEN = "seen"
 """Kind of what is noted when an editor has looked at a page."""
 
@@ -36,11 +38,12 @@ class Measured:
 
 
 class Scored(NamedTuple):
-    """A stored block in short: the page, its items' ids and scores, infinite where pinned, and why it is short."""
+    """A stored block in short: the page, its items' ids, scores, and whether they were pinned, and why it is short."""
 
     source_id: str
     ids: list[str]
     scores: list[float]
+    pinned: list[bool]
     shortfall: str | None
 
 
@@ -101,15 +104,21 @@ class HistoryStore(Connected):
             found[page] = max(found.get(page, moment), moment)
         return found
 
-    def scored(self, number: int) -> Iterator[Scored]:
-        """The blocks of a snapshot in short."""
+    def scored(self, number: int, pages: Collection[str] | None = None) -> Iterator[Scored]:
+        """The blocks of a snapshot in short, of all pages or of those named."""
         columns = (blocks.c.source_id, blocks.c["items"], blocks.c.shortfall)
+        statement, wanted = select(*columns).where(blocks.c.snapshot_id == number), sorted(pages or ())
+        parts = [statement]
+        if pages is not None and len(wanted) <= FEW:
+            some = [wanted[start : start + MANY] for start in range(0, len(wanted), MANY)]
+            parts = [statement.where(blocks.c.source_id.in_(ids)) for ids in some]
         with self._read() as connection:
-            for source_id, items, shortfall in connection.execute(
-                select(*columns).where(blocks.c.snapshot_id == number)
-            ):
-                scores = [float("inf") if item["reasons"].get("pinned") else item["score"] for item in items]
-                yield Scored(source_id, [item["id"] for item in items], scores, shortfall)
+            for part in parts:
+                for source_id, items, shortfall in connection.execute(part):
+                    if pages is None or source_id in pages:
+                        ids, scores = [item["id"] for item in items], [item["score"] for item in items]
+                        pinned = [bool(item["reasons"].get("pinned")) for item in items]
+                        yield Scored(source_id, ids, scores, pinned, shortfall)
 
     def facts(self) -> list[Facts]:
         """What decides who may see each article, by id."""
