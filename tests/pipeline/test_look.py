@@ -16,7 +16,7 @@ from simrec.pipeline.look import Looks, PageLook
 from simrec.pipeline.publish import Pipeline
 from simrec.pipeline.site import Site
 from simrec.pipeline.workspace import Workspace
-from simrec.types import Article, Corpus
+from simrec.types import Article, Corpus, Entry
 
 NEW = Article("new", "Harbor bridge anchor", "The bridge anchor cracked. Engineers closed the harbor.", lang="en")
 
@@ -136,6 +136,18 @@ def test_where_nothing_is_fitted_pages_are_ranked_for_the_moment(town: Callable[
     assert look.models == whole.models
     assert [one.id for one in look.candidates[:10]] == [one.id for one in whole.candidates[:10]]
     assert look.missing.keys() == {"nonsense"}
+
+
+def test_an_article_that_waits_for_a_build_can_be_looked_at(town: Callable[..., Workspace]) -> None:
+    """What an ingest has stored since the last build has candidates, though no block yet."""
+    workspace = town()
+    looks = Looks(workspace, models=())
+    looks.page("t000")
+    with workspace.store() as store:
+        store.put([Entry(NEW, "x")], lambda entry: ())
+    look = looks.page("new")
+    assert look.served == ()
+    assert len(look.models["tfidf"]) == 5
 
 
 def test_an_article_that_is_not_there_is_not_found(town: Callable[..., Workspace]) -> None:

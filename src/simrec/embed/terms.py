@@ -129,12 +129,13 @@ class Lexicon:
     @contextmanager
     def lent(self) -> Iterator[None]:
         """Forgets the words again that are learned meanwhile; their numbers are given anew."""
-        stemmings = self._stemmings.values()
-        held: list[Any] = [self._numbers, self._pieces, *({"": stemming._number_of} for stemming in stemmings)]
         lists: list[Any] = [self.forms, self.codes, self._several]
-        lists += [*(stemming.stems for stemming in stemmings), *(stemming._of_form for stemming in stemmings)]
-        known = [{code: len(numbers) for code, numbers in one.items()} for one in held]
-        counts = [len(one) for one in lists]
+        held: list[Any] = [self._numbers, self._pieces]
+        for stemming in self._stemmings.values():
+            stemming.numbers()  # what is known now is not learned meanwhile
+            lists += [stemming.stems, stemming._of_form]
+            held.append({"": stemming._number_of})
+        known, counts = [{code: len(of) for code, of in one.items()} for one in held], [len(one) for one in lists]
         try:
             yield
         finally:

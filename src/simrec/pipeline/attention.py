@@ -23,7 +23,7 @@ from simrec.types import NO_ROW, Mask
 KINDS = ("low_confidence", "few_items", "hub", "changed", "viewed")
 WEIGHTS = {"low_confidence": 0.6, "few_items": 0.9, "hub": 0.4, "changed": 0.5}
 """How much each kind counts, at its worst."""
-LOW = 0.1
+LOW = 0.05
 """Share of the pages, those whose last item scores least, that may be called unsure."""
 HUB_SHARE, HUB_TIMES = 0.01, 5
 """A hub stands in more than that share of the blocks, and that many times as often as articles do on average."""

@@ -115,6 +115,8 @@ class Looks:
                 served = _served(store, snapshot, source_id, hand, now)
         try:
             with self.reading() as site:
+                if source_id not in site.engine.row_of and self._pipeline is None:
+                    self._follow(snapshot, always=True)  # it is stored, perhaps, and waits for a build
                 reader = PageReader(site.engine, self.models, now)
                 look = reader.look(source_id, served, hand, snapshot.id, most)
         except UsageError:

@@ -72,9 +72,10 @@ class PageReader:
         engine, row = self.engine, self._row(source_id)
         members = self.ranker.members(row)
         ours = [model for model in self.models if model in self.ranker.models]
-        rankings = {model: self.ranker.rank(model, row, members, most) for model in ours}
-        models = {model: self._ids(self.ranker.block(row, found, self.now)) for model, found in rankings.items()}
         wide = self.ranker.rank(self.ranker.served, row, self.ranker.everyone(row), most)
+        rankings = {self.ranker.served: self.ranker.only(wide, members)}
+        rankings |= {model: self.ranker.rank(model, row, members, most) for model in ours if model not in rankings}
+        models = {model: self._ids(self.ranker.block(row, found, self.now)) for model, found in rankings.items()}
         rows = self._chosen(row, wide, members, [*served, *hand.pins, *hand.bans, *_first(models)], most)
         return PageLook(
             source_id=source_id,
@@ -82,7 +83,7 @@ class PageReader:
             model=self.ranker.served,
             snapshot=snapshot,
             served=tuple(served),
-            candidates=self._candidates(row, rows, served, hand, rankings),
+            candidates=self._candidates(row, rows, served, hand, rankings, wide),
             models=models,
             missing={model: "not asked yet" for model in self.models if model not in ours},
             off=engine.rules.reason_off(engine.articles[row]),
@@ -122,10 +123,11 @@ class PageReader:
         return list(found)
 
     def _candidates(
-        self, page: int, rows: list[int], served: Sequence[str], hand: Hand, rankings: Mapping[str, Ranking]
-    ) -> tuple[Candidate, ...]:
+        self, page: int, rows: list[int], served: Sequence[str], hand: Hand, rankings: Mapping[str, Ranking],
+        wide: Ranking,
+    ) -> tuple[Candidate, ...]:  # fmt: skip
         engine, array = self.engine, np.array(rows, dtype=np.int32)
-        scores = self.ranker.scores(page, array).tolist() if rows else []
+        scores = self._scores(page, rows, wide)
         ranks = {model: places(found) for model, found in rankings.items()}
         why = engine.composer.reasons(page, array)
         stories = {int(engine.copies.numbers[engine.row_of[id_]]): id_ for id_ in served if id_ in engine.row_of}
@@ -146,6 +148,15 @@ class PageReader:
                 )
             )  # fmt: skip
         return tuple(sorted(found, key=order))
+
+    def _scores(self, page: int, rows: Sequence[int], wide: Ranking) -> list[float]:
+        """What the served model gives some rows, most of which it has ranked already."""
+        known = dict(zip(wide.rows.tolist(), wide.scores.tolist(), strict=True))
+        others = [row for row in rows if row not in known]
+        if others:
+            found = self.ranker.scores(page, np.array(others, dtype=np.int32)).tolist()
+            known |= dict(zip(others, found, strict=True))
+        return [known[row] for row in rows]
 
     def _reasons(self, page: int, row: int, reasons: Mapping[str, Any], hand: Hand) -> tuple[str, ...]:
         engine = self.engine

@@ -65,8 +65,15 @@ class Ranker:
             best = [scan.best(self.engine.comparer.scan(row, name), among, DEEP) for name in ("tfidf", "sentence")]
             rows = np.unique(np.concatenate(best)).astype(np.int32)
             return self._sorted(rows, self._fused(row, rows))
-        rows = np.asarray(scan.best(self.engine.comparer.scan(row, model), among, max(DEEP, least)), dtype=np.int32)
+        most = max(DEEP, least)
+        rows = np.asarray(scan.best(self.engine.comparer.scan(row, model), among, most), dtype=np.int32)
         return self._sorted(rows, self.scores(row, rows) if model == self.served else self._alone(model, row, rows))
+
+    @staticmethod
+    def only(ranking: Ranking, members: Mask) -> Ranking:
+        """A ranking of some of its rows."""
+        kept = members[ranking.rows]
+        return Ranking(ranking.rows[kept], ranking.scores[kept])
 
     def scores(self, row: int, rows: Rows) -> Scores:
         """(c,) what the served model gives some rows under a page."""
