@@ -19,9 +19,9 @@ from hypothesis import strategies as st
 
 from simrec.errors import ConflictError, InputError, NotFoundError, UsageError
 from simrec.index.approximate import choose_index
+from simrec.pipeline.acts import Desk
 from simrec.pipeline.build import build
 from simrec.pipeline.ingest import ingest
-from simrec.pipeline.acts import Desk
 from simrec.pipeline.live.site import LiveSite, state_folder
 from simrec.pipeline.placed import placed_of
 from simrec.pipeline.publish import Pipeline
