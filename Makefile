@@ -22,7 +22,7 @@ GATED := --articles data/newsroom/articles.jsonl --picks data/newsroom/picks.csv
 	--gate tests/quality/floors.toml
 GATED_MODELS := tfidf sentence hybrid learned
 
-.PHONY: demo test fuzz kill check gate floors bench quality prior docs serve clean
+.PHONY: demo test fuzz kill check audit gate floors bench quality prior docs serve clean
 .DELETE_ON_ERROR:
 
 $(READY): pyproject.toml constraints.txt
@@ -49,10 +49,12 @@ kill: $(READY)  ## kills commands at random moments, KILLS times
 	SIMREC_KILLS=$(KILLS) SIMREC_KILL_REPORT=out/kill.jsonl $(BIN)/python -m pytest tests/kill -m kill
 	cat out/kill.jsonl
 
-check: $(READY)  ## format, lint, types
+check: $(READY)  ## format, lint, types, what is known to be unsafe in code and in dependencies
 	$(BIN)/ruff format --check .
 	$(BIN)/ruff check .
 	$(BIN)/mypy
+	$(BIN)/bandit --quiet --configfile pyproject.toml --severity-level medium --recursive src
+	$(BIN)/python .ci/audit.py
 
 gate: $(READY)  ## quality on the sample newsroom must not fall below tests/quality/floors.toml
 	$(BIN)/simrec evaluate $(GATED)
