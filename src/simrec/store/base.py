@@ -39,8 +39,12 @@ class Connected:
         self._fence = fence
         self._engine = engine.open_engine(place)
         self._writer = engine.writing(self._engine)
-        with self._guard():
-            migrate(self._writer, place)
+        try:
+            with self._guard():
+                migrate(self._writer, place)
+        except BaseException:
+            self.close()
+            raise
 
     def __enter__(self) -> Self:
         return self

@@ -113,6 +113,8 @@ def guard(place: Path | URL) -> Iterator[None]:
     """Turns errors of the store's database into StoreError, in words."""
     try:
         yield
+    except UnicodeEncodeError as error:
+        raise StoreError(f"{shown(str(place))}: {HALVED}") from error
     except (SQLAlchemyError, sqlite3.Error) as error:
         cause = getattr(error, "orig", None) or error
         if isinstance(place, Path):
@@ -138,7 +140,11 @@ def advice(message: str) -> str:
     return message
 
 
+HALVED = "a text holds a NUL character, or half of a surrogate pair; take it out"
 ANSWERS = {
+    "22021": HALVED,
+    "22P02": HALVED,
+    "22P05": HALVED,
     "28": "the server refuses the user or the password; check store.url and the server's pg_hba.conf",
     "3D": "there is no such database; make it (`createdb`), or correct store.url",
     "3F": "there is no schema to make tables in; make it, or correct the search_path in store.url",
