@@ -223,7 +223,7 @@ class _Work:
         """Trains the site's own ranker where picks are new, and makes all blocks."""
         report, settings = self.report, self.workspace.settings
         with report.stage("read") as stage:
-            held, picks = self.store.held(), self.store.picks()
+            held, picks, rejected = self.store.held(), self.store.picks(), self.store.rejected()
             corpus, self.hashes, self.placed = Corpus(held.articles), held.hashes, placed_of(self.workspace, self.store)
             stage["rows"] = len(corpus)
         site = Site(corpus, settings, self.workspace.vectors, self.progress)
@@ -234,7 +234,9 @@ class _Work:
             site.fusion(self.model)
             stage["rows"] = len(corpus)
         with report.stage("learn") as stage:
-            described = use_learned(site, picks, self.workspace.learned, fresh=True, progress=self.progress)
+            described = use_learned(
+                site, picks, self.workspace.learned, rejected=rejected, fresh=True, progress=self.progress
+            )
             report.decision = described["decision"]["why"]
             stage["rows"] = described["sources"]
         with report.stage("rank") as stage:

@@ -124,4 +124,5 @@ class HistoryStore(Connected):
         """What decides who may see each article, by id."""
         columns = [articles.c[name] for name in Facts._fields]
         with self._read() as connection:
-            return [Facts(*row) for row in connection.execute(select(*columns).order_by(articles.c.id))]
+            rows = [Facts(*row) for row in connection.execute(select(*columns))]
+        return sorted(rows, key=lambda fact: fact.id)
