@@ -11,7 +11,7 @@ from sqlalchemy import Connection, RowMapping, delete, func, insert, select, upd
 
 from simrec.errors import NotFoundError, StoreError
 from simrec.store.base import MANY, Connected
-from simrec.store.blocks import Listed, copy_blocks, count_blocks, count_filled, list_blocks, put_blocks
+from simrec.store.blocks import STREAMED, Listed, copy_blocks, count_blocks, count_filled, list_blocks, put_blocks
 from simrec.store.inputs import Inputs, put_inputs, read_inputs
 from simrec.store.records import StoredBlock, StoredItem
 from simrec.store.tables import articles, blocks, snapshots
@@ -148,6 +148,8 @@ class SnapshotStore(Connected):
 
     def shrink(self) -> None:
         """Gives the space of what was deleted back to the disk, where that is much of the file."""
+        if self._engine.dialect.name != "sqlite":
+            return  # the server does that by itself
         with self._guard(), self._engine.connect() as connection:
             driver: Any = connection.connection.driver_connection
             free, pages = (driver.execute(f"PRAGMA {name}").fetchone()[0] for name in ("freelist_count", "page_count"))
@@ -215,7 +217,7 @@ class SnapshotStore(Connected):
             parts = [statement.where(blocks.c.source_id.in_(ids)) for ids in some]
         with self._read() as connection:
             for part in parts:
-                for row in connection.execute(part):
+                for row in connection.execute(part, execution_options=STREAMED):
                     items = tuple(StoredItem(**item) for item in row._mapping["items"])
                     yield StoredBlock(row.source_id, items, row.shortfall)
 
@@ -239,7 +241,7 @@ def change_blocks(
     values["changed_at"] = _text(now)
     if connection.execute(update(snapshots).where(*same).values(values)).rowcount != 1:
         return None
-    put_blocks(connection, snapshot.id, found, changed=True)
+    put_blocks(connection, snapshot.id, found, changed=True, revision=changed.revision)
     return changed
 
 

@@ -4,28 +4,24 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Sequence
 
-from sqlalchemy.dialects.sqlite import insert as upsert
-
 from simrec.errors import ConflictError
 from simrec.store.acts import ActStore
-from simrec.store.articles import BY_HAND, DESK, PAGE, PIN, ArticleStore, Held, Ingested, put_addresses, put_article
+from simrec.store.articles import BY_HAND, DESK, PAGE, PIN, ArticleStore, Held, Ingested, put_addresses, put_articles
+from simrec.store.changes import ChangeStore
 from simrec.store.comparisons import ComparisonStore
 from simrec.store.history import HistoryStore
 from simrec.store.inbox import InboxStore
 from simrec.store.inputs import Inputs, put_inputs
 from simrec.store.keys import KeyStore
 from simrec.store.records import StoredBlock, pick_row, to_row
+from simrec.store.rows import replacing
 from simrec.store.snapshots import Snapshot, SnapshotStore, change_blocks
 from simrec.store.tables import picks
 from simrec.types import Entry, PickEntry
 
 
-class Store(ArticleStore, SnapshotStore, ActStore, ComparisonStore, HistoryStore, KeyStore, InboxStore):
-    """A workspace's SQLite file. Use it as a context manager, or close it.
-
-    Raises:
-        StoreError: from any method, where the file cannot be read or written, is no store, or the disk is full.
-    """
+class Store(ArticleStore, SnapshotStore, ChangeStore, ActStore, ComparisonStore, HistoryStore, KeyStore, InboxStore):
+    """A workspace's store: all its parts."""
 
     def change(
         self, entries: Sequence[Entry], chosen: Sequence[PickEntry], origin: str, found: Iterable[StoredBlock],
@@ -51,14 +47,11 @@ class Store(ArticleStore, SnapshotStore, ActStore, ComparisonStore, HistoryStore
             changed = change_blocks(connection, snapshot, found, total)
             if changed is None:
                 raise ConflictError("another process has changed the blocks meanwhile")
-            for entry in entries:
-                put_article(connection, to_row(entry))
-                put_addresses(connection, entry.article.id, keys(entry))
+            put_articles(connection, [to_row(entry) for entry in entries])
+            put_addresses(connection, entries, keys)
             for pick in chosen:
                 row = pick_row(pick, origin) | {"source_id": pick.pick.source_id, "target_id": pick.pick.target_id}
-                statement = upsert(picks).values(row)
-                same_pick = ["source_ref", "target_ref", "origin"]
-                connection.execute(statement.on_conflict_do_update(index_elements=same_pick, set_=row))
+                connection.execute(replacing(picks), row)
             if inputs:
                 put_inputs(connection, snapshot.id, inputs)
         return changed
