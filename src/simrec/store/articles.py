@@ -112,7 +112,7 @@ class ArticleStore(Connected):
             ids = set(connection.scalars(select(articles.c.id)))
             find = finder({row.key: row.article_id for row in connection.execute(select(addresses))}, ids)
             missing, found = [], []
-            for row in connection.execute(select(picks)):
+            for row in connection.execute(select(picks).order_by(picks.c.file, picks.c.line, *picks.primary_key)):
                 source, target = find(row.source_ref), find(row.target_ref)
                 if (row.source_id, row.target_id) != (source, target):
                     found.append({**row._mapping, "source_id": source, "target_id": target})
@@ -175,7 +175,7 @@ class ArticleStore(Connected):
             select(picks)
             .where(picks.c.source_id.is_not(None), picks.c.target_id.is_not(None))
             .where(picks.c.source_id != picks.c.target_id)
-            .order_by(picks.c.source_id, picks.c.rank, picks.c.target_id)
+            .order_by(picks.c.source_id, picks.c.rank, picks.c.target_id, picks.c.origin)
         )
         pairs: dict[tuple[str, str], Pick] = {}
         with self._read() as connection:

@@ -59,10 +59,9 @@ class SessionLock:
         with self._one, engine.guard(self.url):
             if self._pid and self._answers():
                 return True
-            self._drop()
-            self._connection = self._connection or self._connect()
             try:
-                won, pid = self._connection.execute(TRY, self._purpose).one()
+                connection = self._connection or self._connect()
+                won, pid = connection.execute(TRY, self._purpose).one()
             except SQLAlchemyError:
                 self._drop()
                 raise
@@ -77,6 +76,9 @@ class SessionLock:
     def release(self) -> None:
         """Gives the lock back, and closes the connection."""
         with self._one:
+            if self._pid and self._connection is not None:
+                with suppress(SQLAlchemyError):  # at once, where the end of a connection is noticed a moment later
+                    self._connection.exec_driver_sql("SELECT pg_advisory_unlock_all()")
             self._drop()
 
     def is_held(self, connection: Connection) -> bool:
@@ -95,7 +97,7 @@ class SessionLock:
         return {"pid": pid, "host": host, "command": command, "since": since}
 
     def _connect(self) -> Connection:
-        connection = self._engine.connect()
+        self._connection = connection = self._engine.connect()
         driver: Any = connection.connection.driver_connection
         if hasattr(driver, "_usock"):  # pg8000 waits for ever otherwise, also for a host that is gone
             driver._usock.settimeout(SECONDS)
