@@ -80,9 +80,9 @@ def test_a_writer_whose_connection_is_lost_is_fenced(schema: str, end_sessions: 
         old.resign()
 
 
-def test_each_schema_has_its_own_locks(postgres: str, schema: str) -> None:
+def test_each_schema_has_its_own_locks(english: str, schema: str) -> None:
     """The sites of one database do not wait for each other; who holds a lock is known."""
-    one, other, same = (SessionLock(parse_url(url), "work", "build") for url in (postgres, schema, schema))
+    one, other, same = (SessionLock(parse_url(url), "work", "build") for url in (english, schema, schema))
     assert (one.acquire(), other.acquire(), same.acquire()) == (True, True, False)
     assert same.holder()["command"] == "build"
     assert same.holder()["since"].startswith("20")
