@@ -78,12 +78,13 @@ def shown(url: URL | str) -> str:
     return _SECRET.sub(r"\1=***", _USER.sub(r"\1:***@", text))
 
 
-def open_database(url: URL, *, read_only: bool) -> Engine:
-    """An engine for one task: connections are not kept.
+def open_database(url: URL, *, read_only: bool, **options: Any) -> Engine:
+    """An engine for one task: connections are not kept, where the options do not say so.
 
     Args:
         url: of `parse_url`.
         read_only: nothing can be written, as far as the database lets itself be held to it.
+        options: of SQLAlchemy's `create_engine`.
 
     Raises:
         UsageError: its driver is not installed, or there is none.
@@ -92,7 +93,7 @@ def open_database(url: URL, *, read_only: bool) -> Engine:
     path = url.database if url.get_backend_name() == "sqlite" else None
     if read_only and path and path != ":memory:" and not Path(path).is_file():
         raise InputError(f"no database {path}: name a file that exists")
-    options: dict[str, Any] = {"poolclass": NullPool, "hide_parameters": True}
+    options = {"hide_parameters": True} | (options or {"poolclass": NullPool})
     timeout = {"sqlite": "timeout", "postgresql": "connect_timeout", "mysql": "connect_timeout"}
     if (name := timeout.get(url.get_backend_name())) and name not in url.query:
         options["connect_args"] = {name: CONNECT_SECONDS}

@@ -8,6 +8,7 @@ from contextlib import suppress
 from datetime import date, datetime
 from functools import partial
 from getpass import getuser
+from itertools import count
 from typing import Any, Literal
 
 from sqlalchemy import URL, Engine, event
@@ -30,12 +31,18 @@ SESSION = "SET client_encoding = 'UTF8'; SET DateStyle = 'ISO'; SET bytea_output
 """What pg8000 takes for granted, and a server may have otherwise."""
 MOMENTS: dict[int, type[date]] = {1082: date, 1114: datetime, 1184: datetime}
 """Oids of date, timestamp and timestamptz."""
+ENDING = ("08", "57P01", "57P02", "57P03", "57P05")
+"""How the codes of errors begin after which a connection is of no use."""
 AS_TEXT = (
     600, 650, 651, 869, 1041, 1083, 1183, 1186, 1187, 2249, *range(3904, 3928), 4451,
     *range(4532, 4537), *range(6150, 6158),
 )  # fmt: skip
 """Oids whose values stay as the server writes them, since Python's types hold only some of them: point, cidr, inet,
 time, interval, record, ranges, and lists of these."""
+
+
+_NUMBERS = count()
+"""Of cursors on the server, each open until its transaction is over."""
 
 
 class _Cursor(ServerSideCursor):
@@ -45,7 +52,7 @@ class _Cursor(ServerSideCursor):
 
 class _Context(PGExecutionContext_pg8000):
     def create_server_side_cursor(self) -> Any:
-        return _Cursor(self._dbapi_connection.cursor(), f"simrec_{id(self):x}")  # type: ignore[no-untyped-call]
+        return _Cursor(self._dbapi_connection.cursor(), f"simrec_{next(_NUMBERS)}")  # type: ignore[no-untyped-call]
 
 
 class Dialect(PGDialect_pg8000):
@@ -102,6 +109,12 @@ class Dialect(PGDialect_pg8000):
             raise refused(f"cannot connect: {cause or error or type(error).__name__}") from error
         return connection
 
+    def is_disconnect(self, error: Any, connection: Any, cursor: Any) -> bool:
+        """Whether an error ends the connection: the network's, or a server that stops or was told to end it."""
+        fields = error.args[0] if error.args and isinstance(error.args[0], dict) else {}
+        ended = str(fields.get("C", "")).startswith(ENDING)
+        return ended or bool(super().is_disconnect(error, connection, cursor))  # type: ignore[no-untyped-call]
+
     def on_connect(self) -> Callable[[Any], None]:
         """Sets up a connection."""
         before = super().on_connect()  # type: ignore[no-untyped-call]
@@ -134,6 +147,7 @@ def _told(context: ExceptionContext) -> SQLAlchemyError | None:
     """What pg8000 lets through from below, as an error of the database."""
     error = context.original_exception
     if isinstance(error, OSError):
+        context.is_disconnect = True
         return InterfaceError(None, None, error)
     return DataError(None, None, error) if isinstance(error, ValueError) else None
 

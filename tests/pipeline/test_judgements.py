@@ -123,6 +123,7 @@ def _quick(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(train, "choose", always)
     monkeypatch.setattr(train, "make_ranker", small)
     monkeypatch.setattr(train, "LEAST_SOURCES", 20)
+    monkeypatch.setattr(train, "REJECTED_WEIGHT", 3.0)  # so that rejections could be seen where they must not
 
 
 def learned(site: Site, known: Truth, fold: Fold) -> tuple[Any, Any]:
@@ -180,13 +181,15 @@ def test_a_ranker_is_trained_again_where_bans_are_others(newsroom_site: Site, kn
     assert train_site(newsroom_site, picks).described["picks_hash"] == hashes[0]
 
 
-def test_a_rejected_candidate_weighs_more_than_one_nobody_judged() -> None:
-    """And without any there are no weights: rankers are what they were."""
+def test_a_rejected_candidate_weighs_what_it_is_set_to(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Without any, or with a weight that says nothing, there are no weights: rankers are what they were."""
     candidates = np.array([[1, 2, 3], [4, 5, -1], [6, 7, 8]], dtype=np.int32)
     labels = np.isin(candidates, [1, 4])
     table = np.zeros((3, 3, 1), dtype=np.float32)
     none = np.zeros_like(labels)
     pages = train.Pages(np.arange(3), candidates, table, labels, np.isin(candidates, [2, 6]))
+    assert train._flat([pages])[3] is None
+    monkeypatch.setattr(train, "REJECTED_WEIGHT", 3.0)
     *_, groups, weights = train._flat([pages])
     assert groups.tolist() == [3, 2]
     assert weights is not None

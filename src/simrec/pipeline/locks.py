@@ -6,6 +6,7 @@ import json
 import logging
 import os
 import socket
+import time
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager, suppress
 from datetime import UTC, datetime
@@ -13,10 +14,13 @@ from pathlib import Path
 from typing import Any
 
 from filelock import FileLock, Timeout
+from sqlalchemy import URL
 
-from simrec.errors import LockedError, StoreError
+from simrec.database import shown
+from simrec.errors import LockedError, SimrecError, StoreError
 from simrec.files import clean_parts, write_whole
 from simrec.pipeline.workspace import Workspace
+from simrec.store import SessionLock
 
 logger = logging.getLogger(__name__)
 
@@ -26,13 +30,17 @@ HOLDER = "simrec.lock.json"
 POLL = 0.05
 GRACE = 0.2
 """Seconds after which waiting is worth a word: `status` holds the lock for a moment, to see whether it is free."""
+PURPOSE = "work"
+ASKED = 0.5
+"""Seconds between two tries where other hosts may hold the lock."""
 
 
 @contextmanager
 def working(workspace: Workspace, command: str, wait: float | None = None) -> Iterator[None]:
-    """Holds the workspace's lock; a command that a process runs within another one holds it already.
+    """Holds the workspace's lock, and that of its database, which other hosts may share.
 
-    The system frees the lock when a process ends, however it ends; what it was writing is deleted by the next one.
+    A command that a process runs within another one holds them already. The system frees the lock when a process ends,
+    however it ends; what it was writing is deleted by the next one.
 
     Args:
         workspace: the site.
@@ -47,9 +55,11 @@ def working(workspace: Workspace, command: str, wait: float | None = None) -> It
     if lock.is_locked:
         yield
         return
-    _acquire(lock, workspace, workspace.settings.run.lock_wait if wait is None else wait)
-    holder = workspace.path / HOLDER
+    wait = workspace.settings.run.lock_wait if wait is None else wait
+    _acquire(lock, workspace, wait)
+    holder, shared = workspace.path / HOLDER, None
     try:
+        shared = _acquire_shared(workspace, command, wait)
         if holder.exists():
             logger.info("%s ended before it was done: its work is taken over", describe(read_holder(workspace)))
         _clean(workspace)
@@ -59,6 +69,8 @@ def working(workspace: Workspace, command: str, wait: float | None = None) -> It
             write_whole(holder, json.dumps(said).encode())
         yield
     finally:
+        if shared:
+            shared.release()
         with suppress(OSError):
             holder.unlink(missing_ok=True)
         lock.release()
@@ -100,6 +112,10 @@ def at_work(workspace: Workspace) -> dict[str, Any]:
     except OSError:
         return {}
     lock.release()
+    place = workspace.place
+    if isinstance(place, URL):
+        with suppress(SimrecError):
+            return SessionLock(place, PURPOSE).holder()
     return {}
 
 
@@ -139,6 +155,26 @@ def _acquire(lock: FileLock, workspace: Workspace, wait: float) -> None:
         ) from error
     except OSError as error:
         raise StoreError(f"{path} cannot be written: {error.strerror}; check the folder and its permissions") from error
+
+
+def _acquire_shared(workspace: Workspace, command: str, wait: float) -> SessionLock | None:
+    """The lock of all hosts that share a database; None where the store is a file."""
+    place = workspace.place
+    if not isinstance(place, URL):
+        return None
+    lock, until, told = SessionLock(place, PURPOSE, command), time.monotonic() + wait, False
+    while not lock.acquire():
+        holder = describe(lock.holder())
+        if time.monotonic() >= until:
+            lock.release()
+            raise LockedError(
+                f"{holder} is at work in {shown(place)}: wait until it is done, or stop it, and try again"
+            )
+        if not told:
+            logger.warning("waiting up to %.0f s for %s", wait, holder)
+        told = True
+        time.sleep(min(ASKED, max(until - time.monotonic(), 0)))
+    return lock
 
 
 __all__ = ["at_work", "describe", "read_holder", "reading_fitted", "working"]

@@ -243,6 +243,8 @@ class Site(Vectors):
 
 
 def describe(settings: Settings) -> dict[str, Any]:
-    """Settings as plain values, for a snapshot: without those of databases and runs, which may hold a password."""
-    values: dict[str, Any] = json.loads(settings.model_dump_json(exclude={"database", "write_back", "run"}))
+    """Settings as plain values, for a snapshot: but for sections that may hold a secret."""
+    values: dict[str, Any] = json.loads(
+        settings.model_dump_json(exclude={"database", "write_back", "run", "store", "serve"})
+    )
     return values

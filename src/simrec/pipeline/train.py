@@ -45,8 +45,8 @@ TIME_CUTS = (0.6, 0.8, 1.0)
 """By time, what lies between two cuts is held out from what was learned before the first of them."""
 WEIGHTS = (0.25, 0.5, 0.75, 1.0)
 """Shares of the site's ranker that inner validation chooses from, beside 0."""
-REJECTED_WEIGHT = 3.0
-"""How much more a rejected candidate weighs in training than one that nobody has judged."""
+REJECTED_WEIGHT = 1.0
+"""What a rejected candidate weighs in training beside one that nobody has judged: no more, see ADR 17."""
 CUTOFF = 10
 BATCH = 256
 
@@ -297,8 +297,7 @@ def _flat(
 ) -> tuple[NDArray[np.float32], NDArray[np.int64], NDArray[np.int64], NDArray[np.float32] | None]:
     """Pairs, labels, group sizes and weights, of the pages that have a pick among their candidates.
 
-    What nobody picked may still belong there, what an editor rejected does not: it weighs more. Where nothing was
-    rejected there are no weights.
+    What an editor rejected weighs `REJECTED_WEIGHT`. Where that says nothing there are no weights.
     """
     tables, labels, groups, rejected = [], [], [], []
     for view in pages:
@@ -309,5 +308,5 @@ def _flat(
         groups.append(there[told].sum(axis=1))
         rejected.append(view.rejected[there])
     hard = np.concatenate(rejected)
-    weights = np.where(hard, REJECTED_WEIGHT, 1).astype(np.float32) if hard.any() else None
+    weights = np.where(hard, REJECTED_WEIGHT, 1).astype(np.float32) if hard.any() and REJECTED_WEIGHT != 1 else None
     return np.concatenate(tables), np.concatenate(labels).astype(np.int64), np.concatenate(groups), weights

@@ -5,17 +5,30 @@ from __future__ import annotations
 from dataclasses import dataclass
 from pathlib import Path
 
-from simrec.errors import NotFoundError, StoreError
+from sqlalchemy import URL
+
+from simrec.database import parse_url
+from simrec.errors import NotFoundError, SettingsError, StoreError, UsageError
 from simrec.settings import Settings, load_settings
-from simrec.store import Store
+from simrec.store import Election, Store
+
+FILE_NAME = "simrec.db"
 
 
 @dataclass(frozen=True)
 class Workspace:
-    """A folder with `simrec.toml`, `simrec.db`, `vectors/`, `models/`, `out/`, and its settings."""
+    """A folder with `simrec.toml`, `simrec.db`, `vectors/`, `models/`, `out/`, and its settings.
+
+    Attributes:
+        path: the folder.
+        settings: as its `simrec.toml` and variables have them; `store.url` takes the place of `simrec.db`.
+        election: of the writer; what opens the store by this workspace writes only while its seat is held. None: it may
+            write whenever it likes, as the only command at work.
+    """
 
     path: Path
     settings: Settings
+    election: Election | None = None
 
     @classmethod
     def open(cls, path: Path, settings: Settings | None = None, *, create: bool = False) -> Workspace:
@@ -31,9 +44,12 @@ class Workspace:
                 path.mkdir(parents=True, exist_ok=True)
             except OSError as error:
                 raise StoreError(f"{path} cannot be made: {error.strerror}") from error
-        elif not (path / "simrec.db").exists():
-            raise NotFoundError(f"{path} is no workspace: run `simrec ingest SOURCE -w {path}` first")
-        return cls(path, _from(path, settings or load_settings(path)))
+        elif not path.is_dir():
+            raise NotFoundError(_nowhere(path))
+        settings = settings or load_settings(path)
+        if not (create or settings.store.url or (path / FILE_NAME).exists()):
+            raise NotFoundError(_nowhere(path))
+        return cls(path, _from(path, settings))
 
     @property
     def vectors(self) -> Path:
@@ -45,9 +61,27 @@ class Workspace:
         """The folder of the ranker trained on the site's picks."""
         return self.path / "models" / "learned"
 
+    @property
+    def place(self) -> Path | URL:
+        """Where the store is: a file in the folder, or a database.
+
+        Raises:
+            SettingsError: `store.url` is none of a database, or a variable in it is not set.
+        """
+        if not self.settings.store.url:
+            return self.path / FILE_NAME
+        try:
+            return parse_url(self.settings.store.url, self.path)
+        except UsageError as error:
+            raise SettingsError(f"store.url: {error}") from None
+
     def store(self) -> Store:
         """Opens the store; close it, or use it as a context manager."""
-        return Store(self.path / "simrec.db")
+        return Store(self.place, fence=self.election)
+
+
+def _nowhere(path: Path) -> str:
+    return f"{path} is no workspace: run `simrec ingest SOURCE -w {path}` first"
 
 
 def _from(path: Path, settings: Settings) -> Settings:

@@ -6,14 +6,17 @@ from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from typing import Any, NamedTuple, TypeAlias
 
-from sqlalchemy import Connection, bindparam, delete, func, insert, select, update
-from sqlalchemy.dialects.sqlite import insert as upsert
+from sqlalchemy import Connection, delete, func, select
 
-from simrec.store.base import MANY, Connected, replacing
+from simrec.store.base import MANY, Connected
 from simrec.store.records import pick_row, to_article, to_row, told
+from simrec.store.rows import add_rows, put_rows
 from simrec.store.tables import addresses, articles, picks, rejects
+from simrec.text import content_hash
 from simrec.types import Article, Entry, Pick, PickEntry, Reject
 
+LONGEST = 1300
+"""Bytes of an address by which articles find each other: two of them fit into a row of PostgreSQL's indexes."""
 Find: TypeAlias = Callable[[str], str | None]
 """A reference as delivered, to the id of the article that it means."""
 
@@ -58,7 +61,7 @@ class ArticleStore(Connected):
             entries: articles, no id twice.
             keys: the address keys under which others may link to an entry.
         """
-        counts = Ingested()
+        counts, rows, taken = Ingested(), list[Mapping[str, Any]](), list[Entry]()
         with self._write() as connection:
             known = _known(connection, [entry.article.id for entry in entries])
             for given in entries:
@@ -74,14 +77,15 @@ class ArticleStore(Connected):
                 if before and (before["hash"] == row["hash"] or _stays(before, entry)):
                     counts.unchanged += 1
                     if (before["copy"] and not entry.copy) or before["file"] == BY_HAND:
-                        put_article(connection, row)
+                        rows.append(row)
                 else:
-                    put_article(connection, row)
+                    rows.append(row)
                     counts.changed += before is not None
                     counts.new += before is None
-                put_addresses(connection, entry.article.id, keys(entry))
-                if entry.links is not None:
-                    _put_links(connection, entry)
+                taken.append(entry)
+            put_articles(connection, rows)
+            put_addresses(connection, taken, keys)
+            _put_links(connection, [entry for entry in taken if entry.links is not None])
         return counts
 
     def replace_picks(self, origin: str, entries: Iterable[PickEntry]) -> int:
@@ -89,8 +93,7 @@ class ArticleStore(Connected):
         with self._write() as connection:
             connection.execute(delete(picks).where(picks.c.origin == origin))
             rows = {(e.pick.source_id, e.pick.target_id): pick_row(e, origin) for e in entries}
-            if rows:
-                connection.execute(insert(picks), list(rows.values()))
+            put_rows(connection, picks, rows.values())
         return len(rows)
 
     def resolve_picks(self, finder: Callable[[Mapping[str, str], set[str]], Find]) -> list[Reject]:
@@ -105,20 +108,15 @@ class ArticleStore(Connected):
             ids = set(connection.scalars(select(articles.c.id)))
             find = finder({row.key: row.article_id for row in connection.execute(select(addresses))}, ids)
             missing, found = [], []
-            for row in connection.execute(select(picks)):
+            for row in connection.execute(select(picks).order_by(picks.c.file, picks.c.line, *picks.primary_key)):
                 source, target = find(row.source_ref), find(row.target_ref)
-                found.append({"s": row.source_ref, "t": row.target_ref, "o": row.origin, "si": source, "ti": target})
+                if (row.source_id, row.target_id) != (source, target):
+                    found.append({**row._mapping, "source_id": source, "target_id": target})
                 unknown = row.source_ref if source is None else row.target_ref if target is None else None
                 if unknown is not None:
                     side = "from" if source is None else "to"
                     missing.append(Reject(row.file, row.line, f"pick {side} unknown article {unknown!r}"))
-            if found:
-                statement = update(picks).where(
-                    picks.c.source_ref == bindparam("s"),
-                    picks.c.target_ref == bindparam("t"),
-                    picks.c.origin == bindparam("o"),
-                )
-                connection.execute(statement.values(source_id=bindparam("si"), target_id=bindparam("ti")), found)
+            put_rows(connection, picks, found)
         return missing
 
     def clear_rejects(self, source: str) -> None:
@@ -131,7 +129,7 @@ class ArticleStore(Connected):
         rows = [{"source": source, "file": r.file, "line": r.line, "reason": r.reason} for r in found]
         if rows:
             with self._write() as connection:
-                connection.execute(insert(rejects), rows)
+                add_rows(connection, rejects, rows)
 
     def rejects(self) -> list[Reject]:
         """What the last ingest of every source turned away."""
@@ -203,24 +201,35 @@ def _stays(before: Mapping[str, Any], entry: Entry) -> bool:
     return entry.copy and (not before["copy"] or before["length"] >= len(entry.article.body))
 
 
-def put_article(connection: Connection, row: Mapping[str, Any]) -> None:
-    """Stores an article, in place of the one of its id."""
-    connection.execute(replacing(articles), dict(row))
+def put_articles(connection: Connection, rows: Iterable[Mapping[str, Any]]) -> None:
+    """Stores articles, in place of those of their ids, with a number by which readers tell them from what they know."""
+    seq = 1 + (connection.scalar(select(func.max(articles.c.seq))) or 0)
+    put_rows(connection, articles, ({**row, "seq": seq} for row in rows))
 
 
-def put_addresses(connection: Connection, article_id: str, keys: Iterable[str]) -> None:
-    """Stores the addresses of an article that no other one has."""
-    rows = [{"key": key, "article_id": article_id} for key in dict.fromkeys(keys)]
-    if rows:
-        connection.execute(upsert(addresses).on_conflict_do_nothing(), rows)
+def put_addresses(connection: Connection, entries: Iterable[Entry], keys: Callable[[Entry], Iterable[str]]) -> None:
+    """Stores the addresses of articles that no other one has."""
+    found = ((key, entry.article.id) for entry in entries for key in dict.fromkeys(keys(entry)))
+    rows = ({"key": key, "article_id": id_} for key, id_ in found if len(key.encode()) <= LONGEST)
+    add_rows(connection, addresses, rows)
 
 
-def _put_links(connection: Connection, entry: Entry) -> None:
-    source = entry.article.id
-    connection.execute(delete(picks).where(picks.c.origin == PAGE, picks.c.source_ref == source))
-    rows = [
-        pick_row(PickEntry(Pick(source, link, rank), entry.file, entry.line), PAGE)
-        for rank, link in enumerate(dict.fromkeys(entry.links or ()), start=1)
-    ]
-    if rows:
-        connection.execute(insert(picks), rows)
+def _put_links(connection: Connection, entries: Sequence[Entry]) -> None:
+    """Stores what pages name in their related blocks, in place of what they named before."""
+    for start in range(0, len(entries), MANY):
+        sources = [entry.article.id for entry in entries[start : start + MANY]]
+        connection.execute(delete(picks).where(picks.c.origin == PAGE, picks.c.source_ref.in_(sources)))
+    rows = (
+        pick_row(PickEntry(Pick(entry.article.id, link, rank), entry.file, entry.line), PAGE)
+        for entry in entries
+        for rank, link in enumerate(dict.fromkeys(map(_short, entry.links or ())), start=1)
+    )
+    add_rows(connection, picks, rows)
+
+
+def _short(link: str) -> str:
+    """A link; one that is too long for an index is cut, and led to no article uncut."""
+    raw = link.encode()
+    if len(raw) <= LONGEST:
+        return link
+    return f"{raw[: LONGEST - 70].decode(errors='ignore')}…{content_hash(link)}"

@@ -1,39 +1,51 @@
-"""What every part of the store stands on: one file, transactions, errors in words."""
+"""What every part of the store stands on: a file or a database, transactions, errors in words."""
 
 from __future__ import annotations
 
-import sqlite3
 from collections.abc import Iterator
 from contextlib import contextmanager
-from functools import cache
 from pathlib import Path
-from typing import Any, Self
+from typing import Protocol, Self
 
-from sqlalchemy import Connection, Table
-from sqlalchemy.dialects.sqlite import insert as upsert
-from sqlalchemy.exc import SQLAlchemyError
+from sqlalchemy import URL, Connection
 
-from simrec.errors import StoreError
+from simrec.database import shown
 from simrec.store import engine
 from simrec.store.migrations import migrate
+from simrec.store.rows import MANY, replacing
 
-MANY = 500
-"""Values in one SQL statement: below SQLite's least limit."""
+
+class Fence(Protocol):
+    """Who may write."""
+
+    def check(self, connection: Connection) -> None:
+        """Raises LockedError where the transaction must not write."""
 
 
 class Connected:
-    """A workspace's SQLite file. Use it as a context manager, or close it.
+    """A workspace's store. Use it as a context manager, or close it.
+
+    Args:
+        place: an SQLite file, or the URL of a PostgreSQL database.
+        fence: is asked in each transaction that writes, an `Election`, say; None: it may write.
 
     Raises:
-        StoreError: from any method, where the file cannot be read or written, is no store, or the disk is full.
+        StoreError: from any method, where the store cannot be reached, read or written, is none, or the disk is full.
     """
 
-    def __init__(self, path: Path) -> None:
-        self.path = path
-        self._engine = engine.open_engine(path)
+    def __init__(self, place: Path | URL, *, fence: Fence | None = None) -> None:
+        self.place = place
+        self.name = str(place) if isinstance(place, Path) else shown(place)
+        self._fence = fence
+        self._engine = engine.open_engine(place)
         self._writer = engine.writing(self._engine)
-        with self._guard():
-            migrate(self._writer, path)
+        self._beside = engine.writing(self._engine, alone=False)
+        try:
+            with self._guard():
+                migrate(self._writer, place)
+        except BaseException:
+            self.close()
+            raise
 
     def __enter__(self) -> Self:
         return self
@@ -42,12 +54,20 @@ class Connected:
         self.close()
 
     def close(self) -> None:
-        """Closes the file."""
+        """Closes the file, or the connections."""
         self._engine.dispose()
 
     @contextmanager
-    def _write(self) -> Iterator[Connection]:
-        with self._guard(), self._writer.begin() as connection:
+    def _write(self, *, alone: bool = True) -> Iterator[Connection]:
+        """A transaction that writes.
+
+        Args:
+            alone: no other one does meanwhile. False for rows that nothing else hangs on, as those of a log: on a
+                server they need not wait for a build that is being stored.
+        """
+        with self._guard(), (self._writer if alone else self._beside).begin() as connection:
+            if self._fence:
+                self._fence.check(connection)
             yield connection
 
     @contextmanager
@@ -57,17 +77,8 @@ class Connected:
 
     @contextmanager
     def _guard(self) -> Iterator[None]:
-        try:
+        with engine.guard(self.place):
             yield
-        except (SQLAlchemyError, sqlite3.Error) as error:
-            cause = getattr(error, "orig", None) or error
-            raise StoreError(f"{self.path}: {engine.advice(str(cause))}") from error
 
 
-@cache
-def replacing(table: Table) -> Any:
-    """Inserts rows of a table, and replaces those that are there; made once, for it takes longer than it runs."""
-    statement = upsert(table)
-    keys = {column.name for column in table.primary_key}
-    values = {column.name: statement.excluded[column.name] for column in table.columns if column.name not in keys}
-    return statement.on_conflict_do_update(index_elements=sorted(keys), set_=values)
+__all__ = ["MANY", "Connected", "Fence", "replacing"]

@@ -4,21 +4,31 @@ from __future__ import annotations
 
 import json
 from collections.abc import Collection, Iterable, Iterator, Sequence
-from itertools import islice
 from typing import Any, TypeAlias
 
-from sqlalchemy import Connection, func, insert, literal, select, update
+from sqlalchemy import Connection, func, insert, literal, select, text, update
 
-from simrec.store.base import MANY, replacing
 from simrec.store.records import StoredBlock, block_row
+from simrec.store.rows import MANY, put_rows
 from simrec.store.tables import blocks, snapshots
 
 Listed: TypeAlias = tuple[str, list[str]]
 """A block in short: the page's id, and the ids of its items and spares, best first."""
+STREAMED = {"stream_results": True, "max_row_buffer": MANY}
+"""Rows come as they are read, where a driver would hold them all."""
+_IDS = (
+    "(SELECT json_agg(item ->> 'id' ORDER BY place) FROM json_array_elements(items) WITH ORDINALITY AS _(item, place))"
+)
+_LISTED = f"SELECT source_id, {_IDS} FROM blocks WHERE snapshot_id = :number"  # noqa: S608 - of the line above
+LISTED = text(f"{_LISTED} ORDER BY source_id")
+LISTED_SOME = text(f"{_LISTED} AND source_id = ANY(CAST(:sources AS text[])) ORDER BY source_id")
 
 
 def list_blocks(connection: Connection, number: int, sources: Collection[str] | None = None) -> Iterator[Listed]:
     """The blocks of a snapshot in short, by source id; of all sources, or of those named, in no order."""
+    if connection.dialect.name == "postgresql":
+        yield from _list_on_server(connection, number, sources)
+        return
     # by the driver: each item's reasons are read and thrown away, a hundred thousand times
     wanted, by_source = "SELECT source_id, items FROM blocks WHERE snapshot_id = ?", "ORDER BY source_id"
     if sources is None:
@@ -31,6 +41,13 @@ def list_blocks(connection: Connection, number: int, sources: Collection[str] | 
             yield source_id, [item["id"] for item in json.loads(items)]
 
 
+def _list_on_server(connection: Connection, number: int, sources: Collection[str] | None) -> Iterator[Listed]:
+    """The same: the server picks the ids, so that the rest of the items need not come over."""
+    statement, wanted = (LISTED, {}) if sources is None else (LISTED_SOME, {"sources": list(sources)})
+    for source_id, ids in connection.execute(statement, {"number": number, **wanted}, execution_options=STREAMED):
+        yield source_id, ids or []
+
+
 def copy_blocks(connection: Connection, like: int, number: int) -> None:
     """Copies the blocks of one snapshot to another."""
     columns = (blocks.c.source_id, blocks.c["items"], blocks.c.shortfall, blocks.c.changed)
@@ -39,11 +56,20 @@ def copy_blocks(connection: Connection, like: int, number: int) -> None:
     connection.execute(insert(blocks).from_select(names, before))
 
 
-def put_blocks(connection: Connection, number: int, found: Iterable[StoredBlock], *, changed: bool) -> None:
-    """Stores blocks of a snapshot, in place of those of their sources; `changed` since what was fitted was saved."""
-    waiting = iter(found)
-    while rows := [block_row(number, block) | {"changed": changed} for block in islice(waiting, MANY)]:
-        connection.execute(replacing(blocks), rows)
+def put_blocks(
+    connection: Connection, number: int, found: Iterable[StoredBlock], *, changed: bool, revision: int = 0
+) -> None:
+    """Stores blocks of a snapshot, in place of those of their sources.
+
+    Args:
+        connection: in a transaction.
+        number: the snapshot's.
+        found: the blocks.
+        changed: since what was fitted was saved.
+        revision: the snapshot's, with these blocks.
+    """
+    common = {"changed": changed, "revision": revision}
+    put_rows(connection, blocks, (block_row(number, block) | common for block in found))
 
 
 def count_blocks(connection: Connection, number: int) -> None:
@@ -57,10 +83,8 @@ def count_filled(connection: Connection, number: int, sources: Sequence[str]) ->
     counted = 0
     for start in range(0, len(sources), MANY):
         some = sources[start : start + MANY]
-        places = ", ".join("?" * len(some))
-        filled = f"SELECT count(*) FROM blocks WHERE snapshot_id = ? AND source_id IN ({places})"  # noqa: S608 - only question marks are put in
-        filled += " AND json_array_length(items) > 0"
-        counted += connection.exec_driver_sql(filled, (number, *some)).scalar_one()
+        filled = select(func.count()).select_from(blocks).where(blocks.c.snapshot_id == number, _has_items())
+        counted += connection.scalar(filled.where(blocks.c.source_id.in_(some))) or 0
     return counted
 
 

@@ -14,7 +14,7 @@ from collections.abc import Callable
 from contextlib import closing
 from pathlib import Path
 
-from sqlalchemy import Connection, Engine, Table, delete, insert, inspect, select, text
+from sqlalchemy import URL, Connection, Engine, Table, delete, insert, inspect, select, text
 
 from simrec.errors import StoreError
 from simrec.files import PART, part_prefix
@@ -67,7 +67,7 @@ def m004_served_and_edited(connection: Connection) -> None:
     new = [pages, acts, comparisons, history, keys, audit, idempotency, inbox]
     metadata.create_all(connection, tables=new)
     _pins_to_pages(connection)
-    for index in articles.indexes:
+    for index in (*articles.indexes, *blocks.indexes):
         index.create(connection, checkfirst=True)
 
 
@@ -76,12 +76,12 @@ MIGRATIONS: tuple[Callable[[Connection], None], ...] = tuple(
 )
 
 
-def migrate(engine: Engine, path: Path) -> None:
-    """Brings a store to the newest schema; one that holds something is copied first, to `NAME.v<its schema>.bak`.
+def migrate(engine: Engine, place: Path | URL) -> None:
+    """Brings a store to the newest schema; a file that holds something is copied first, to `NAME.v<its schema>.bak`.
 
     Args:
         engine: whose transactions take the write lock at once.
-        path: of the file.
+        place: of the store.
 
     Raises:
         StoreError: the store was written by a newer simrec, or cannot be copied; it is as it was.
@@ -96,8 +96,8 @@ def migrate(engine: Engine, path: Path) -> None:
         return
     with engine.begin() as connection:
         version = _version(connection)  # another process may have been faster
-        if version:
-            back_up(path, path.with_name(f"{path.name}.v{version}.bak"))
+        if version and isinstance(place, Path):
+            back_up(place, place.with_name(f"{place.name}.v{version}.bak"))
         for migration in MIGRATIONS[version:]:
             migration(connection)
         connection.execute(delete(schema_version))

@@ -3,16 +3,19 @@
 from __future__ import annotations
 
 import json
+import re
 from collections.abc import Mapping
 from dataclasses import dataclass, field, replace
 from datetime import datetime
 from typing import Any
 
+from simrec.errors import InputError
 from simrec.text import content_hash
 from simrec.types import Article, Entry, PickEntry
 
 DATES = ("published_at", "updated_at", "embargo_until", "expires_at")
 LISTS = ("tags", "authors")
+_HALVES = re.compile("[\ud800-\udfff]")
 PLAIN = ("id", "title", "body", "url", "section", "lang", "image", "image_alt", "status", "canonical_id")
 
 
@@ -40,9 +43,15 @@ def article_hash(article: Article) -> str:
 
 
 def to_row(entry: Entry) -> dict[str, Any]:
-    """The values of a row of `articles`."""
+    """The values of a row of `articles`.
+
+    Raises:
+        InputError: a text in it is none that every store can hold.
+    """
+    values = _values(entry.article)
+    _check(values)
     return {
-        **_values(entry.article),
+        **values,
         "hash": article_hash(entry.article),
         "copy": entry.copy,
         "file": entry.file,
@@ -91,6 +100,18 @@ def _values(article: Article) -> dict[str, Any]:
     values |= {name: _iso(getattr(article, name)) for name in DATES}
     values |= {name: list(getattr(article, name)) for name in LISTS}
     return {**values, "extra": dict(article.extra)}
+
+
+def _check(values: Mapping[str, Any]) -> None:
+    plain = json.dumps(values, ensure_ascii=False)
+    if "\\u0000" not in plain and not _HALVES.search(plain):
+        return
+    for name, value in values.items():
+        text = json.dumps(value, ensure_ascii=False).replace("\\\\", "")
+        if "\\u0000" in text or _HALVES.search(text):
+            raise InputError(
+                f"article {values['id']!r}: {name} holds a NUL character or half of a surrogate pair: take it out"
+            )
 
 
 def _iso(date: datetime | None) -> str | None:

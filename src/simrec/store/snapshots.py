@@ -11,7 +11,8 @@ from sqlalchemy import Connection, RowMapping, delete, func, insert, select, upd
 
 from simrec.errors import NotFoundError, StoreError
 from simrec.store.base import MANY, Connected
-from simrec.store.blocks import Listed, copy_blocks, count_blocks, count_filled, list_blocks, put_blocks
+from simrec.store.blocks import STREAMED, Listed, copy_blocks, count_blocks, count_filled, list_blocks, put_blocks
+from simrec.store.engine import take_turn
 from simrec.store.inputs import Inputs, put_inputs, read_inputs
 from simrec.store.records import StoredBlock, StoredItem
 from simrec.store.tables import articles, blocks, snapshots
@@ -101,19 +102,20 @@ class SnapshotStore(Connected):
             judge: says whether it may be activated; where it may not, it is kept, and the active one stays active.
         """
         inputs, found = inputs or Inputs(), found if like is None else list(found)
-        with self._write() as connection:
-            before = connection.scalar(select(snapshots.c.id).where(snapshots.c.active))
-            values = {"model": model, "k": k, "settings": dict(settings), "fitted": fitted, "parent": before}
+        with self._write(alone=like is not None) as connection:  # of what is new nobody knows yet
+            values = {"model": model, "k": k, "settings": dict(settings), "fitted": fitted}
             number = _insert(connection, values | {"made_with": dict(inputs.made_with)})
             if like is not None:
                 copy_blocks(connection, like, number)
             put_blocks(connection, number, found, changed=like is not None)
             count_blocks(connection, number)
             put_inputs(connection, number, inputs)
+            take_turn(connection)
+            before = connection.scalar(select(snapshots.c.id).where(snapshots.c.active))
             verdict = Verdict({}, None)
             if judge:
                 verdict = judge(list_blocks(connection, number), _before(connection, before, like, found))
-            judged = {"figures": verdict.figures, "refused": verdict.refused}
+            judged = {"parent": before, "figures": verdict.figures, "refused": verdict.refused}
             connection.execute(update(snapshots).where(snapshots.c.id == number).values(judged))
             if verdict.refused is None:
                 _activate(connection, number)
@@ -148,6 +150,8 @@ class SnapshotStore(Connected):
 
     def shrink(self) -> None:
         """Gives the space of what was deleted back to the disk, where that is much of the file."""
+        if self._engine.dialect.name != "sqlite":
+            return  # the server does that by itself
         with self._guard(), self._engine.connect() as connection:
             driver: Any = connection.connection.driver_connection
             free, pages = (driver.execute(f"PRAGMA {name}").fetchone()[0] for name in ("freelist_count", "page_count"))
@@ -215,7 +219,7 @@ class SnapshotStore(Connected):
             parts = [statement.where(blocks.c.source_id.in_(ids)) for ids in some]
         with self._read() as connection:
             for part in parts:
-                for row in connection.execute(part):
+                for row in connection.execute(part, execution_options=STREAMED):
                     items = tuple(StoredItem(**item) for item in row._mapping["items"])
                     yield StoredBlock(row.source_id, items, row.shortfall)
 
@@ -239,7 +243,7 @@ def change_blocks(
     values["changed_at"] = _text(now)
     if connection.execute(update(snapshots).where(*same).values(values)).rowcount != 1:
         return None
-    put_blocks(connection, snapshot.id, found, changed=True)
+    put_blocks(connection, snapshot.id, found, changed=True, revision=changed.revision)
     return changed
 
 

@@ -4,11 +4,10 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Sequence
 
-from sqlalchemy.dialects.sqlite import insert as upsert
-
 from simrec.errors import ConflictError
 from simrec.store.acts import ActStore, NewAct, put_act
-from simrec.store.articles import BY_HAND, PAGE, ArticleStore, Held, Ingested, put_addresses, put_article
+from simrec.store.articles import BY_HAND, PAGE, ArticleStore, Held, Ingested, put_addresses, put_articles
+from simrec.store.changes import ChangeStore
 from simrec.store.comparisons import ComparisonStore
 from simrec.store.history import HistoryStore
 from simrec.store.inbox import InboxStore
@@ -16,19 +15,17 @@ from simrec.store.inputs import Inputs, put_inputs
 from simrec.store.judgements import DESK, JudgementStore
 from simrec.store.keys import KeyStore
 from simrec.store.records import StoredBlock, pick_row, to_row
+from simrec.store.rows import replacing
 from simrec.store.snapshots import Snapshot, SnapshotStore, change_blocks
 from simrec.store.tables import picks
 from simrec.types import Entry, PickEntry
 
 
 class Store(
-    ArticleStore, JudgementStore, SnapshotStore, ActStore, ComparisonStore, HistoryStore, KeyStore, InboxStore
+    ArticleStore, JudgementStore, SnapshotStore, ChangeStore, ActStore, ComparisonStore, HistoryStore, KeyStore,
+    InboxStore,
 ):  # fmt: skip
-    """A workspace's SQLite file. Use it as a context manager, or close it.
-
-    Raises:
-        StoreError: from any method, where the file cannot be read or written, is no store, or the disk is full.
-    """
+    """A workspace's store: all its parts."""
 
     def change(
         self, entries: Sequence[Entry], chosen: Sequence[PickEntry], origin: str, found: Iterable[StoredBlock],
@@ -57,14 +54,11 @@ class Store(
             changed = change_blocks(connection, snapshot, found, total)
             if changed is None:
                 raise ConflictError("another process has changed the blocks meanwhile")
-            for entry in entries:
-                put_article(connection, to_row(entry))
-                put_addresses(connection, entry.article.id, keys(entry))
+            put_articles(connection, [to_row(entry) for entry in entries])
+            put_addresses(connection, entries, keys)
             for pick in chosen:
                 row = pick_row(pick, origin) | {"source_id": pick.pick.source_id, "target_id": pick.pick.target_id}
-                statement = upsert(picks).values(row)
-                same_pick = ["source_ref", "target_ref", "origin"]
-                connection.execute(statement.on_conflict_do_update(index_elements=same_pick, set_=row))
+                connection.execute(replacing(picks), row)
             if act:
                 put_act(connection, act)
             if inputs:

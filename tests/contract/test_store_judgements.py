@@ -9,6 +9,7 @@ from datetime import UTC, datetime
 from pathlib import Path
 
 import pytest
+from sqlalchemy import URL
 
 from simrec.errors import ConflictError, StaleError
 from simrec.ingest.links import LinkFinder
@@ -19,16 +20,21 @@ AT = datetime(2025, 6, 1, 12, tzinfo=UTC)
 
 
 @pytest.fixture
-def store(tmp_path: Path) -> Iterator[Store]:
+def store(place: Path | URL) -> Iterator[Store]:
     """Four articles; of a, an imported table picks b and c, and rejects d; its page picks b."""
-    with Store(tmp_path / "simrec.db") as opened:
-        for id_ in "abcd":
-            links = ("b",) if id_ == "a" else None
-            opened.put([Entry(Article(id_, f"Title {id_}", "Body"), "file", 1, links)], lambda _: [])
-        picks = [Pick("a", "b", 1), Pick("a", "c", 2, 1.0), Pick("a", "d", 3, 0.0), Pick("b", "a", 1)]
-        opened.replace_picks("picks.csv", [PickEntry(pick, "picks.csv") for pick in picks])
-        opened.resolve_picks(LinkFinder)
+    with Store(place) as opened:
+        fill(opened)
         yield opened
+
+
+def fill(store: Store) -> None:
+    """Puts them in."""
+    for id_ in "abcd":
+        links = ("b",) if id_ == "a" else None
+        store.put([Entry(Article(id_, f"Title {id_}", "Body"), "file", 1, links)], lambda _: [])
+    picks = [Pick("a", "b", 1), Pick("a", "c", 2, 1.0), Pick("a", "d", 3, 0.0), Pick("b", "a", 1)]
+    store.replace_picks("picks.csv", [PickEntry(pick, "picks.csv") for pick in picks])
+    store.resolve_picks(LinkFinder)
 
 
 def act(store: Store, page: str, after: PageRow, who: str = "Ada", undoes: int | None = None) -> int:
@@ -106,17 +112,18 @@ def test_an_act_on_a_page_that_was_changed_is_not_stored(store: Store) -> None:
     with pytest.raises(StaleError):
         store.put_act(NewAct(AT, "Ben", "ban", "b", "a", PageRow(version=9), PageRow(bans=("a",))))
     act(store, "a", PageRow(), undoes=first)
-    with pytest.raises(ConflictError, match="act 1 was undone by somebody else"):
+    with pytest.raises(ConflictError, match=f"act {first} was undone by somebody else"):
         act(store, "a", PageRow(), undoes=first)
-    assert [one.id for one in store.acts()] == [2, 1]
+    assert [(one.undoes, one.undone_by is None) for one in store.acts()] == [(first, True), (None, False)]
     assert late.id == 0
     assert store.judgements("editors") == []
 
 
-def test_what_was_pinned_before_there_were_acts_stays_pinned(store: Store, tmp_path: Path) -> None:
-    """By page and rank; nobody knows who did it."""
-    path = tmp_path / "simrec.db"
-    store.close()
+def test_what_was_pinned_before_there_were_acts_stays_pinned(tmp_path: Path) -> None:
+    """By page and rank; nobody knows who did it. A store of that time is a file."""
+    path = tmp_path / "old.db"
+    with Store(path) as store:
+        fill(store)
     with closing(sqlite3.connect(path)) as connection:
         connection.executescript("DROP TABLE pages; DROP TABLE acts; UPDATE schema_version SET version = 3;")
         connection.execute("ALTER TABLE snapshot_pins DROP COLUMN bans")
@@ -127,7 +134,7 @@ def test_what_was_pinned_before_there_were_acts_stays_pinned(store: Store, tmp_p
         connection.commit()
     with Store(path) as again:
         assert again.page_states() == {"a": PageRow(0, ("c", "d"))}
-        assert act(again, "a", PageRow(pins=("d",))) == 1
+        assert act(again, "a", PageRow(pins=("d",)))
         assert pairs(again.picks("editors")) == ["ad"]
 
 
