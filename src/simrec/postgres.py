@@ -8,6 +8,7 @@ from contextlib import suppress
 from datetime import date, datetime
 from functools import partial
 from getpass import getuser
+from itertools import count
 from typing import Any, Literal
 
 from sqlalchemy import URL, Engine, event
@@ -40,6 +41,10 @@ AS_TEXT = (
 time, interval, record, ranges, and lists of these."""
 
 
+_NUMBERS = count()
+"""Of cursors on the server, each open until its transaction is over."""
+
+
 class _Cursor(ServerSideCursor):
     def close(self) -> None:
         self.cursor.close()  # the transaction's end closes it on the server, where a failed one would refuse to
@@ -47,7 +52,7 @@ class _Cursor(ServerSideCursor):
 
 class _Context(PGExecutionContext_pg8000):
     def create_server_side_cursor(self) -> Any:
-        return _Cursor(self._dbapi_connection.cursor(), f"simrec_{id(self):x}")  # type: ignore[no-untyped-call]
+        return _Cursor(self._dbapi_connection.cursor(), f"simrec_{next(_NUMBERS)}")  # type: ignore[no-untyped-call]
 
 
 class Dialect(PGDialect_pg8000):

@@ -3,11 +3,13 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator
+from contextlib import suppress
 from itertools import count
 from pathlib import Path
 
 import pytest
-from sqlalchemy import URL, text
+from sqlalchemy import URL, NullPool, text
+from sqlalchemy.exc import SQLAlchemyError
 
 from simrec.database import open_database, parse_url
 from simrec.store import Store
@@ -16,14 +18,26 @@ NUMBERS = count()
 KINDS = ("sqlite", "postgresql")
 
 
+@pytest.fixture(scope="session")
+def english(postgres: str) -> str:
+    """The URL of a database that sorts words as English dictionaries do, where the server can."""
+    engine = open_database(parse_url(postgres), read_only=False, isolation_level="AUTOCOMMIT", poolclass=NullPool)
+    with engine.connect() as connection, suppress(SQLAlchemyError):
+        connection.execute(
+            text("CREATE DATABASE english TEMPLATE template0 LOCALE_PROVIDER icu ICU_LOCALE 'en-US' LOCALE 'C.UTF-8'")
+        )
+        return postgres.replace("/postgres?", "/english?")
+    return postgres
+
+
 @pytest.fixture
-def schema(postgres: str) -> Iterator[str]:
+def schema(english: str) -> Iterator[str]:
     """The URL of an empty schema."""
     name = f"site{next(NUMBERS)}"
-    engine = open_database(parse_url(postgres), read_only=False)
+    engine = open_database(parse_url(english), read_only=False)
     with engine.begin() as connection:
         connection.execute(text(f"CREATE SCHEMA {name}"))
-    yield f"{postgres}&options=-csearch_path%3D{name}"
+    yield f"{english}&options=-csearch_path%3D{name}"
     with engine.begin() as connection:
         connection.execute(text(f"DROP SCHEMA {name} CASCADE"))
 

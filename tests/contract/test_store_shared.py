@@ -13,8 +13,8 @@ import pytest
 from sqlalchemy import URL, insert
 
 from simrec.database import parse_url
-from simrec.errors import ConflictError, LockedError, SettingsError, StoreError
-from simrec.store import NOTHING, Election, Inputs, SessionLock, Snapshot, Store, StoredBlock, StoredItem, engine
+from simrec.errors import ConflictError, SettingsError, StoreError
+from simrec.store import NOTHING, Inputs, Snapshot, Store, StoredBlock, StoredItem, engine
 from simrec.store.tables import acts
 from simrec.types import Article, Entry
 
@@ -148,6 +148,22 @@ def test_a_reader_sees_one_moment_and_waits_for_nobody(place: Path | URL) -> Non
             assert next(store.blocks(number, ["a0000"])).items[0].id == "new"
 
 
+def test_a_server_takes_changes_while_a_snapshot_is_stored(schema: str) -> None:
+    """A build of tens of thousands of blocks keeps nobody from publishing; only its switch waits for its turn."""
+    with Store(parse_url(schema)) as store, Store(parse_url(schema)) as other:
+        first = write(store, block("a", "b"))
+
+        def found() -> Iterator[StoredBlock]:
+            yield block("a", "c")
+            change(other, first, [entry("a")], block("a", "d"))
+            yield block("b", "a")
+
+        second = store.write_snapshot(found(), model="tfidf", k=5, settings={}, keep=9)
+        assert (second.parent, second.active, second.blocks) == (first.id, True, 2)
+        assert list(store.listed(first.id)) == [("a", ["d"])]
+        assert store.article("a") == entry("a").article
+
+
 def test_processes_that_start_at_once_make_one_store(place: Path | URL) -> None:
     """One of them makes the tables; the others find them."""
     errors: list[Exception] = []
@@ -170,81 +186,7 @@ def test_processes_that_start_at_once_make_one_store(place: Path | URL) -> None:
         assert store.mark().seq == 0
 
 
-# The writer
-
-
-def test_one_process_has_the_seat_until_it_leaves(place: Path | URL) -> None:
-    """Others may try as often as they like; who has it keeps it."""
-    with Store(place):
-        first, second = Election(place), Election(place)
-        assert (first.holds(), first.try_win(), first.try_win(), first.holds()) == (False, True, True, True)
-        assert (second.try_win(), second.holds()) == (False, False)
-        assert second.holder()["command"] == "writer"
-        first.resign()
-        assert (first.holds(), second.try_win(), second.holds(), first.try_win()) == (False, True, True, False)
-        second.resign()
-        assert second.holder() == {}
-        second.resign()
-
-
-def test_who_has_no_seat_writes_nothing(place: Path | URL) -> None:
-    """And may still read."""
-    election = Election(place)
-    with Store(place) as store, Store(place, fence=election) as fenced:
-        put(store, "a")
-        with pytest.raises(LockedError, match="not the writer"):
-            put(fenced, "b")
-        assert [one.id for one in fenced.articles()] == ["a"]
-        election.try_win()
-        put(fenced, "b")
-        election.resign()
-        with pytest.raises(LockedError):
-            put(fenced, "c")
-        assert store.article_count() == 2
-
-
-def test_a_lock_file_that_was_deleted_is_a_seat_lost(tmp_path: Path) -> None:
-    """Another process can take the new one."""
-    place = tmp_path / "simrec.db"
-    first, second = Election(place), Election(place)
-    assert first.try_win()
-    (tmp_path / "simrec.db.writer.lock").unlink()
-    assert not first.holds()
-    assert second.try_win()
-    assert not first.try_win()
-    second.resign()
-
-
-def test_a_writer_whose_connection_is_lost_is_fenced(schema: str, end_sessions: Callable[[str], int]) -> None:
-    """Its next write changes nothing, also before it has noticed; another one has the seat."""
-    place = parse_url(schema)
-    old, new = Election(place), Election(place)
-    with Store(place, fence=old) as store:
-        assert old.try_win()
-        put(store, "a")
-        assert end_sessions("simrec:writer:%") == 1
-        with pytest.raises(LockedError):
-            put(store, "b")  # `old` was not asked
-        assert new.try_win()
-        assert (old.holds(), old.try_win(), new.holds()) == (False, False, True)
-        new.resign()
-        assert old.try_win()
-        put(store, "c")
-        assert [one.id for one in store.articles()] == ["a", "c"]
-        old.resign()
-
-
 # The server
-
-
-def test_each_schema_has_its_own_locks(postgres: str, schema: str) -> None:
-    """The sites of one database do not wait for each other; who holds a lock is known."""
-    one, other, same = (SessionLock(parse_url(url), "work", "build") for url in (postgres, schema, schema))
-    assert (one.acquire(), other.acquire(), same.acquire()) == (True, True, False)
-    assert same.holder()["command"] == "build"
-    assert same.holder()["since"].startswith("20")
-    for lock in (one, other, same):
-        lock.release()
 
 
 def test_connections_that_broke_are_made_anew(schema: str, end_sessions: Callable[[str], int]) -> None:

@@ -267,7 +267,8 @@ class _Work:
         with self.report.stage("write") as stage:
             written = self.store.write_snapshot(
                 found, model=self.model, k=self.k, settings=describe(settings), keep=settings.build.keep_snapshots,
-                fitted=name, like=like.id if like else None, inputs=Inputs(self.hashes, *self.placed, noted),
+                fitted=name, like=like.id if like else None,
+                inputs=Inputs(self.hashes, self.placed.pins, noted, self.placed.bans),
                 judge=self._judge(like, counts),
             )  # fmt: skip
             stage["rows"] = written.articles

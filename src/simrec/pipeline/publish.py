@@ -232,7 +232,8 @@ class Pipeline:
         if site is None:
             raise UsageError("what was fitted of the site is damaged: run `simrec build --full`")
         behind = found or waiting(self._store, snapshot, hashes, placed) != 0
-        self._snapshot = self._follow(found, snapshot, Inputs(hashes, *placed)) if behind else snapshot
+        inputs = Inputs(hashes, placed.pins, bans=placed.bans)
+        self._snapshot = self._follow(found, snapshot, inputs) if behind else snapshot
         note_synced(self.workspace, self._snapshot, hashes, placed, site.engine.next_change(now))
         self._site = site
         self.opened = Change(tuple(block.source_id for block in found), time.perf_counter() - start)

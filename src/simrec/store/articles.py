@@ -108,7 +108,7 @@ class ArticleStore(Connected):
             ids = set(connection.scalars(select(articles.c.id)))
             find = finder({row.key: row.article_id for row in connection.execute(select(addresses))}, ids)
             missing, found = [], []
-            for row in connection.execute(select(picks)):
+            for row in connection.execute(select(picks).order_by(picks.c.file, picks.c.line, *picks.primary_key)):
                 source, target = find(row.source_ref), find(row.target_ref)
                 if (row.source_id, row.target_id) != (source, target):
                     found.append({**row._mapping, "source_id": source, "target_id": target})

@@ -39,6 +39,7 @@ class Connected:
         self._fence = fence
         self._engine = engine.open_engine(place)
         self._writer = engine.writing(self._engine)
+        self._beside = engine.writing(self._engine, alone=False)
         try:
             with self._guard():
                 migrate(self._writer, place)
@@ -57,8 +58,14 @@ class Connected:
         self._engine.dispose()
 
     @contextmanager
-    def _write(self) -> Iterator[Connection]:
-        with self._guard(), self._writer.begin() as connection:
+    def _write(self, *, alone: bool = True) -> Iterator[Connection]:
+        """A transaction that writes.
+
+        Args:
+            alone: no other one does meanwhile. False for rows that nothing else hangs on, as those of a log: on a
+                server they need not wait for a build that is being stored.
+        """
+        with self._guard(), (self._writer if alone else self._beside).begin() as connection:
             if self._fence:
                 self._fence.check(connection)
             yield connection

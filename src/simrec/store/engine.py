@@ -25,11 +25,9 @@ SESSION = f"""
     SET tcp_keepalives_idle = 10; SET tcp_keepalives_interval = 5; SET tcp_keepalives_count = 3
 """
 """A transaction that reads sees one state; the server notices within half a minute that a host which wrote is gone."""
-ALONE = """
-    SET TRANSACTION ISOLATION LEVEL READ COMMITTED;
-    SELECT pg_advisory_xact_lock(hashtextextended('simrec write ' || current_schema(), 0))
-"""
-"""Of a transaction that writes: it waits for its turn, and then sees what was written before."""
+WRITING = "SET TRANSACTION ISOLATION LEVEL READ COMMITTED"
+TURN = "SELECT pg_advisory_xact_lock(hashtextextended('simrec write ' || current_schema(), 0))"
+"""Of a transaction that writes: it waits until no other one does, and then sees what was written before."""
 POOL = {"pool_size": 5, "max_overflow": 15, "pool_timeout": WAIT, "pool_recycle": 1800, "pool_pre_ping": True}
 """Connections to a server are kept; one that broke is made anew."""
 
@@ -82,9 +80,20 @@ def _reading(path: Path) -> URL:
     return URL.create("sqlite", database=f"file:{quote(str(path.absolute()))}", query=query)
 
 
-def writing(engine: Engine) -> Engine:
-    """The same engine for transactions that write: they take the write lock at once, not half-way."""
-    return engine.execution_options(immediate=True)
+def writing(engine: Engine, *, alone: bool = True) -> Engine:
+    """The same engine for transactions that write: they take the write lock at once, not half-way.
+
+    Args:
+        engine: of `open_engine`.
+        alone: False for those that can go on beside others, where the database lets them; see `take_turn`.
+    """
+    return engine.execution_options(immediate=True, alone=alone)
+
+
+def take_turn(connection: Connection) -> None:
+    """Waits until no other transaction writes; until this one is over, none does. No harm where it has its turn."""
+    if connection.dialect.name != "sqlite":
+        connection.exec_driver_sql(TURN)
 
 
 def _configure(connection: sqlite3.Connection, _: object) -> None:
@@ -101,11 +110,12 @@ def _prepare(connection: Any, _: object) -> None:
 
 
 def _begin(connection: Connection) -> None:
-    immediate = connection.get_execution_options().get("immediate")
+    options = connection.get_execution_options()
+    immediate = options.get("immediate")
     if connection.dialect.name == "sqlite":
         connection.exec_driver_sql("BEGIN IMMEDIATE" if immediate else "BEGIN")
     elif immediate:
-        connection.exec_driver_sql(ALONE)
+        connection.exec_driver_sql(f"{WRITING}; {TURN}" if options["alone"] else WRITING)
 
 
 @contextmanager
@@ -140,11 +150,11 @@ def advice(message: str) -> str:
     return message
 
 
-HALVED = "a text holds a NUL character, or half of a surrogate pair; take it out"
+HALVED = "a text holds a NUL character or half of a surrogate pair: take it out"
 ANSWERS = {
     "22021": HALVED,
     "22P02": HALVED,
-    "22P05": HALVED,
+    "22P05": "a text holds a character that the database cannot: take NULs out, or make it in UTF-8",
     "28": "the server refuses the user or the password; check store.url and the server's pg_hba.conf",
     "3D": "there is no such database; make it (`createdb`), or correct store.url",
     "3F": "there is no schema to make tables in; make it, or correct the search_path in store.url",

@@ -22,14 +22,14 @@ class Inputs:
     Attributes:
         hashes: of the articles, by id.
         pins: articles that stand first under others, by page; None: as they were noted, and the bans with them.
-        bans: articles that stand under others never, by page.
         made_with: names the models and the picks that were learned from, as plain values.
+        bans: articles that never stand under others, by page; noted where pins are.
     """
 
     hashes: Mapping[str, str] = field(default_factory=dict)
     pins: Mapping[str, Sequence[str]] | None = None
-    bans: Mapping[str, Sequence[str]] = field(default_factory=dict)
     made_with: Mapping[str, Any] = field(default_factory=dict)
+    bans: Mapping[str, Sequence[str]] = field(default_factory=dict)
 
 
 def put_inputs(connection: Connection, number: int, inputs: Inputs) -> None:
@@ -64,4 +64,4 @@ def read_inputs(connection: Connection, number: int) -> Inputs:
     pins = {row.source_id: list(row.targets) for row in by_hand if row.targets}
     bans = {row.source_id: list(row.bans) for row in by_hand if row.bans}
     made_with = connection.scalar(select(snapshots.c.made_with).where(snapshots.c.id == number))
-    return Inputs(hashes, pins, bans, made_with or {})
+    return Inputs(hashes, pins, made_with or {}, bans)

@@ -12,6 +12,7 @@ from sqlalchemy import Connection, RowMapping, delete, func, insert, select, upd
 from simrec.errors import NotFoundError, StoreError
 from simrec.store.base import MANY, Connected
 from simrec.store.blocks import STREAMED, Listed, copy_blocks, count_blocks, count_filled, list_blocks, put_blocks
+from simrec.store.engine import take_turn
 from simrec.store.inputs import Inputs, put_inputs, read_inputs
 from simrec.store.records import StoredBlock, StoredItem
 from simrec.store.tables import articles, blocks, snapshots
@@ -101,19 +102,20 @@ class SnapshotStore(Connected):
             judge: says whether it may be activated; where it may not, it is kept, and the active one stays active.
         """
         inputs, found = inputs or Inputs(), found if like is None else list(found)
-        with self._write() as connection:
-            before = connection.scalar(select(snapshots.c.id).where(snapshots.c.active))
-            values = {"model": model, "k": k, "settings": dict(settings), "fitted": fitted, "parent": before}
+        with self._write(alone=like is not None) as connection:  # of what is new nobody knows yet
+            values = {"model": model, "k": k, "settings": dict(settings), "fitted": fitted}
             number = _insert(connection, values | {"made_with": dict(inputs.made_with)})
             if like is not None:
                 copy_blocks(connection, like, number)
             put_blocks(connection, number, found, changed=like is not None)
             count_blocks(connection, number)
             put_inputs(connection, number, inputs)
+            take_turn(connection)
+            before = connection.scalar(select(snapshots.c.id).where(snapshots.c.active))
             verdict = Verdict({}, None)
             if judge:
                 verdict = judge(list_blocks(connection, number), _before(connection, before, like, found))
-            judged = {"figures": verdict.figures, "refused": verdict.refused}
+            judged = {"parent": before, "figures": verdict.figures, "refused": verdict.refused}
             connection.execute(update(snapshots).where(snapshots.c.id == number).values(judged))
             if verdict.refused is None:
                 _activate(connection, number)
