@@ -12,6 +12,7 @@ from typing import Any
 
 from simrec import __version__
 from simrec.cli import (
+    acts,
     build,
     compare,
     copies,
@@ -35,6 +36,7 @@ COMMANDS = (
     ingest,
     build,
     publish,
+    acts,
     status,
     snapshots,
     similar,
