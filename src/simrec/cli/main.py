@@ -19,9 +19,11 @@ from simrec.cli import (
     demo,
     evaluate,
     ingest,
+    keys,
     publish,
     render,
     run,
+    serve,
     similar,
     snapshots,
     status,
@@ -46,6 +48,8 @@ COMMANDS = (
     tune,
     evaluate,
     compare,
+    serve,
+    keys,
     demo,
 )
 """A module a command: `add` declares it, `run` does it. In the order of the help."""

@@ -41,7 +41,7 @@ class Viewer:
         self.k = k
         self.now = now or datetime.now(UTC)
         self._corpus = corpus
-        self._articles: Mapping[str, Article] = {article.id: article for article in corpus.articles}
+        self._articles: Mapping[str, Article] = corpus.by_id
         self._settings = settings.block
         self._policy = settings.policy
         self._rules = article_rules(settings.policy, corpus.published)
