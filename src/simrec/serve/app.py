@@ -10,6 +10,7 @@ from typing import Any
 
 from fastapi import APIRouter, FastAPI
 from fastapi.openapi.utils import get_openapi
+from fastapi.telemetry import TelemetryConfig
 from starlette.routing import Match
 
 from simrec import __version__
@@ -21,6 +22,8 @@ from simrec.serve.state import Service, utc_now
 
 ROUTERS: tuple[APIRouter, ...] = (articles.router, health.router)
 """All routes; a router names its own prefix, so that logs and metrics know the whole path."""
+SILENT: TelemetryConfig = {"tracing": False, "metrics": False, "logs": False}
+"""FastAPI's own reports would name paths and addresses; the service has its own, which do not."""
 METHODS = ("GET", "POST", "PUT", "PATCH", "DELETE")
 DESCRIPTION = """\
 The "Similar articles" blocks of a site. Errors are `application/problem+json`
@@ -52,7 +55,13 @@ def create_app(
             shared.stop()
 
     app = FastAPI(
-        title="simrec", version=__version__, description=DESCRIPTION, docs_url=None, redoc_url=None, lifespan=living
+        title="simrec",
+        version=__version__,
+        description=DESCRIPTION,
+        docs_url=None,
+        redoc_url=None,
+        lifespan=living,
+        telemetry=SILENT,
     )
     app.state.service = shared
     add_handlers(app)

@@ -101,7 +101,7 @@ class Front:
         body = b"" if same or asked.head else ready.body
         asked.size = len(body)
         metrics = self._service.metrics
-        metrics.hits.inc()
+        metrics.hits += 1
         if ready.is_empty:
             metrics.empty.inc()
         await send({"type": "http.response.start", "status": asked.status, "headers": headers})

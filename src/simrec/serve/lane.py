@@ -103,7 +103,7 @@ class Lane:
         """
         found = self._ready.get(key)
         if found is not None and found.until > self._clock().timestamp():
-            self._metrics.hits.inc()
+            self._metrics.hits += 1
         else:
             self._metrics.misses.inc()
             found = self._render(key)

@@ -5,7 +5,6 @@ from __future__ import annotations
 import os
 from collections.abc import Callable, Iterable, Iterator
 from datetime import datetime
-from typing import NamedTuple
 
 from prometheus_client import CollectorRegistry, Counter, Gauge, Histogram, generate_latest
 from prometheus_client.core import GaugeMetricFamily, Metric
@@ -20,50 +19,49 @@ BUCKETS = (0.0005, 0.001, 0.0025, 0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1.0,
 CONTENT_TYPE = "text/plain; version=0.0.4; charset=utf-8"
 
 
-class Route(NamedTuple):
-    """What is counted of the requests of one route, method and status."""
-
-    seconds: Histogram
-    total: Counter
-
-
 class Metrics:
     """What a service counts.
 
     Attributes:
         publishes: counter of changes, by kind.
-        hits, misses: of the blocks that are held ready.
+        errors: counter of faults, by kind.
+        hits: blocks that were held ready, a plain number, see `settle`.
+        misses: counter of blocks that had to be made.
         empty: blocks without an item that were asked for.
     """
 
     def __init__(self) -> None:
         self._registry = registry = CollectorRegistry()
-        wanted = ("route", "method")
+        wanted = ("route", "method", "status")
         self._seconds = Histogram(
             "simrec_request_seconds", "Time of requests", wanted, buckets=BUCKETS, registry=registry
         )
-        self._total = Counter("simrec_requests", "Requests", (*wanted, "status"), registry=registry)
         cache = Counter(
             "simrec_cache", "Blocks that were held ready, or had to be made", ("result",), registry=registry
         )
-        self.hits, self.misses = cache.labels("hit"), cache.labels("miss")
+        self._hits, self.misses = cache.labels("hit"), cache.labels("miss")
+        self.hits = self._settled = 0
         self.empty = Counter("simrec_empty_blocks", "Blocks asked for that have no item", registry=registry)
         self.errors = Counter("simrec_errors", "Faults, by kind", ("kind",), registry=registry)
         self.publishes = Counter("simrec_publishes", "Changes that were made, by kind", ("kind",), registry=registry)
         self.writer = Gauge(
             "simrec_writer", "Processes that are the writer", registry=registry, multiprocess_mode="livesum"
         )
-        self._routes: dict[tuple[str, str, int], Route] = {}
+        self._routes: dict[tuple[str, str, int], Histogram] = {}
 
     def count(self, route: str, method: str, status: int, seconds: float) -> None:
         """Counts a request."""
         key = (route, method, status)
         found = self._routes.get(key)
         if found is None:
-            found = Route(self._seconds.labels(route, method), self._total.labels(route, method, str(status)))
-            self._routes[key] = found
-        found.seconds.observe(seconds)
-        found.total.inc()
+            found = self._routes[key] = self._seconds.labels(route, method, str(status))
+        found.observe(seconds)
+
+    def settle(self) -> None:
+        """Takes over what is counted in a plain number, since that is quicker; called by one thread, now and then."""
+        hits, before = self.hits, self._settled
+        self._hits.inc(hits - before)
+        self._settled = hits
 
     def text(self, shown: Shown, clock: Callable[[], datetime]) -> bytes:
         """All of it, as Prometheus reads it."""

@@ -126,6 +126,7 @@ class Service:
         looks = 0
         while not self._stop.wait(POLL):
             looks += 1
+            self.metrics.settle()
             try:
                 self.shown.refresh()
                 if looks % KEYS == 0:
