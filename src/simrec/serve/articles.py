@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from base64 import urlsafe_b64decode, urlsafe_b64encode
+from base64 import b64decode, urlsafe_b64encode
 from typing import Annotated, Any
 from urllib.parse import quote, urljoin
 
@@ -237,7 +237,7 @@ def _to_cursor(id_: str) -> str:
 
 def _from_cursor(cursor: str) -> str:
     try:
-        return urlsafe_b64decode(cursor + "=" * (-len(cursor) % 4)).decode("utf-8", "surrogatepass")
+        return b64decode(cursor + "=" * (-len(cursor) % 4), b"-_", validate=True).decode("utf-8", "surrogatepass")
     except ValueError as error:
         raise ProblemError(422, "cursor: this is none: take `next` of the page before") from error
 

@@ -4,11 +4,14 @@ from __future__ import annotations
 
 import json
 import math
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import datetime
 from threading import Lock
 from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
 
 from simrec.pipeline.patched import patched
 from simrec.pipeline.viewer import Viewer
@@ -29,6 +32,7 @@ class Seen:
         mark: of the store.
         snapshot: the active one; None without one.
         corpus: all articles.
+        times: (m,) float64, sorted: all moments at which some article comes or goes, in seconds since 1970.
         packed: the snapshot's blocks by page, each as `pack` has it.
         picks: editors' picks, where a fallback asks what is popular.
         settings: of the site.
@@ -37,6 +41,7 @@ class Seen:
     mark: Mark
     snapshot: Snapshot | None
     corpus: Corpus
+    times: NDArray[np.float64]
     packed: Mapping[str, bytes]
     picks: Sequence[Pick]
     settings: Settings
@@ -47,7 +52,8 @@ class Seen:
     def read(cls, store: Store, mark: Mark, settings: Settings) -> Seen:
         """All that the store holds; `mark` was read before, so that what is written meanwhile is read again."""
         corpus = Corpus(store.articles())
-        return cls(mark, _snapshot(store, mark), corpus, _blocks(store, mark), _picks(store, settings), settings)
+        times = np.sort(_times(corpus.articles, settings))
+        return cls(mark, _snapshot(store, mark), corpus, times, _blocks(store, mark), _picks(store, settings), settings)
 
     def followed(self, store: Store, changes: Changes) -> Seen:
         """What there is after changes."""
@@ -59,8 +65,10 @@ class Seen:
             packed = {**self.packed, **found}
         else:
             packed = self.packed
-        corpus = patched(self.corpus, changes.articles)
-        return Seen(mark, _snapshot(store, mark), corpus, packed, _picks(store, self.settings), self.settings)
+        corpus, settings, by_id = patched(self.corpus, changes.articles), self.settings, self.corpus.by_id
+        before = [by_id[article.id] for article in changes.articles if article.id in by_id]
+        times = _with(_without(self.times, _times(before, settings)), _times(changes.articles, settings))
+        return Seen(mark, _snapshot(store, mark), corpus, times, packed, _picks(store, settings), settings)
 
     def stored(self, source_id: str) -> StoredBlock | None:
         """A page's block as the snapshot has it; None where it has none."""
@@ -80,21 +88,13 @@ class Seen:
 
     def changes_at(self, now: datetime) -> float:
         """The next moment at which any article may come or go, in seconds since 1970."""
-        return self.settled(self.corpus.articles, now)
+        after = int(np.searchsorted(self.times, now.timestamp(), side="right"))
+        return float(self.times[after]) if after < len(self.times) else NEVER
 
     def settled(self, articles: Sequence[Article], now: datetime) -> float:
         """The next moment at which any of these articles may come or go, in seconds since 1970."""
-        rules = ArticleRules(self.settings.policy)
-        return min((next_change(article, rules, now) for article in articles), default=NEVER)
-
-
-def next_change(article: Article, rules: ArticleRules, now: datetime) -> float:
-    """The next moment at which an article may come or go, in seconds since 1970; infinite where there is none."""
-    found = NEVER
-    for moment in (article.embargo_until, article.expires_at, article.published_at, rules.too_old_from(article)):
-        if moment is not None and moment > now:
-            found = min(found, moment.timestamp())
-    return found
+        times = _times(articles, self.settings)
+        return min(times[times > now.timestamp()].tolist(), default=NEVER)
 
 
 def pack(block: StoredBlock) -> bytes:
@@ -114,6 +114,29 @@ def unpack(source_id: str, packed: bytes) -> StoredBlock:
     """
     shortfall, items = json.loads(packed.decode("utf-8", "surrogatepass"))
     return StoredBlock(source_id, tuple(StoredItem(*item) for item in items), shortfall)
+
+
+def _times(articles: Iterable[Article], settings: Settings) -> NDArray[np.float64]:
+    """The moments at which articles come or go, in no order."""
+    rules, found = ArticleRules(settings.policy), []
+    for article in articles:
+        for moment in (article.embargo_until, article.expires_at, article.published_at, rules.too_old_from(article)):
+            if moment is not None:
+                found.append(moment.timestamp())
+    return np.array(found, dtype=np.float64)
+
+
+def _without(times: NDArray[np.float64], gone: NDArray[np.float64]) -> NDArray[np.float64]:
+    """Sorted times without some of them, each as often as it is named."""
+    values, counts = np.unique(gone, return_counts=True)
+    first = np.searchsorted(times, values)
+    return np.delete(times, [place + more for place, count in zip(first, counts, strict=True) for more in range(count)])
+
+
+def _with(times: NDArray[np.float64], come: NDArray[np.float64]) -> NDArray[np.float64]:
+    """Sorted times with some more."""
+    come = np.sort(come)
+    return np.insert(times, np.searchsorted(times, come), come)
 
 
 def _snapshot(store: Store, mark: Mark) -> Snapshot | None:
