@@ -408,7 +408,7 @@ def test_changes_are_audited(open_to: Served) -> None:
 
 def test_the_access_log_is_without_personal_data(served: Served, capsys: pytest.CaptureFixture[str]) -> None:
     """A JSON line a request: the route's template, never the path, the query, an address or a user agent."""
-    client = served("access_log = true".replace("access_log", "access_log") if False else "")
+    client = served()
     service: Any = client.app.state.service  # type: ignore[attr-defined]
     object.__setattr__(service.settings, "access_log", True)
     headers = {
