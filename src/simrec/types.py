@@ -268,7 +268,8 @@ class Corpus:
     @cached_property
     def languages(self) -> list[str]:
         """The primary languages, sorted."""
-        return sorted({primary(a.lang or self.main_lang) for a in self.articles})
+        named = {*self.lang_counts}
+        return sorted(named if self.lang_counts.total() == len(self) else named | {self.main_lang})
 
     @cached_property
     def lang_codes(self) -> NDArray[np.int32]:

@@ -73,12 +73,16 @@ class Shown:
         with self._lock:
             if self._seen is None:
                 self._seen = Seen.read(self._store, read_mark(self._store), self._workspace.settings)
+                self._seen.warm(self._clock())
                 self._moved(Moved(frozenset(), None))
                 return True
             if read_mark(self._store) == self._seen.mark:
+                self._seen.warm(self._clock())  # a moment may have come
                 return False
             changes = read_changes(self._store, self._seen.mark)
-            before, self._seen = self._seen, self._seen.followed(self._store, changes)
+            after = self._seen.followed(self._store, changes)
+            after.warm(self._clock())
+            before, self._seen = self._seen, after
             self._moved(_moved(before, self._seen, changes.articles, changes.blocks, changes.pages))
             return True
 

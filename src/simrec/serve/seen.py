@@ -86,6 +86,14 @@ class Seen:
             self._viewers[k] = (made, self.changes_at(now))
         return made
 
+    def warm(self, now: datetime) -> None:
+        """Makes what the next request would have to wait for, where that is not there yet."""
+        if self.snapshot is None or not len(self.corpus):
+            return
+        viewer = self.viewer(self.snapshot.k, now)
+        if self.settings.policy.fallback:
+            viewer.view(StoredBlock(self.corpus.ids[0], (), None))
+
     def changes_at(self, now: datetime) -> float:
         """The next moment at which any article may come or go, in seconds since 1970."""
         after = int(np.searchsorted(self.times, now.timestamp(), side="right"))
