@@ -25,6 +25,7 @@ from simrec.serve.reading import Moved, Shown
 from simrec.serve.seen import NEVER, Seen
 from simrec.serve.state import Service
 from simrec.settings import Settings
+from simrec.store.changes import Changes, Mark
 from simrec.types import Article, Corpus
 
 from .conftest import NOW, Clock
@@ -75,8 +76,6 @@ class NoStore:
 
 def changes_of(articles: list[Article]) -> Any:
     """Changes of articles alone."""
-    from simrec.serve.following import Changes, Mark
-
     return Changes(Mark(None, 0, 0, 0), list({article.id: article for article in articles}.values()), [], [])
 
 

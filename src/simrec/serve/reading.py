@@ -11,10 +11,10 @@ from typing import NamedTuple
 from simrec.errors import NotFoundError, StoreError
 from simrec.pipeline.workspace import Workspace
 from simrec.policy.eligibility import reason_hidden
-from simrec.serve.following import Mark, read_changes, read_mark
 from simrec.serve.problems import NO_ARTICLE
 from simrec.serve.seen import NEVER, Seen
 from simrec.store import Snapshot, Store, StoredBlock
+from simrec.store.changes import Mark
 from simrec.types import Article, Block
 
 MOST = 100
@@ -72,14 +72,14 @@ class Shown:
         """
         with self._lock:
             if self._seen is None:
-                self._seen = Seen.read(self._store, read_mark(self._store), self._workspace.settings)
+                self._seen = Seen.read(self._store, self._store.mark(), self._workspace.settings)
                 self._seen.warm(self._clock())
                 self._moved(Moved(frozenset(), None))
                 return True
-            if read_mark(self._store) == self._seen.mark:
+            if self._store.mark() == self._seen.mark:
                 self._seen.warm(self._clock())  # a moment may have come
                 return False
-            changes = read_changes(self._store, self._seen.mark)
+            changes = self._store.changes(self._seen.mark)
             after = self._seen.followed(self._store, changes)
             after.warm(self._clock())
             before, self._seen = self._seen, after

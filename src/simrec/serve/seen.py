@@ -16,9 +16,9 @@ from numpy.typing import NDArray
 from simrec.pipeline.patched import patched
 from simrec.pipeline.viewer import Viewer
 from simrec.policy.articles import ArticleRules
-from simrec.serve.following import Changes, Mark
 from simrec.settings import Settings
 from simrec.store import Snapshot, Store, StoredBlock, StoredItem
+from simrec.store.changes import Changes, Mark
 from simrec.types import Article, Corpus, Pick
 
 NEVER = math.inf
