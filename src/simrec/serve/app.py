@@ -16,6 +16,7 @@ from starlette.routing import Match
 from simrec import __version__
 from simrec.pipeline.workspace import Workspace
 from simrec.serve import articles, health
+from simrec.serve.articles import READING
 from simrec.serve.front import Front
 from simrec.serve.problems import Problem, add_handlers
 from simrec.serve.state import Service, utc_now
@@ -91,5 +92,9 @@ def _openapi(app: FastAPI) -> dict[str, Any]:
     schemas["Problem"] = Problem.model_json_schema()
     for name in ("HTTPValidationError", "ValidationError"):
         schemas.pop(name, None)
+    if app.state.service.settings.reads == "open":
+        for operation in (one for path in schema["paths"].values() for one in path.values()):
+            if READING in operation.get("tags", ()):
+                operation["security"] = [{}, *operation["security"]]
     app.openapi_schema = schema
     return schema

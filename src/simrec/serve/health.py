@@ -35,6 +35,7 @@ async def readyz(request: Request) -> dict[str, Any]:
     "/metrics",
     summary="What is counted, for Prometheus",
     response_class=Response,
+    openapi_extra={"security": [{"HTTPBearer": []}]},
     responses={200: {"content": {"text/plain": {"schema": {"type": "string"}}}}, **responses(401, 404, 429)},
 )
 async def metrics(request: Request) -> Response:

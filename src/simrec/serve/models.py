@@ -86,7 +86,9 @@ class Article(BaseModel):
 class Articles(BaseModel):
     """A page of the list of articles."""
 
-    model_config = ConfigDict(json_schema_extra={"examples": [{"articles": [_ARTICLE], "next": "ZmVycnktYmFjaw"}]})
+    model_config = ConfigDict(
+        json_schema_extra={"examples": [{"articles": [_ARTICLE], "next": "66657272792d6261636b"}]}
+    )
 
     articles: list[Article]
     next: str | None = Field(description="the cursor of the next page; null at the end")

@@ -18,6 +18,7 @@ from simrec.errors import UsageError
 from simrec.pipeline.workspace import Workspace
 from simrec.serve.app import create_app
 from simrec.serve.metrics import prepared
+from simrec.serve.protocol import Protocol
 from simrec.settings import ServeSettings
 
 FOLDER = "SIMREC_SERVED"
@@ -61,16 +62,11 @@ def bind(host: str, port: int) -> socket.socket:
         UsageError: the port is taken, or the host is none of this machine's.
     """
     try:
-        family, kind, protocol, _, address = socket.getaddrinfo(host, port, type=socket.SOCK_STREAM)[0]
-        found = socket.socket(family, kind, protocol)
-        found.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
-        found.bind(address)
-        found.listen(BACKLOG)
+        family, _, _, _, address = socket.getaddrinfo(host, port, type=socket.SOCK_STREAM)[0]
+        return socket.create_server(address[:2], family=family, backlog=BACKLOG)
     except OSError as error:
-        said = error.strerror or str(error)
+        said = os.strerror(error.errno) if error.errno and error.errno > 0 else error.strerror or str(error)
         raise UsageError(f"{host} port {port}: {said}; choose others with --host and --port") from error
-    found.set_inheritable(True)
-    return found
 
 
 def from_environment() -> FastAPI:
@@ -85,7 +81,7 @@ def _config(settings: ServeSettings, workers: int) -> uvicorn.Config:
         "simrec.serve.run:from_environment",
         factory=True,
         workers=workers,
-        http="httptools",
+        http=Protocol,
         loop="uvloop" if sys.platform != "win32" else "asyncio",
         ws="none",
         lifespan="on",
