@@ -481,3 +481,12 @@ def test_ready_is_apart_from_alive(served: Served) -> None:
     service.stopping = True
     assert client.get("/readyz").status_code == 503
     assert client.get("/healthz").json() == {"status": "alive"}
+
+
+def test_nobody_is_sent_elsewhere(served: Served) -> None:
+    """A slash too many is no redirect: its Location would be made of the Host that was asked for."""
+    client = served('hosts = ["*"]')
+    for path in ("/v1/articles/", "/healthz/", "//evil.example/", "/v1/similar/"):
+        response = client.get(path, headers={"host": "evil.example"}, follow_redirects=False)
+        assert response.status_code == 404
+        assert "location" not in response.headers

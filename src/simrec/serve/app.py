@@ -61,6 +61,7 @@ def create_app(
         description=DESCRIPTION,
         docs_url=None,
         redoc_url=None,
+        redirect_slashes=False,  # it would send whoever asks to the host that they name
         lifespan=living,
         telemetry=SILENT,
     )
