@@ -15,6 +15,7 @@ from hypothesis import strategies as st
 from starlette.testclient import TestClient
 
 from simrec.errors import NotFoundError, StoreError
+from simrec.pipeline.acts import Desk
 from simrec.pipeline.build import build
 from simrec.pipeline.patched import patched
 from simrec.pipeline.publish import Pipeline
@@ -55,7 +56,7 @@ def test_a_patched_corpus_is_as_one_made_anew(first: list[Article], later: list[
     """Every column of it, whatever was worked out before; and so are the moments at which anything changes."""
     corpus, all_ = corpus_of(first), list(first)
     mark: Any = None
-    seen = Seen(mark, None, corpus, np.sort(times_of(corpus)), {}, (), Settings())
+    seen = Seen(mark, None, corpus, np.sort(times_of(corpus)), {}, {}, (), Settings())
     for changed in later:
         _ = corpus.by_id, corpus.row_of, corpus.published, corpus.lang_codes
         corpus = patched(corpus, changed)
@@ -131,10 +132,20 @@ def test_bytes_held_ready_are_those_of_a_new_service(served: Served, clock: Cloc
                 service.shown.article("t005") and replace(service.shown.article("t005"), status="published")
             ),  # type: ignore[arg-type,type-var]
             lambda: pipeline.unpublish("t006", "t007"),
-            lambda: pipeline.pin("t008", "t009"),
         ):
             change()
             check_followed(service, clock)
+        for editing in (Desk(workspace, pipeline, clock=clock), Desk(workspace, None, clock=clock)):
+            for action, target in (
+                ("pin", "t009"),
+                ("pin", "t010"),
+                ("ban", "t009"),
+                ("unpin", "t010"),
+                ("unban", "t009"),
+            ):
+                editing.act("Ada", action, "t008", target)
+                check_followed(service, clock)
+        assert service.shown.version("t008") == 10
     for delta in (timedelta(seconds=31), timedelta(minutes=5), timedelta(hours=3)):
         clock.now += delta
         check_followed(service, clock)

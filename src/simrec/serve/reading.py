@@ -118,7 +118,8 @@ class Shown:
 
     def version(self, source_id: str) -> int:
         """The version of what editors did on a page; 0 where they did nothing."""
-        return 0
+        page = self.seen.pages.get(source_id)
+        return page.version if page else 0
 
     def article(self, article_id: str) -> Article | None:
         """An article, whatever its state, for editors; None where there is none."""
@@ -193,8 +194,10 @@ class Shown:
         viewer = seen.viewer(k or _snapshot(seen).k, now)
         stored = seen.stored(source_id) or StoredBlock(source_id, (), None)
         block = viewer.view(stored, exclude)
-        ids = frozenset([source_id, *(item.id for item in stored.items)])
-        if any("fallback" in item.reasons for item in block.items) or self._fills(block, k or viewer.k):
+        page, pinned = seen.pages.get(source_id), self._workspace.settings.policy.pinned.get(source_id, ())
+        ids = frozenset([source_id, *(item.id for item in stored.items), *(page.pins if page else ()), *pinned])
+        picked = page is not None and self._workspace.settings.policy.pin_picks
+        if picked or any("fallback" in item.reasons for item in block.items) or self._fills(block, k or viewer.k):
             return Viewed(block, seen.changes_at(now), None)
         by_id = seen.corpus.by_id
         return Viewed(block, seen.settled([by_id[id_] for id_ in ids if id_ in by_id], now), ids)

@@ -17,7 +17,7 @@ from simrec.pipeline.patched import patched
 from simrec.pipeline.viewer import Viewer
 from simrec.policy.articles import ArticleRules
 from simrec.settings import Settings
-from simrec.store import Snapshot, Store, StoredBlock, StoredItem
+from simrec.store import PageRow, Snapshot, Store, StoredBlock, StoredItem
 from simrec.store.changes import Changes, Mark
 from simrec.types import Article, Corpus, Pick
 
@@ -34,7 +34,8 @@ class Seen:
         corpus: all articles.
         times: (m,) float64, sorted: all moments at which some article comes or goes, in seconds since 1970.
         packed: the snapshot's blocks by page, each as `pack` has it.
-        picks: editors' picks, where a fallback asks what is popular.
+        pages: what stands of editors' acts, by page.
+        picks: editors' picks, where they stand first, or a fallback asks what is popular.
         settings: of the site.
     """
 
@@ -43,6 +44,7 @@ class Seen:
     corpus: Corpus
     times: NDArray[np.float64]
     packed: Mapping[str, bytes]
+    pages: Mapping[str, PageRow]
     picks: Sequence[Pick]
     settings: Settings
     _viewers: dict[int, tuple[Viewer, float]] = field(default_factory=dict)
@@ -53,7 +55,8 @@ class Seen:
         """All that the store holds; `mark` was read before, so that what is written meanwhile is read again."""
         corpus = Corpus(store.articles())
         times = np.sort(_times(corpus.articles, settings))
-        return cls(mark, _snapshot(store, mark), corpus, times, _blocks(store, mark), _picks(store, settings), settings)
+        pages, picks = store.page_states(), _picks(store, settings)
+        return cls(mark, _snapshot(store, mark), corpus, times, _blocks(store, mark), pages, picks, settings)
 
     def followed(self, store: Store, changes: Changes) -> Seen:
         """What there is after changes."""
@@ -68,7 +71,8 @@ class Seen:
         corpus, settings, by_id = patched(self.corpus, changes.articles), self.settings, self.corpus.by_id
         before = [by_id[article.id] for article in changes.articles if article.id in by_id]
         times = _with(_without(self.times, _times(before, settings)), _times(changes.articles, settings))
-        return Seen(mark, _snapshot(store, mark), corpus, times, packed, _picks(store, settings), settings)
+        pages = {**self.pages, **store.page_states(changes.pages)} if changes.pages else self.pages
+        return Seen(mark, _snapshot(store, mark), corpus, times, packed, pages, _picks(store, settings), settings)
 
     def stored(self, source_id: str) -> StoredBlock | None:
         """A page's block as the snapshot has it; None where it has none."""
@@ -82,7 +86,7 @@ class Seen:
         if kept and kept[0].now.timestamp() <= at < kept[1]:
             return kept[0]
         with self._lock:
-            made = Viewer(self.corpus, self.settings, k, now=now, picks=self.picks)
+            made = Viewer(self.corpus, self.settings, k, now=now, picks=self.picks, pages=self.pages)
             self._viewers[k] = (made, self.changes_at(now))
         return made
 
@@ -156,4 +160,5 @@ def _blocks(store: Store, mark: Mark) -> dict[str, bytes]:
 
 
 def _picks(store: Store, settings: Settings) -> Sequence[Pick]:
-    return store.picks() if "popular" in settings.policy.fallback else ()
+    policy = settings.policy
+    return store.picks() if policy.pin_picks or "popular" in policy.fallback else ()
