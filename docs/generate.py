@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import argparse
+from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
@@ -33,7 +34,7 @@ def cli_page() -> str:
         "Every command exits with 0 when it is done, with 1 when the work failed, and with 2 on bad usage. `--json` "
         "prints one object on stdout; progress and errors go to stderr.\n"
     )
-    for name, command in commands.choices.items():
+    for name, command in _all(commands):
         positional = [action for action in command._actions if not action.option_strings]
         usage = " ".join(["simrec", name, *(f"{a.metavar}{'...' if a.nargs == '*' else ''}" for a in positional)])
         parts.append(f"\n## {name}\n\n{command.description}\n\n    {usage} [options]\n\n")
@@ -42,6 +43,16 @@ def cli_page() -> str:
             if action.help and action.dest != "help":
                 parts.append(f"| {_option(action)} | {action.help.replace('|', chr(92) + '|')} |\n")
     return "".join(parts)
+
+
+def _all(commands: Any, before: str = "") -> Iterator[tuple[str, Any]]:
+    """Commands by name, those of commands that have some of their own in place of them."""
+    for name, command in commands.choices.items():
+        own = [action for action in command._actions if isinstance(action, argparse._SubParsersAction)]
+        if own:
+            yield from _all(own[0], f"{before}{name} ")
+        else:
+            yield f"{before}{name}", command
 
 
 def _option(action: argparse.Action) -> str:

@@ -63,7 +63,7 @@ def test_systemd_takes_the_units(tmp_path: Path) -> None:
             text = path.read_text(encoding="utf-8").replace("/opt/simrec/bin/simrec", "/bin/true")
             (tmp_path / path.name).write_text(text.replace("User=simrec\n", ""), encoding="utf-8")
     units = [str(path) for path in sorted(tmp_path.iterdir())]
-    assert len(units) == 3
+    assert len(units) == 4
     found = subprocess.run(["systemd-analyze", "verify", *units], capture_output=True, text=True, check=False)
     assert found.returncode == 0, found.stderr
     said = [line for line in found.stderr.splitlines() if str(tmp_path) in line]

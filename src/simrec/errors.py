@@ -9,6 +9,7 @@
     ├── ModelError         a model cannot be loaded, or its checksum does not match
     └── StoreError         the workspace's store is broken, locked, full, or from another version
         ├── ConflictError  another process changed what was to be changed; it can be tried again
+        │   └── StaleError somebody else did, on purpose: look at it before you try again
         └── LockedError    another command is at work in the workspace, and did not end in time
 
 Messages are one line and say what to do.
@@ -51,6 +52,10 @@ class StoreError(SimrecError):
 
 class ConflictError(StoreError):
     """The store was changed by another process meanwhile."""
+
+
+class StaleError(ConflictError):
+    """Somebody else has changed what was to be changed since it was looked at."""
 
 
 class LockedError(StoreError):

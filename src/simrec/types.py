@@ -245,6 +245,11 @@ class Corpus:
         return {id_: row for row, id_ in enumerate(self.ids)}
 
     @cached_property
+    def by_id(self) -> dict[str, Article]:
+        """The article of each id."""
+        return {a.id: a for a in self.articles}
+
+    @cached_property
     def texts(self) -> list[Text]:
         """What embedders read, by row; a missing language is the corpus's most frequent one."""
         return [Text(a.title, a.body, a.lang or self.main_lang) for a in self.articles]
@@ -252,13 +257,19 @@ class Corpus:
     @cached_property
     def main_lang(self) -> str:
         """The most frequent primary language, "en" for a corpus that names none."""
-        counts = Counter(primary(a.lang) for a in self.articles if a.lang)
+        counts = self.lang_counts
         return max(sorted(counts), key=counts.__getitem__) if counts else "en"
+
+    @cached_property
+    def lang_counts(self) -> Counter[str]:
+        """How many articles name each primary language."""
+        return Counter(primary(a.lang) for a in self.articles if a.lang)
 
     @cached_property
     def languages(self) -> list[str]:
         """The primary languages, sorted."""
-        return sorted({primary(a.lang or self.main_lang) for a in self.articles})
+        named = {*self.lang_counts}
+        return sorted(named if self.lang_counts.total() == len(self) else named | {self.main_lang})
 
     @cached_property
     def lang_codes(self) -> NDArray[np.int32]:

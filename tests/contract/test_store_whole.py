@@ -38,7 +38,7 @@ def stored(workspace: Workspace) -> dict[str, Any]:
             "articles": store.articles(),
             "hashes": store.article_hashes(),
             "picks": store.picks(),
-            "pins": store.pins(),
+            "pages": store.page_states(),
             "rejects": store.rejects(),
             "snapshots": [(one.id, one.active, one.blocks, one.revision, one.made_with) for one in store.snapshots()],
             "blocks": {number: [repr(block) for block in store.blocks(number)] for number in snapshots},

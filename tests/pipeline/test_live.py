@@ -7,6 +7,7 @@ import random
 import shutil
 import threading
 from collections.abc import Iterator, Sequence
+from contextlib import suppress
 from dataclasses import replace
 from datetime import UTC, datetime, timedelta
 from functools import partial
@@ -16,14 +17,15 @@ import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
-from simrec.errors import InputError, NotFoundError, UsageError
+from simrec.errors import ConflictError, InputError, NotFoundError, UsageError
 from simrec.index.approximate import choose_index
+from simrec.pipeline.acts import Desk
 from simrec.pipeline.build import build
 from simrec.pipeline.ingest import ingest
 from simrec.pipeline.live.site import LiveSite, state_folder
+from simrec.pipeline.placed import placed_of
 from simrec.pipeline.publish import Pipeline
 from simrec.pipeline.status import status
-from simrec.pipeline.synced import pins_of
 from simrec.pipeline.workspace import Workspace
 from simrec.store import StoredBlock
 from simrec.types import Article
@@ -52,7 +54,8 @@ source = {exclude_tags = ["shelves"]}""",
     "least": "hub_limit = 0.1\nmin_cosine = 0.2\nmax_per_section = 3",
 }
 """House rules, by a name."""
-OPERATIONS = ("publish", "change", "copy", "withdraw", "unpublish", "return", "pin", "pick", "later")
+ACTS = ("pin", "unpin", "ban", "unban", "order", "accept", "undo")
+OPERATIONS = ("publish", "change", "copy", "withdraw", "unpublish", "return", "pick", "later", *ACTS)
 
 
 def make_article(number: int, rng: random.Random) -> Article:
@@ -122,7 +125,7 @@ def from_nothing(workspace: Workspace, now: datetime) -> dict[str, StoredBlock]:
     with workspace.store() as store:
         articles, hashes = {a.id: a for a in store.articles()}, store.article_hashes()
         site = LiveSite.load(workspace, articles)
-        site.follow(articles, hashes, pins_of(workspace, store), now)
+        site.follow(articles, hashes, placed_of(workspace, store), now)
     engine = site.engine
     engine.lists.array[:] = -1
     return {block.source_id: block for block in engine.make((), sorted(engine.articles))}
@@ -149,8 +152,34 @@ def act(pipeline: Pipeline, operation: str, rng: random.Random, clock: list[date
     elif operation == "later":
         clock[0] += timedelta(days=1)
         pipeline.publish(replace(one, expires_at=clock[0] + timedelta(hours=12), embargo_until=None))
+    elif operation == "pick":
+        with suppress(UsageError):  # it is banned there
+            pipeline.pick(one.id, other.id, rng.randrange(1, 3))
     else:
-        getattr(pipeline, operation)(one.id, other.id, rng.randrange(1, 3))
+        edit(pipeline, operation, one.id, other.id, rng)
+
+
+def edit(pipeline: Pipeline, action: str, page: str, target: str, rng: random.Random) -> None:
+    """Does what an editor does: on a page that somebody has acted on, more often than not."""
+    with pipeline.workspace.store() as store:
+        block = next(iter(store.blocks(store.snapshot().id, [page])))
+        shown, acts = [item.id for item in block.items], store.acts()
+    if action == "undo" and not acts:
+        return
+    if acts and rng.random() < 0.5:
+        page = rng.choice(acts).source_id
+    target = rng.choice([target, *shown])
+    desk = Desk(pipeline.workspace, pipeline, pipeline.clock)
+    with suppress(UsageError, ConflictError):  # nothing to undo, or under itself
+        if action == "undo":
+            desk.undo("Ada", rng.choice(acts).id)
+        elif action == "order":
+            desk.act("Ben", "order", page, targets=rng.sample(shown, min(len(shown), 3)))
+        elif action in ("unpin", "unban"):
+            state = desk.state(page)
+            desk.act("Cy", action, page, rng.choice([*(state.pins if action == "unpin" else state.bans), target]))
+        else:
+            desk.act("Dee", action, page, target, rank=rng.choice([1, 2, None]) if action == "pin" else None)
 
 
 @pytest.fixture

@@ -8,7 +8,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from simrec.cli.figures import table
-from simrec.cli.options import MODELS, add_command, add_files, add_split, add_workspace, as_text, uses_files
+from simrec.cli.options import JUDGEMENTS, MODELS, add_command, add_files, add_split, add_workspace, as_text, uses_files
 from simrec.cli.progress import progress
 from simrec.errors import UsageError
 from simrec.files import write_whole
@@ -34,6 +34,9 @@ def add(commands: Any) -> None:
     command.add_argument("-k", type=int, default=10, help="cutoff of nDCG and recall (default: 10)")
     command.add_argument("--as-published", action="store_true", help="only candidates not younger than the source")
     command.add_argument("--rules", action="store_true", help="measure the block after the house rules")
+    command.add_argument(
+        "--judgements", choices=JUDGEMENTS, default="all", help="whose judgements are the truth (default: all)"
+    )
     command.add_argument("--curve", action="store_true", help="measure `learned` with fewer picks, too")
     command.add_argument(
         "--ratings", metavar="CSV", type=Path, help="people's ratings of pairs: id_a,id_b,human_similarity"
@@ -123,6 +126,7 @@ def _task(options: Namespace) -> Task:
         external=tuple(options.external),
         ratings=options.ratings,
         curve=options.curve,
+        judgements=options.judgements,
     )
     task.check()
     return task
@@ -133,6 +137,8 @@ def _evaluated(options: Namespace, task: Task) -> Evaluation:
     from simrec.pipeline.workspace import Workspace
 
     if uses_files(options):
+        if options.judgements != "all":
+            raise UsageError("--judgements chooses among those of a workspace: leave it out with --articles")
         return evaluate_files(options.articles, options.picks, task, progress=progress())
     return evaluate(Workspace.open(options.workspace), task, progress=progress())
 

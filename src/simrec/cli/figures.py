@@ -31,7 +31,8 @@ def _warnings(values: Mapping[str, Any]) -> Iterator[str]:
 
 def _models(values: Mapping[str, Any]) -> Iterator[str]:
     k = values["protocol"]["k"]
-    main, others = f"nDCG@{k}", (f"R@{k}", *BESIDE, f"Judged@{k}", "coverage@5")
+    main, others = f"nDCG@{k}", [f"R@{k}", *BESIDE, f"Judged@{k}", "coverage@5"]
+    others += ["rejected@5"] * all("rejected@5" in found for found in values["models"].values())
     first = max(map(len, values["models"])) + 2
     yield "".join([" " * first, f"{main:<{WIDTH}}", *(f"{name:>12}" for name in others)])
     for model, found in values["models"].items():

@@ -12,15 +12,18 @@ from typing import Any
 
 from simrec import __version__
 from simrec.cli import (
+    acts,
     build,
     compare,
     copies,
     demo,
     evaluate,
     ingest,
+    keys,
     publish,
     render,
     run,
+    serve,
     similar,
     snapshots,
     status,
@@ -35,6 +38,7 @@ COMMANDS = (
     ingest,
     build,
     publish,
+    acts,
     status,
     snapshots,
     similar,
@@ -44,6 +48,8 @@ COMMANDS = (
     tune,
     evaluate,
     compare,
+    serve,
+    keys,
     demo,
 )
 """A module a command: `add` declares it, `run` does it. In the order of the help."""

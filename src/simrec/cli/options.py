@@ -14,6 +14,7 @@ from simrec.errors import UsageError
 
 MODELS = ("tfidf", "sentence", "static", "fusion", "hybrid", "learned")
 SPLITS = ("kfold", "group", "time")
+JUDGEMENTS = ("all", "imported", "editors")
 FORMATS = ("html", "json", "jsonld", "ninjs", "html-bundle", "json-bundle", "jsonfeed", "csv", "parquet", "trec")
 """As `simrec.block.formats` has them, which would take longer to load."""
 ENVIRONMENT = "SIMREC_WORKSPACE"

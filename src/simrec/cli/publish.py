@@ -1,4 +1,4 @@
-"""`simrec publish`, `simrec withdraw`, `simrec unpublish`, `simrec pick` and `simrec pin`."""
+"""`simrec publish`, `simrec withdraw`, `simrec unpublish` and `simrec pick`."""
 
 from __future__ import annotations
 
@@ -14,13 +14,9 @@ if TYPE_CHECKING:
     from simrec.types import Status
 
 HIDING = {"withdraw": "Take articles out of all blocks.", "unpublish": "Make drafts of articles again."}
-PICKING = {
-    "pick": "Add an editor's pick.",
-    "pin": "Add an editor's pick that stands first in the block, whatever the settings say.",
-}
 
 STATUS: dict[str, Status] = {"withdraw": "withdrawn", "unpublish": "draft"}
-DONE = {"withdraw": "withdrawn", "unpublish": "unpublished", "pick": "picked", "pin": "pinned"}
+DONE = {"withdraw": "withdrawn", "unpublish": "unpublished"}
 
 
 def add(commands: Any) -> None:
@@ -35,13 +31,11 @@ def add(commands: Any) -> None:
         add_workspace(command)
         command.add_argument("ids", nargs="+", metavar="ID", help="of an article")
         command.set_defaults(does=name)
-    for name, does in PICKING.items():
-        command = add_command(commands, name, does, choose)
-        add_workspace(command)
-        command.add_argument("source", metavar="ID", help="of the page")
-        command.add_argument("target", metavar="TARGET", help="id of the article that is to stand under it")
-        command.add_argument("--rank", type=int, default=1, help="its place (default: 1)")
-        command.set_defaults(does=name)
+    command = add_command(commands, "pick", "Add an editor's pick.", choose)
+    add_workspace(command)
+    command.add_argument("source", metavar="ID", help="of the page")
+    command.add_argument("target", metavar="TARGET", help="id of the article that is to stand under it")
+    command.add_argument("--rank", type=int, default=1, help="its place (default: 1)")
 
 
 def run(options: Namespace) -> dict[str, Any]:
@@ -72,12 +66,11 @@ def hide(options: Namespace) -> dict[str, Any]:
 
 
 def choose(options: Namespace) -> dict[str, Any]:
-    """Adds a pick or a pin."""
+    """Adds a pick."""
     from simrec.pipeline.publish import Pipeline
 
     with Pipeline.open(options.workspace) as pipeline:
-        change = getattr(pipeline, options.does)(options.source, options.target, options.rank)
-        return _done(options, DONE[options.does], 1, change)
+        return _done(options, "picked", 1, pipeline.pick(options.source, options.target, options.rank))
 
 
 def _done(options: Namespace, what: str, count: int, change: Any) -> dict[str, Any]:

@@ -48,16 +48,16 @@ def ranker(options: Namespace) -> dict[str, Any]:
     """Trains the ranker of the site's picks."""
     from simrec.pipeline.models import save_learned, train_site
 
-    site, picks, out = opened(options)
-    trained = train_site(site, picks, split=options.split, progress=progress())
+    site, picks, rejected, out = opened(options)
+    trained = train_site(site, picks, rejected=rejected, split=options.split, progress=progress())
     save_learned(trained, out)
     for line in _told(trained.described, out, options):
         say(options, line)
     return {"out": str(out), **trained.described}
 
 
-def opened(options: Namespace) -> tuple[Site, list[Pick], Path]:
-    """The site and its picks, from the workspace or from files, and the folder to write to.
+def opened(options: Namespace) -> tuple[Site, list[Pick], list[Pick], Path]:
+    """The site, its picks and rejections, from the workspace or from files, and the folder to write to.
 
     Raises:
         UsageError: there is no folder to write to.
@@ -71,13 +71,14 @@ def opened(options: Namespace) -> tuple[Site, list[Pick], Path]:
         if not options.out:
             raise UsageError("--articles needs --out DIR, the folder to write the ranker to")
         files = read_files(options.articles, options.picks, progress())
-        return Site(files.corpus, files.settings, files.cache, progress()), files.picks, options.out
+        return Site(files.corpus, files.settings, files.cache, progress()), files.picks, [], options.out
     workspace = Workspace.open(options.workspace)
     with workspace.store() as store:
-        corpus, picks = Corpus(store.articles()), store.picks()
+        corpus, picks, rejected = Corpus(store.articles()), store.picks(), store.rejected()
     if not len(corpus):
         raise UsageError("there are no articles yet: run `simrec ingest SOURCE` first")
-    return Site(corpus, workspace.settings, workspace.vectors, progress()), picks, options.out or workspace.learned
+    site = Site(corpus, workspace.settings, workspace.vectors, progress())
+    return site, picks, rejected, options.out or workspace.learned
 
 
 def _told(described: dict[str, Any], out: Path, options: Namespace) -> list[str]:
@@ -85,6 +86,8 @@ def _told(described: dict[str, Any], out: Path, options: Namespace) -> list[str]
 
     decision = described["decision"]
     lines = [f"{described['picks']} picks on {described['sources']} of {described['articles']} pages"]
+    if described["rejected"]:
+        lines.append(f"{described['rejected']} rejected by editors on them")
     lines.append(f"decided: {decision['why']}")
     if decision["evidence"]:
         lines.append("evidence, nDCG@10 on training pages held out in turn:")

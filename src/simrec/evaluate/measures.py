@@ -63,6 +63,12 @@ def judged(found: Mask, k: int, lengths: NDArray[np.int64]) -> Values:
     return np.asarray(found[:, :k].sum(axis=1) / shown, dtype=np.float64)
 
 
+def rejected(run: Rows, rejections: Sequence[AbstractSet[int]]) -> Values:
+    """rejected@5: the share of the first five that editors rejected under the page; a shorter list, of what it has."""
+    there = hits(run[:, :SHOWN], rejections)
+    return judged(there, SHOWN, (run != NO_ROW).sum(axis=1))
+
+
 def per_source(run: Rows, truth: Sequence[AbstractSet[int]], k: int) -> dict[str, Values]:
     """All accuracy measures of a run, by ir_measures' names: nDCG@5, nDCG@k, R@k, RR, AP, Success@5, Judged@k."""
     found = hits(run, truth)
@@ -150,6 +156,9 @@ def _mean_shown(run: Rows, values: Values) -> Values:
     sums = np.where(there, values[np.maximum(shown, 0)], 0).sum(axis=1)
     return np.asarray(sums / np.maximum(there.sum(axis=1), 1))
 
+
+REJECTED = "rejected@5"
+"""The measure of what editors rejected: less is better, over the pages where they rejected any."""
 
 OF_ALL: Mapping[str, Callable[[NDArray[np.int64]], float]] = {
     "coverage@5": coverage,

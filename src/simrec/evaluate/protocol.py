@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections import defaultdict
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from collections.abc import Set as AbstractSet
 from dataclasses import dataclass
 from typing import Literal, NamedTuple, get_args
@@ -33,11 +33,17 @@ class Truth:
         sources: (s,) the rows that have picks, ascending.
         picks: for each of them its picks' rows.
         dropped: how many picks were left out, by reason.
+        rejected: for each source the rows that editors rejected there; empty where nothing is known of any.
     """
 
     sources: Rows
     picks: tuple[frozenset[int], ...]
     dropped: dict[str, int]
+    rejected: tuple[frozenset[int], ...] = ()
+
+    def rejections(self, places: Iterable[int]) -> list[frozenset[int]]:
+        """The rows that editors rejected under some sources."""
+        return [self.rejected[place] if self.rejected else frozenset() for place in places]
 
 
 class Fold(NamedTuple):
@@ -47,11 +53,17 @@ class Fold(NamedTuple):
     test: NDArray[np.int64]
 
 
-def truth(corpus: Corpus, picks: Sequence[Pick], *, as_published: bool = False) -> Truth:
+def truth(corpus: Corpus, picks: Sequence[Pick], *, as_published: bool = False, rejected: Sequence[Pick] = ()) -> Truth:
     """Picks as rows, each pair once, without picks of unknown articles and of the source itself.
 
     With `as_published`, sources without a date are left out, and so are picks that were published later than their
     source, by more than a day, or have no date.
+
+    Args:
+        corpus: the articles.
+        picks: what editors picked.
+        as_published: see above.
+        rejected: what they rejected; it counts under sources that have picks.
 
     Raises:
         UsageError: nothing is left.
@@ -74,7 +86,17 @@ def truth(corpus: Corpus, picks: Sequence[Pick], *, as_published: bool = False) 
         why = ", ".join(f"{count} {reason}" for reason, count in dropped.items()) or "there are none"
         raise UsageError(f"no picks to evaluate against ({why}): ingest a table of picks with --picks")
     sources = np.array(sorted(found), dtype=np.int32)
-    return Truth(sources, tuple(frozenset(found[row]) for row in sources.tolist()), dict(dropped))
+    known = tuple(frozenset(found[row]) for row in sources.tolist())
+    return Truth(sources, known, dict(dropped), _rejected(corpus, sources, rejected))
+
+
+def _rejected(corpus: Corpus, sources: Rows, rejected: Sequence[Pick]) -> tuple[frozenset[int], ...]:
+    found: dict[int, set[int]] = {row: set() for row in sources.tolist()}
+    for pick in rejected:
+        source, target = corpus.row_of.get(pick.source_id), corpus.row_of.get(pick.target_id)
+        if source in found and target is not None:
+            found[source].add(target)
+    return tuple(map(frozenset, found.values())) if any(found.values()) else ()
 
 
 def published_before(corpus: Corpus, rows: Rows) -> Mask:

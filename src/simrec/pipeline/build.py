@@ -21,13 +21,14 @@ from simrec.pipeline.live.site import LiveSite, made_with
 from simrec.pipeline.live.start import all_blocks, fit, start
 from simrec.pipeline.locks import reading_fitted, working
 from simrec.pipeline.models import use_learned
+from simrec.pipeline.placed import Placed, placed_of
 from simrec.pipeline.publish import Pipeline
 from simrec.pipeline.site import Site, describe
 from simrec.pipeline.snapshots import note_fitting
-from simrec.pipeline.synced import Pins, active_snapshot, catch_up, is_synced, note_synced, pins_of, read_synced
+from simrec.pipeline.synced import active_snapshot, catch_up, is_synced, note_synced, read_synced
 from simrec.pipeline.workspace import Workspace
 from simrec.store import Inputs, Judge, Snapshot, Store, StoredBlock
-from simrec.types import Corpus, Pick, Progress, no_progress
+from simrec.types import Corpus, Progress, no_progress
 
 logger = logging.getLogger(__name__)
 
@@ -95,7 +96,7 @@ def build(
         work = _Work(workspace, store, model, k, now, report, progress)
         followed = None if full or model == "learned" else work.follow()
         written = followed or (work.learned() if model == "learned" else work.whole())
-        if written.fitted and not written.refused and store.article_hashes() != work.hashes:
+        if written.fitted and not written.refused and work.is_behind():
             _take_over(workspace)
     report.snapshot, report.articles, report.blocks = written.id, written.articles, written.blocks
     report.refused = written.refused or ""
@@ -123,7 +124,12 @@ class _Work:
     report: Report
     progress: Progress
     hashes: dict[str, str] = field(default_factory=dict)
-    pins: Pins = field(default_factory=dict)
+    placed: Placed = field(default_factory=lambda: Placed({}, {}))
+
+    def is_behind(self) -> bool:
+        """Whether articles, pins or bans are others by now than those that the blocks were made of."""
+        placed = placed_of(self.workspace, self.store)
+        return bool(self.store.article_hashes() != self.hashes or placed.differing(self.placed))
 
     def follow(self) -> Snapshot | None:
         """Makes again what changes concern; None where the site has to be fitted anew."""
@@ -134,13 +140,13 @@ class _Work:
         if about is None:
             return None
         with self.report.stage("read") as stage:
-            self.hashes, self.pins = self.store.article_hashes(), pins_of(self.workspace, self.store)
+            self.hashes, self.placed = self.store.article_hashes(), placed_of(self.workspace, self.store)
             stage["rows"] = len(self.hashes)
-        if is_synced(self.workspace, active, self.hashes, self.pins, self.now):
+        if is_synced(self.workspace, active, self.hashes, self.placed, self.now):
             return self._write((), active, about["made_with"], read_synced(self.workspace)["until"])
         found: list[StoredBlock] = []
         with self.report.stage("update") as stage:
-            site = catch_up(self.workspace, self.store, active, self.hashes, self.pins, self.now, found)
+            site = catch_up(self.workspace, self.store, active, self.hashes, self.placed, self.now, found)
             if site is None:
                 return None
             drift = site.drift()
@@ -168,7 +174,7 @@ class _Work:
         report, progress, since = self.report, self.progress, time.time()
         with report.stage("read") as stage:
             held = self.store.held()
-            corpus, self.hashes, self.pins = Corpus(held.articles), held.hashes, pins_of(self.workspace, self.store)
+            corpus, self.hashes, self.placed = Corpus(held.articles), held.hashes, placed_of(self.workspace, self.store)
             stage["rows"] = len(corpus)
         site = Site(corpus, self.workspace.settings, self.workspace.vectors, progress)
         with report.stage("words") as stage:
@@ -185,7 +191,7 @@ class _Work:
             fitted = fit(site, self.model, self.now)
             stage["rows"] = len(corpus)
         with report.stage("rank") as stage:
-            engine, choices = start(site, fitted, self.k, self.now, self.pins, progress)
+            engine, choices = start(site, fitted, self.k, self.now, self.placed, progress)
             stage["rows"] = len(corpus)
         del site
         live = LiveSite.fresh(engine, self.hashes, report.recalls)
@@ -206,8 +212,8 @@ class _Work:
         """Trains the site's own ranker where picks are new, and makes all blocks."""
         report, settings = self.report, self.workspace.settings
         with report.stage("read") as stage:
-            held, picks = self.store.held(), self.store.picks()
-            corpus, self.hashes, self.pins = Corpus(held.articles), held.hashes, pins_of(self.workspace, self.store)
+            held, picks, rejected = self.store.held(), self.store.picks(), self.store.rejected()
+            corpus, self.hashes, self.placed = Corpus(held.articles), held.hashes, placed_of(self.workspace, self.store)
             stage["rows"] = len(corpus)
         site = Site(corpus, settings, self.workspace.vectors, self.progress)
         with report.stage("embed") as stage:
@@ -217,12 +223,13 @@ class _Work:
             site.fusion(self.model)
             stage["rows"] = len(corpus)
         with report.stage("learn") as stage:
-            described = use_learned(site, picks, self.workspace.learned, fresh=True, progress=self.progress)
+            described = use_learned(
+                site, picks, self.workspace.learned, rejected=rejected, fresh=True, progress=self.progress
+            )
             report.decision = described["decision"]["why"]
             stage["rows"] = described["sources"]
         with report.stage("rank") as stage:
-            chosen = [Pick(source, target, 1) for source, targets in self.pins.items() for target in targets]
-            chooser = Chooser(site, self.model, chosen, now=self.now, ahead=True)
+            chooser = Chooser(site, self.model, placed=self.placed, now=self.now, ahead=True)
             rows = np.arange(len(corpus), dtype=np.int32)
             blocks = list(chooser.blocks(rows, self.k, spares=settings.build.spares, progress=self.progress))
             stage["rows"] = len(blocks)
@@ -249,12 +256,13 @@ class _Work:
         with self.report.stage("write") as stage:
             written = self.store.write_snapshot(
                 found, model=self.model, k=self.k, settings=describe(settings), keep=settings.build.keep_snapshots,
-                fitted=name, like=like.id if like else None, inputs=Inputs(self.hashes, self.pins, noted),
+                fitted=name, like=like.id if like else None,
+                inputs=Inputs(self.hashes, self.placed.pins, noted, self.placed.bans),
                 judge=self._judge(like, counts),
             )  # fmt: skip
             stage["rows"] = written.articles
             if name and not written.refused:
-                note_synced(self.workspace, written, self.hashes, self.pins, until)
+                note_synced(self.workspace, written, self.hashes, self.placed, until)
         return written
 
     def _judge(self, like: Snapshot | None, counts: gate.Counts | None) -> Judge:

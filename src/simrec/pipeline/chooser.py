@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from datetime import UTC, datetime
 from typing import Any
 
@@ -11,6 +11,7 @@ from numpy.typing import NDArray
 
 from simrec.house import PolicySettings
 from simrec.pipeline.copies import find_copies
+from simrec.pipeline.placed import Placed, hand_placed
 from simrec.pipeline.site import Site
 from simrec.pipeline.sources import DEEPER
 from simrec.policy import eligibility, hubs, rules
@@ -21,7 +22,7 @@ from simrec.policy.eligibility import opens_at
 from simrec.policy.pairs import DAY, Facts, PairRules
 from simrec.rank.fusion import Fusion
 from simrec.store import StoredBlock, StoredItem
-from simrec.types import DECIMALS, NO_ROW, Corpus, Mask, Pick, Progress, Rows, Scores, Similar, no_progress
+from simrec.types import DECIMALS, NO_ROW, Corpus, Mask, Progress, Rows, Scores, Similar, no_progress
 
 COSINES = ("tfidf", "sentence", "static")
 """Parts of a fusion that are cosines of what articles say."""
@@ -37,7 +38,7 @@ class Chooser:
     Args:
         site: the articles and their vectors.
         model: the model's name.
-        picks: editors' picks, to stand first.
+        placed: what stands under pages by hand; None for what the settings say.
         now: the moment that eligibility is judged at.
         eligible: (n,) bool, in place of what eligibility says.
         ahead: choose articles, too, whose time is yet to come: readers pass them over until then.
@@ -48,8 +49,8 @@ class Chooser:
         self,
         site: Site,
         model: str,
-        picks: Sequence[Pick] = (),
         *,
+        placed: Placed | None = None,
         now: datetime | None = None,
         eligible: Mask | None = None,
         ahead: bool = False,
@@ -67,14 +68,11 @@ class Chooser:
         barred = [self.articles.reason_barred(article, now) is not None for article in corpus.articles]
         self.eligible = self.visible & ~np.array(barred, dtype=bool)
         self.copies = find_copies(site)
-        self.pins = _pins(corpus, [*_pinned(policy), *picks])
+        placed = hand_placed(policy, {}) if placed is None else placed
+        self.pins = _rows(corpus, placed.pins)
         self.facts = Facts(corpus.lang_codes, corpus.published)
         self.pairs = PairRules(policy, corpus.languages)
-        self.banned = {
-            corpus.row_of[page]: [corpus.row_of[id_] for id_ in ids if id_ in corpus.row_of]
-            for page, ids in policy.banned.items()
-            if page in corpus.row_of
-        }
+        self.banned = _rows(corpus, placed.bans)
         names = cap_names(policy)
         self.caps = (lambda row: names(corpus.articles[row])) if names else None
         self.weights = np.zeros(len(corpus), dtype=np.float32)
@@ -298,14 +296,7 @@ def may_show(site: Site, now: datetime) -> tuple[Mask, NDArray[np.int32]]:
     return eligibility.eligible(corpus, now), corpus.lang_codes if same else np.zeros(len(corpus), dtype=np.int32)
 
 
-def _pinned(policy: PolicySettings) -> list[Pick]:
-    """What the settings pin, as picks."""
-    return [Pick(page, id_, rank) for page, ids in policy.pinned.items() for rank, id_ in enumerate(ids, start=1)]
-
-
-def _pins(corpus: Corpus, picks: Sequence[Pick]) -> dict[int, tuple[int, ...]]:
-    pins: dict[int, list[int]] = {}
-    for pick in picks:
-        if pick.source_id in corpus.row_of and pick.target_id in corpus.row_of:
-            pins.setdefault(corpus.row_of[pick.source_id], []).append(corpus.row_of[pick.target_id])
-    return {row: tuple(dict.fromkeys(targets)) for row, targets in pins.items()}
+def _rows(corpus: Corpus, ids: Mapping[str, Sequence[str]]) -> dict[int, tuple[int, ...]]:
+    """By the row of each page, the rows of ids; without what the corpus does not have."""
+    known = {page: [corpus.row_of[id_] for id_ in found if id_ in corpus.row_of] for page, found in ids.items()}
+    return {corpus.row_of[page]: tuple(dict.fromkeys(rows)) for page, rows in known.items() if page in corpus.row_of}

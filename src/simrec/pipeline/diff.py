@@ -8,6 +8,7 @@ from dataclasses import dataclass, field
 from typing import Any
 
 from simrec.errors import NotFoundError
+from simrec.pipeline.placed import placed_in
 from simrec.pipeline.workspace import Workspace
 from simrec.policy.eligibility import reason_hidden
 from simrec.store import Inputs, Snapshot, Store
@@ -165,8 +166,11 @@ class _Reasons:
         page = self._article_changed(source)
         if page:
             yield page.replace("article", "page")
-        if list((self._a.pins or {}).get(source, ())) != list((self._b.pins or {}).get(source, ())):
+        (pins, bans), (later_pins, later_bans) = (placed_in(made_of).of(source) for made_of in (self._a, self._b))
+        if pins != later_pins:
             yield "new pins"
+        if bans != later_bans:
+            yield "new bans"
         for id_ in (*entered, *left):
             what = self._article_changed(id_) or self._time_came(id_)
             if what:

@@ -23,6 +23,8 @@ from simrec.pipeline.site import MODELS, Site
 from simrec.pipeline.workspace import Workspace
 from simrec.rank.catalogue import LEARNED, Feature
 from simrec.settings import Settings
+from simrec.store import Whose
+from simrec.store.judgements import WHOSE
 from simrec.text import content_hash
 from simrec.types import NO_ROW, Corpus, Pick, Progress, Rows, no_progress
 
@@ -46,6 +48,7 @@ class Evaluation:
         importances: what the learned rankers looked at.
         curve: quality of `learned` by the number of pages that it learned from, where that was asked for.
         ratings: for each model the agreement of its scores with people's ratings, where there are any.
+        rejected: for each model the share of the first five that editors rejected, where they rejected any.
     """
 
     protocol: Mapping[str, Any]
@@ -62,6 +65,7 @@ class Evaluation:
     importances: Mapping[str, float] = field(default_factory=dict)
     curve: Sequence[Point] = ()
     ratings: Mapping[str, Interval] = field(default_factory=dict)
+    rejected: Mapping[str, Interval] = field(default_factory=dict)
 
     @property
     def features(self) -> Mapping[str, Feature]:
@@ -73,8 +77,8 @@ class Evaluation:
         values: dict[str, Any] = {
             "protocol": dict(self.protocol),
             "models": {
-                name: {measure: found._asdict() for measure, found in by_measure.items()}
-                for name, by_measure in self.models.items()
+                name: {measure: found._asdict() for measure, found in self._with_rejected(name).items()}
+                for name in self.models
             },
             "comparisons": [found._asdict() for found in self.comparisons],
             "slices": [dict(found) for found in self.slices],
@@ -86,6 +90,10 @@ class Evaluation:
         }
         plain: dict[str, Any] = _plain(values)
         return plain
+
+    def _with_rejected(self, model: str) -> dict[str, Interval]:
+        found = dict(self.models[model])
+        return found | {measures.REJECTED: self.rejected[model]} if model in self.rejected else found
 
     def as_saved(self) -> dict[str, Any]:
         """`evaluate --save`: what a later comparison needs."""
@@ -131,6 +139,8 @@ class Task:
     """Table id_a,id_b,human_similarity of people's ratings of pairs."""
     curve: bool = False
     """Measure `learned` with fewer picks, too."""
+    judgements: Whose = "all"
+    """Whose judgements are the truth."""
 
     def check(self) -> None:
         """Raises UsageError for what cannot be."""
@@ -140,13 +150,20 @@ class Task:
         for model in self.models:
             if model not in MODELS:
                 raise UsageError(f"there is no model {model!r}: choose from {', '.join(MODELS)}")
+        if self.judgements not in WHOSE:
+            raise UsageError(f"there are no judgements {self.judgements!r}: choose from {', '.join(WHOSE)}")
 
 
 def evaluate(workspace: Workspace, task: Task | None = None, progress: Progress = no_progress) -> Evaluation:
     """Evaluates models on a workspace's articles and picks; see `evaluate_corpus`."""
+    task = task or Task()
+    task.check()
     with workspace.store() as store:
-        corpus, picks = Corpus(store.articles()), store.picks()
-    return evaluate_corpus(corpus, picks, workspace.settings, task, cache=workspace.vectors, progress=progress)
+        corpus, whose = Corpus(store.articles()), task.judgements
+        picks, rejected = store.picks(whose), store.rejected(whose)
+    return evaluate_corpus(
+        corpus, picks, workspace.settings, task, cache=workspace.vectors, progress=progress, rejected=rejected
+    )
 
 
 def evaluate_corpus(
@@ -157,8 +174,11 @@ def evaluate_corpus(
     *,
     cache: Path | None = None,
     progress: Progress = no_progress,
+    rejected: Sequence[Pick] = (),
 ) -> Evaluation:
     """Ranks every tested source as if it were new, and measures the rankings against its picks.
+
+    Neither its picks nor what was `rejected` under it has any part in its ranking.
 
     Raises:
         UsageError: the task cannot be done with these articles and picks.
@@ -166,7 +186,7 @@ def evaluate_corpus(
     """
     task = task or Task()
     task.check()
-    known = truth(corpus, picks, as_published=task.as_published)
+    known = truth(corpus, picks, as_published=task.as_published, rejected=rejected)
     dealt = folds(known, corpus, task.split)
     tested = np.sort(np.concatenate([fold.test for fold in dealt]))
     sources, hidden = known.sources[tested], [known.picks[place] for place in tested]
@@ -197,7 +217,17 @@ def evaluate_corpus(
         importances=importances(trial.learned),
         curve=learning_curve(trial) if task.curve else (),
         ratings=rate(site, rated, task.models) if rated else {},
+        rejected=_rejected(runs, known.rejections(tested.tolist())),
     )
+
+
+def _rejected(runs: Mapping[str, Rows], rejections: Sequence[frozenset[int]]) -> dict[str, Interval]:
+    """For each model the share of the first five that editors rejected, over the pages where they rejected any."""
+    judged = np.flatnonzero([bool(rows) for rows in rejections])
+    if not len(judged):
+        return {}
+    there = [rejections[place] for place in judged.tolist()]
+    return {model: interval(measures.rejected(run[judged], there)) for model, run in runs.items()}
 
 
 def _values(
@@ -261,6 +291,7 @@ def _protocol(
         "sources": sum(len(fold.test) for fold in dealt),
         "picks": sum(len(known.picks[place]) for fold in dealt for place in fold.test),
         "dropped_picks": known.dropped,
+        **_judged(task, known, dealt),
         "folds": [{"train": len(fold.train), "test": len(fold.test)} for fold in dealt],
         "seed": 0,
         "resamples": 1000,
@@ -272,6 +303,13 @@ def _protocol(
         "settings": settings.model_dump(mode="json", include={"tfidf", "sentence", "rank", "policy"}),
         "simrec": __version__,
     }
+
+
+def _judged(task: Task, known: Truth, dealt: Sequence[Fold]) -> dict[str, Any]:
+    """Whose judgements counted, where not all did, and the rejections under tested sources, where there are any."""
+    found: dict[str, Any] = {} if task.judgements == "all" else {"judgements": task.judgements}
+    rejections = sum(map(len, known.rejections(place for fold in dealt for place in fold.test.tolist())))
+    return found | ({"rejections": rejections} if rejections else {})
 
 
 def evaluate_files(

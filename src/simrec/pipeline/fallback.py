@@ -49,11 +49,11 @@ class Fallback:
             source: the page.
             chosen: what stands in its block.
             most: how many are missing.
-            exclude: ids that must not stand there.
+            exclude: ids that must not stand there, banned ones too.
         """
         found: list[Any] = []
-        seen = {source.id, *exclude, *(article.id for article in chosen), *self._policy.banned.get(source.id, ())}
-        stories = {key for article in (source, *chosen) for key in self._story(article)}
+        seen = {source.id, *exclude, *(article.id for article in chosen)}
+        stories = {key for article in (source, *chosen) for key in self.story(article)}
         tally = Tally(self._names_of) if self._names else None
         for article in chosen if tally else ():
             tally.add(self._corpus.row_of[article.id])  # type: ignore[union-attr]  # it is there: `if tally`
@@ -63,7 +63,7 @@ class Fallback:
                 if len(found) == most:
                     return found
                 article = self._corpus.articles[row]
-                keys = self._story(article)
+                keys = self.story(article)
                 if article.id in seen or stories & keys or not self._pairs.allow(page, self._facts.of(row)):
                     continue
                 if tally and not tally.has_room(row):
@@ -111,7 +111,7 @@ class Fallback:
     def _may(self, article: Article) -> bool:
         return reason_hidden(article, self._now) is None and self._rules.reason_barred(article, self._now) is None
 
-    def _story(self, article: Article) -> set[tuple[str, Any]]:
+    def story(self, article: Article) -> set[tuple[str, Any]]:
         """What tells that two articles are one story: their words, the original that both go back to, the settings."""
         if article.id in self._policy.apart:
             return {("id", article.id)}

@@ -32,13 +32,16 @@ class Trained(NamedTuple):
     described: dict[str, Any]
 
 
-def train_site(site: Site, picks: Sequence[Pick], *, split: str = "kfold", progress: Progress = no_progress) -> Trained:
-    """Learns from all picks of a site.
+def train_site(
+    site: Site, picks: Sequence[Pick], *, rejected: Sequence[Pick] = (), split: str = "kfold",
+    progress: Progress = no_progress,
+) -> Trained:  # fmt: skip
+    """Learns from all picks of a site, and from what editors rejected under pages that have picks.
 
     Raises:
         UsageError: no pick joins two articles of the site.
     """
-    known = truth(site.corpus, picks)
+    known = truth(site.corpus, picks, rejected=rejected)
     learned = train(Picked(site, known), np.arange(len(known.sources)), split=split, progress=progress)
     gains = learned.ranker.gains_ if learned.ranker else np.zeros(0)
     names = learned.ranker.features if learned.ranker else ()
@@ -48,6 +51,7 @@ def train_site(site: Site, picks: Sequence[Pick], *, split: str = "kfold", progr
         "articles": len(site.corpus),
         "sources": len(known.sources),
         "picks": sum(map(len, known.picks)),
+        "rejected": sum(map(len, known.rejected)),
         "picks_hash": picks_hash(site, known),
         "split": split,
         "decision": learned.decision.as_json(),
@@ -92,14 +96,16 @@ def load_learned(site: Site, picks: Sequence[Pick], folder: Path) -> Trained:
 
 
 def use_learned(
-    site: Site, picks: Sequence[Pick], folder: Path, *, fresh: bool = False, progress: Progress = no_progress
-) -> dict[str, Any]:
+    site: Site, picks: Sequence[Pick], folder: Path, *, rejected: Sequence[Pick] = (), fresh: bool = False,
+    progress: Progress = no_progress,
+) -> dict[str, Any]:  # fmt: skip
     """Makes `learned` a model of the site: the one in the folder, or one trained now and kept there.
 
     Args:
         site: the articles.
         picks: editors' picks.
         folder: of the learned ranker.
+        rejected: what editors rejected.
         fresh: train where the picks are not those that the ranker learned from; False: use it as it is.
         progress: shows long work.
 
@@ -112,25 +118,29 @@ def use_learned(
     """
     if not picks:
         raise UsageError(f"`learned` needs editors' picks, on {LEAST_SOURCES} pages at least: ingest them with --picks")
-    found = None if fresh and not _is_fresh(site, picks, folder) else load_learned(site, picks, folder)
+    found = None if fresh and not _is_fresh(site, picks, rejected, folder) else load_learned(site, picks, folder)
     if found is None:
-        found = train_site(site, picks, progress=progress)
+        found = train_site(site, picks, rejected=rejected, progress=progress)
         save_learned(found, folder)
     site.learned = found.learned.scorer(site)
     return found.described
 
 
-def _is_fresh(site: Site, picks: Sequence[Pick], folder: Path) -> bool:
-    """Whether the ranker in the folder is whole, of this version, and learned from these picks."""
+def _is_fresh(site: Site, picks: Sequence[Pick], rejected: Sequence[Pick], folder: Path) -> bool:
+    """Whether the ranker in the folder is whole, of this version, and learned from these judgements."""
     if not (folder / FILE).exists() or not is_intact(folder):
         return False
     described = json.loads((folder / FILE).read_text(encoding="utf-8"))
-    fresh = picks_hash(site, truth(site.corpus, picks))
+    fresh = picks_hash(site, truth(site.corpus, picks, rejected=rejected))
     return bool(described.get("format") == FORMAT and described.get("picks_hash") == fresh)
 
 
 def picks_hash(site: Site, known: Truth) -> str:
-    """Names the picks that were learned from."""
+    """Names the picks that were learned from, and what was rejected, where anything was."""
     ids = site.corpus.ids
-    pairs = zip(known.sources.tolist(), known.picks, strict=True)
-    return content_hash(*(f"{ids[source]} {sorted(ids[row] for row in targets)}" for source, targets in pairs))[:16]
+    parts = [
+        f"{ids[source]} {sorted(ids[row] for row in targets)}"
+        for said in (known.picks, known.rejected)
+        for source, targets in zip(known.sources.tolist() if said else (), said, strict=True)
+    ]
+    return content_hash(*parts)[:16]

@@ -1,4 +1,4 @@
-"""One article at a time: published, changed, withdrawn, picked or pinned, with every block that this concerns."""
+"""One change at a time: an article published, changed, withdrawn, an act of an editor, with every block it concerns."""
 
 from __future__ import annotations
 
@@ -17,17 +17,21 @@ from simrec.pipeline.ingest import entry_keys
 from simrec.pipeline.kept import find_fitted
 from simrec.pipeline.live.drift import Drift
 from simrec.pipeline.live.site import LiveSite
-from simrec.pipeline.synced import active_snapshot, catch_up, note_synced, pins_of, waiting
+from simrec.pipeline.placed import placed_of
+from simrec.pipeline.planned import Acting, plan_act
+from simrec.pipeline.synced import active_snapshot, catch_up, note_synced, waiting
 from simrec.pipeline.workspace import Workspace
-from simrec.store import Inputs, Snapshot, StoredBlock
+from simrec.store import Inputs, NewAct, Snapshot, Store, StoredBlock
 from simrec.store.inbox import aside
 from simrec.store.records import DATES, article_hash
-from simrec.store.store import BY_HAND, DESK, PIN
+from simrec.store.store import BY_HAND, DESK
 from simrec.types import STATUSES, Article, Entry, Pick, PickEntry, Status
 
 logger = logging.getLogger(__name__)
 
 Clock: TypeAlias = Callable[[], datetime]
+Plan: TypeAlias = Callable[[Store], NewAct]
+"""Makes, of what the store holds now, the act that is to be stored."""
 
 
 def _now() -> datetime:
@@ -122,25 +126,46 @@ class Pipeline:
         return self._change(lambda: [replace(self._article(id_), status=status) for id_ in ids])
 
     def pick(self, source_id: str, target_id: str, rank: int = 1) -> Change:
-        """Adds an editor's pick; it stands first where `policy.pin_picks` says so, and is learned from."""
-        return self._pick(source_id, target_id, rank, DESK)
+        """Adds an editor's pick; it stands first where `policy.pin_picks` says so, and is learned from.
 
-    def pin(self, source_id: str, target_id: str, rank: int = 1) -> Change:
-        """Adds an editor's pick that stands first in the block, whatever the settings say."""
-        return self._pick(source_id, target_id, rank, PIN)
+        Raises:
+            NotFoundError: one of the articles is not there.
+            UsageError: it is a pick of the page itself, or of what is banned there.
+        """
+        if source_id == target_id:
+            raise UsageError(f"{source_id!r} cannot stand under itself")
+        for id_ in (source_id, target_id):
+            self._article(id_)
+        row = self._store.page_states([source_id]).get(source_id)
+        if row and target_id in row.bans:
+            raise UsageError(f"{target_id!r} is banned under {source_id!r}: lift the ban first, by `simrec unban`")
+        return self._change(lambda: (), [PickEntry(Pick(source_id, target_id, rank), BY_HAND)])
+
+    def pin(self, source_id: str, target_id: str, rank: int = 1, who: str = "simrec") -> Change:
+        """Pins an article under a page, as one act: see `simrec.pipeline.acts.Desk`, whose errors it raises."""
+        acting = Acting(who, "pin", source_id, target_id, rank=rank)
+        return self.act(lambda store: plan_act(store, acting, self._clock()))
+
+    def act(self, plan: Plan) -> Change:
+        """Stores an editor's act, with the blocks that are others by it: see `simrec.pipeline.acts`.
+
+        Args:
+            plan: makes the act; it is asked again where another process was faster.
+
+        Raises:
+            StaleError: the page was changed meanwhile, and the act may not be planned again.
+        """
+        return self._change(lambda: (), plan=plan)
+
+    @property
+    def clock(self) -> Clock:
+        """What tells the time."""
+        return self._clock
 
     def drift(self) -> Drift:
         """How far the site has moved from what it was fitted on."""
         with self._lock:
             return self._live().drift()
-
-    def _pick(self, source_id: str, target_id: str, rank: int, origin: str) -> Change:
-        if source_id == target_id:
-            raise UsageError(f"{source_id!r} cannot stand under itself")
-        for id_ in (source_id, target_id):
-            self._article(id_)
-        pick = PickEntry(Pick(source_id, target_id, rank), BY_HAND)
-        return self._change(lambda: (), [pick], origin)
 
     def _article(self, id_: str) -> Article:
         found = self._store.article(id_)
@@ -149,13 +174,14 @@ class Pipeline:
         return found
 
     def _change(
-        self, make: Callable[[], Sequence[Article]], picks: Sequence[PickEntry] = (), origin: str = DESK
+        self, make: Callable[[], Sequence[Article]], picks: Sequence[PickEntry] = (), plan: Plan | None = None
     ) -> Change:
         with self._lock:
             start = time.perf_counter()
             for _ in range(TRIES):
+                act = plan(self._store) if plan else None  # what it raises is no conflict that another try settles
                 try:
-                    found = self._try(make(), picks, origin)
+                    found = self._try(make(), picks, act)
                     return Change(tuple(block.source_id for block in found), time.perf_counter() - start)
                 except ConflictError as error:
                     logger.info("%s: its changes are taken over", error)
@@ -165,21 +191,21 @@ class Pipeline:
                     raise
             raise ConflictError("other processes keep changing the blocks: try again")
 
-    def _try(self, articles: Sequence[Article], picks: Sequence[PickEntry], origin: str) -> list[StoredBlock]:
+    def _try(self, articles: Sequence[Article], picks: Sequence[PickEntry], act: NewAct | None) -> list[StoredBlock]:
         site, now = self._live(), self._clock()
         assert self._snapshot is not None  # noqa: S101 - `_live` has opened it
         found: dict[str, StoredBlock] = {}
         inputs = Inputs({article.id: article_hash(article) for article in articles})
         for article in articles:
             found |= {block.source_id: block for block in site.put(article, inputs.hashes[article.id], now).blocks}
-        if picks:
-            chosen = {"pinned" if origin == PIN else "picked": [entry.pick for entry in picks]}
-            pins = pins_of(self.workspace, self._store, **chosen)
-            found |= {block.source_id: block for block in site.pin(pins, now)}
-            inputs = replace(inputs, pins=pins)
+        if picks or act:
+            changed = {act.source_id: act.after} if act else {}
+            placed = placed_of(self.workspace, self._store, changed=changed, picked=[entry.pick for entry in picks])
+            found |= {block.source_id: block for block in site.place(placed, now)}
+            inputs = replace(inputs, pins=placed.pins, bans=placed.bans)
         entries = [Entry(article, BY_HAND) for article in articles]
         self._snapshot = self._store.change(
-            entries, picks, origin, found.values(), self._snapshot, entry_keys, len(site.engine.row_of), inputs
+            entries, picks, DESK, found.values(), self._snapshot, entry_keys, len(site.engine.row_of), inputs, act
         )
         return list(found.values())
 
@@ -195,13 +221,14 @@ class Pipeline:
         if snapshot is None or find_fitted(self.workspace, snapshot) is None:
             raise UsageError(_why_not(snapshot))
         start, now, found = time.perf_counter(), self._clock(), list[StoredBlock]()
-        hashes, pins = self._store.article_hashes(), pins_of(self.workspace, self._store)
-        site = catch_up(self.workspace, self._store, snapshot, hashes, pins, now, found)
+        hashes, placed = self._store.article_hashes(), placed_of(self.workspace, self._store)
+        site = catch_up(self.workspace, self._store, snapshot, hashes, placed, now, found)
         if site is None:
             raise UsageError("what was fitted of the site is damaged: run `simrec build --full`")
-        behind = found or waiting(self._store, snapshot, hashes, pins) != 0
-        self._snapshot = self._follow(found, snapshot, Inputs(hashes, pins)) if behind else snapshot
-        note_synced(self.workspace, self._snapshot, hashes, pins, site.engine.next_change(now))
+        behind = found or waiting(self._store, snapshot, hashes, placed) != 0
+        inputs = Inputs(hashes, placed.pins, bans=placed.bans)
+        self._snapshot = self._follow(found, snapshot, inputs) if behind else snapshot
+        note_synced(self.workspace, self._snapshot, hashes, placed, site.engine.next_change(now))
         self._site = site
         self.opened = Change(tuple(block.source_id for block in found), time.perf_counter() - start)
 

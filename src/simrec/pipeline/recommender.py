@@ -24,6 +24,7 @@ from simrec.pipeline.evaluate import Task, cache_folder
 from simrec.pipeline.frames import as_frame, to_corpus, to_picks
 from simrec.pipeline.models import train_site
 from simrec.pipeline.pairs import pages_of, rank_with, to_frame
+from simrec.pipeline.placed import hand_placed
 from simrec.pipeline.runs import Trial
 from simrec.pipeline.site import Site
 from simrec.pipeline.train import Picked
@@ -141,7 +142,9 @@ class Recommender(BaseEstimator):  # type: ignore[misc]  # scikit-learn carries 
         k = self.k if k is None else k
         check_k(k)
         wanted = self._rows(ids)
-        chooser = Chooser(self.site_, self.model, self.picks_ if self.settings_.policy.pin_picks else ())
+        policy = self.settings_.policy
+        placed = hand_placed(policy, {}, self.picks_ if policy.pin_picks else ())
+        chooser = Chooser(self.site_, self.model, placed=placed)
         blocks = {block.source_id: block for block in chooser.blocks(np.unique(wanted), k)}
         found = []
         for row in wanted.tolist():

@@ -12,8 +12,8 @@ from simrec.errors import NotFoundError
 from simrec.pipeline import why
 from simrec.pipeline.build import Chooser, check_k
 from simrec.pipeline.models import use_learned
+from simrec.pipeline.placed import hand_placed
 from simrec.pipeline.site import Site
-from simrec.pipeline.synced import pins_of
 from simrec.pipeline.viewer import Viewer
 from simrec.pipeline.workspace import Workspace
 from simrec.types import Block, Corpus, Pick, Progress, no_progress
@@ -62,15 +62,15 @@ def similar(
         k = snapshot.k if k is None else k
         check_k(k)
         stored = next(iter(store.blocks(snapshot.id, [article_id])), None)
-        picks, pins = store.picks(), pins_of(workspace, store)
-    viewer = Viewer(corpus, settings, k, now=now, picks=picks)
+        picks, pages = store.picks(), store.page_states()
+    viewer = Viewer(corpus, settings, k, now=now, picks=picks, pages=pages)
     block = viewer.view(stored, exclude) if stored else None
     site: Site | None = None
     if block is None or stored is None or (_similar(block) < k and not (k == snapshot.k and stored.shortfall)):
         site = open_site(workspace, corpus, snapshot.model, picks, progress)
         rows = np.array([corpus.row_of[article_id]], dtype=np.int32)
-        chosen = [Pick(page, target, 1) for page, targets in pins.items() for target in targets]
-        chooser = Chooser(site, snapshot.model, chosen, now=viewer.now, hub_limit=False)
+        placed = hand_placed(settings.policy, pages, picks if settings.policy.pin_picks else ())
+        chooser = Chooser(site, snapshot.model, placed=placed, now=viewer.now, hub_limit=False)
         block = viewer.view(next(chooser.blocks(rows, k, spares=len(set(exclude)))), exclude)
     if explain and block.items and snapshot.model in why.MODELS:
         site = site or open_site(workspace, corpus, snapshot.model, picks, progress)

@@ -8,8 +8,9 @@ from typing import Any
 
 from simrec.pipeline.kept import find_fitted
 from simrec.pipeline.locks import at_work, describe
+from simrec.pipeline.placed import placed_of
 from simrec.pipeline.report import DONE, REFUSED, RUNNING, last_report
-from simrec.pipeline.synced import active_snapshot, catch_up, pins_of, waiting
+from simrec.pipeline.synced import active_snapshot, catch_up, waiting
 from simrec.pipeline.workspace import Workspace
 from simrec.store import Snapshot, Store
 
@@ -25,7 +26,7 @@ class Status:
         blocks: with items, in it.
         created_at: when it was made.
         age_hours: since it was last brought up to date.
-        waiting: articles that are new or others since, and pages whose pins are.
+        waiting: articles that are new or others since, and pages whose pins or bans are.
         refused: why the gate refused the newest snapshot; None where it did not.
         drift: how far the site has moved from what was fitted, see `simrec.pipeline.live.drift.Drift`; None where
             nothing was.
@@ -81,13 +82,13 @@ def status(workspace: Workspace, now: datetime | None = None) -> Status:
     holder = at_work(workspace)
     with workspace.store() as store:
         snapshot, refused = active_snapshot(store), _refused(store)
-        hashes, pins = store.article_hashes(), pins_of(workspace, store)
-        behind = waiting(store, snapshot, hashes, pins) if snapshot else len(hashes)
+        hashes, placed = store.article_hashes(), placed_of(workspace, store)
+        behind = waiting(store, snapshot, hashes, placed) if snapshot else len(hashes)
         if behind is None:
             behind = abs(len(hashes) - snapshot.articles) if snapshot else 0
         site = None
         if snapshot and find_fitted(workspace, snapshot):
-            site = catch_up(workspace, store, snapshot, hashes, pins, now, [])
+            site = catch_up(workspace, store, snapshot, hashes, placed, now, [])
     age = now - snapshot.current_at if snapshot else None
     return Status(
         articles=len(hashes),
@@ -122,7 +123,7 @@ def _problems(
         hours = age.total_seconds() / 3600
         found.append(f"too old: the blocks are of {hours:.0f} hours ago, max_age_hours is {most:g}: run `simrec build`")
     if snapshot and behind:
-        found.append(f"waiting: {behind} articles or pins are not in the blocks yet: run `simrec build`")
+        found.append(f"waiting: {behind} articles, pins or bans are not in the blocks yet: run `simrec build`")
     if refused:
         found.append(f"refused: snapshot {refused.id} is not shown: {refused.refused}: see `simrec diff`")
     return found

@@ -45,6 +45,8 @@ TIME_CUTS = (0.6, 0.8, 1.0)
 """By time, what lies between two cuts is held out from what was learned before the first of them."""
 WEIGHTS = (0.25, 0.5, 0.75, 1.0)
 """Shares of the site's ranker that inner validation chooses from, beside 0."""
+REJECTED_WEIGHT = 1.0
+"""What a rejected candidate weighs in training beside one that nobody has judged: no more, see ADR 17."""
 CUTOFF = 10
 BATCH = 256
 
@@ -127,12 +129,13 @@ class Picked:
 
 @dataclass
 class Pages:
-    """Pages with candidates and features, as one view of the picks shows them."""
+    """Pages with candidates and features, as one view of the picks shows them; what is picked, and what rejected."""
 
     places: NDArray[np.int64]
     candidates: Rows
     table: Table
     labels: Mask
+    rejected: Mask
 
 
 def train(
@@ -191,9 +194,13 @@ def make_pages(
         candidates[where, : found.shape[1]] = found
         table[where, : found.shape[1]] = learned_table(picked.features, prior, history, batch, found, hidden[where])
         done(len(batch))
-    chosen = [known.picks[place] for place in places.tolist()]
-    labels: Mask = np.array([np.isin(row, list(targets)) for targets, row in zip(chosen, candidates, strict=True)])
-    return Pages(places, candidates, table, labels)
+    labels = _among(candidates, [known.picks[place] for place in places.tolist()])
+    return Pages(places, candidates, table, labels, _among(candidates, known.rejections(places.tolist())))
+
+
+def _among(candidates: Rows, chosen: Sequence[frozenset[int]]) -> Mask:
+    """(b, c) which candidates are among those chosen for their page."""
+    return np.array([np.isin(row, list(rows)) for rows, row in zip(chosen, candidates, strict=True)])
 
 
 def prior_scorer(site: Site) -> PriorScorer | None:
@@ -264,7 +271,7 @@ def _with_history(picked: Picked, history: History, pages: Pages, chosen: NDArra
         batch = slice(start, start + BATCH)
         found = history.features(rows[batch], pages.candidates[chosen[batch]], hidden[batch])
         table[batch, :, first : first + found.shape[2]] = found
-    return Pages(pages.places[chosen], pages.candidates[chosen], table, pages.labels[chosen])
+    return Pages(pages.places[chosen], pages.candidates[chosen], table, pages.labels[chosen], pages.rejected[chosen])
 
 
 def _inner_folds(
@@ -285,13 +292,21 @@ def _inner_folds(
     return list(KFold(INNER_FOLDS, shuffle=True, random_state=SEED).split(everyone))
 
 
-def _flat(pages: Sequence[Pages]) -> tuple[NDArray[np.float32], NDArray[np.int64], NDArray[np.int64]]:
-    """Pairs, labels and group sizes, of the pages that have a pick among their candidates."""
-    tables, labels, groups = [], [], []
+def _flat(
+    pages: Sequence[Pages],
+) -> tuple[NDArray[np.float32], NDArray[np.int64], NDArray[np.int64], NDArray[np.float32] | None]:
+    """Pairs, labels, group sizes and weights, of the pages that have a pick among their candidates.
+
+    What an editor rejected weighs `REJECTED_WEIGHT`. Where that says nothing there are no weights.
+    """
+    tables, labels, groups, rejected = [], [], [], []
     for view in pages:
         told: Mask = np.asarray(view.labels.any(axis=1))
         there = (view.candidates != NO_ROW) & told[:, None]
         tables.append(view.table[there])
         labels.append(view.labels[there])
         groups.append(there[told].sum(axis=1))
-    return np.concatenate(tables), np.concatenate(labels).astype(np.int64), np.concatenate(groups)
+        rejected.append(view.rejected[there])
+    hard = np.concatenate(rejected)
+    weights = np.where(hard, REJECTED_WEIGHT, 1).astype(np.float32) if hard.any() and REJECTED_WEIGHT != 1 else None
+    return np.concatenate(tables), np.concatenate(labels).astype(np.int64), np.concatenate(groups), weights

@@ -9,10 +9,11 @@ from typing import Any
 from simrec.block.compose import compose
 from simrec.pipeline.chooser import article_rules
 from simrec.pipeline.fallback import Fallback
+from simrec.pipeline.overlay import Overlay
 from simrec.policy.caps import Tally, cap_names
 from simrec.policy.eligibility import opens_at, reason_hidden
 from simrec.settings import Settings
-from simrec.store import Store, StoredBlock, StoredItem
+from simrec.store import PageRow, Store, StoredBlock, StoredItem
 from simrec.types import Article, Block, Corpus, Pick
 
 GONE = "gone"
@@ -29,26 +30,31 @@ class Viewer:
         settings: of the site.
         k: items a block.
         now: the moment that is looked at; None for this one.
-        picks: editors' picks, that say what is popular.
+        picks: editors' picks, that say what is popular, and stand first where the policy says so.
+        pages: what stands of editors' acts, by page: it holds whatever the stored blocks were made with.
     """
 
     def __init__(
-        self, corpus: Corpus, settings: Settings, k: int, *, now: datetime | None = None, picks: Iterable[Pick] = ()
-    ) -> None:
+        self, corpus: Corpus, settings: Settings, k: int, *, now: datetime | None = None, picks: Iterable[Pick] = (),
+        pages: Mapping[str, PageRow] | None = None,
+    ) -> None:  # fmt: skip
         self.k = k
         self.now = now or datetime.now(UTC)
         self._corpus = corpus
-        self._articles: Mapping[str, Article] = {article.id: article for article in corpus.articles}
+        self._articles: Mapping[str, Article] = corpus.by_id
         self._settings = settings.block
         self._policy = settings.policy
         self._rules = article_rules(settings.policy, corpus.published)
+        picks = list(picks)
         self._fallback = Fallback(corpus, settings.policy, self._rules, self.now, picks)
+        self._overlay = Overlay(corpus, settings.policy, pages or {}, picks, self._fallback.story, self.reason_hidden)
 
     @classmethod
     def open(cls, store: Store, settings: Settings, k: int, now: datetime | None = None) -> Viewer:
         """The viewer of what a store holds."""
-        picks = store.picks() if "popular" in settings.policy.fallback else ()
-        return cls(Corpus(store.articles()), settings, k, now=now, picks=picks)
+        policy = settings.policy
+        picks = store.picks() if policy.pin_picks or "popular" in policy.fallback else ()
+        return cls(Corpus(store.articles()), settings, k, now=now, picks=picks, pages=store.page_states())
 
     @property
     def corpus(self) -> Corpus:
@@ -67,7 +73,7 @@ class Viewer:
             stored: as the snapshot has it, of an article that is in the store.
             exclude: ids that must not stand in it, since they stand elsewhere on the page.
         """
-        source, taken = self._articles[stored.source_id], set(exclude)
+        source, taken, stored = self._articles[stored.source_id], set(exclude), self._overlay.lay(stored)
         may = self._may(stored)
         chosen: list[Any] = [(self._articles[i.id], i.score, i.reasons) for i in may if i.id not in taken][: self.k]
         shortfall = self._shortfall(stored, len(chosen), len(may))
@@ -76,6 +82,7 @@ class Viewer:
             chosen, shortfall = [], off
         elif len(chosen) < self.k:
             articles = [article for article, _, _ in chosen]
+            taken |= {*self._overlay.bans(source.id)}
             chosen += self._fallback.fill(source, articles, self.k - len(chosen), taken)
         if 0 < len(chosen) < self._settings.min_items:
             least = f"{len(chosen)} items are fewer than min_items, {self._settings.min_items}: no block"

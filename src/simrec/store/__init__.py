@@ -1,10 +1,12 @@
 """The store: articles, picks, rejects, snapshots, blocks and acts, in an SQLite file or a PostgreSQL database."""
 
+from simrec.store.acts import Act, NewAct, PageRow
 from simrec.store.articles import Held, Ingested
 from simrec.store.blocks import Listed
 from simrec.store.changes import NOTHING, Changes, Mark
 from simrec.store.election import Election
 from simrec.store.inputs import Inputs
+from simrec.store.judgements import Judgement, Whose
 from simrec.store.records import StoredBlock, StoredItem
 from simrec.store.sessions import SessionLock
 from simrec.store.snapshots import Before, Judge, Snapshot, Verdict
@@ -12,6 +14,7 @@ from simrec.store.store import Store
 
 __all__ = [
     "NOTHING",
+    "Act",
     "Before",
     "Changes",
     "Election",
@@ -19,12 +22,16 @@ __all__ = [
     "Ingested",
     "Inputs",
     "Judge",
+    "Judgement",
     "Listed",
     "Mark",
+    "NewAct",
+    "PageRow",
     "SessionLock",
     "Snapshot",
     "Store",
     "StoredBlock",
     "StoredItem",
     "Verdict",
+    "Whose",
 ]

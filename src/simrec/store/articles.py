@@ -22,10 +22,6 @@ Find: TypeAlias = Callable[[str], str | None]
 
 PAGE = "page"
 """Origin of the picks that a page's related block names."""
-PIN = "pin"
-"""Origin of the picks that stand first in a block, whatever the settings say."""
-DESK = "desk"
-"""Origin of the picks that were made one by one."""
 BY_HAND = "publish"
 """File of the articles that were published, withdrawn or unpublished one by one."""
 
@@ -168,29 +164,6 @@ class ArticleStore(Connected):
         """How many articles there are."""
         with self._read() as connection:
             return int(connection.scalar(select(func.count()).select_from(articles)) or 0)
-
-    def picks(self) -> list[Pick]:
-        """All picks between known articles, by source and rank; each pair once, no article of itself."""
-        statement = (
-            select(picks)
-            .where(picks.c.source_id.is_not(None), picks.c.target_id.is_not(None))
-            .where(picks.c.source_id != picks.c.target_id)
-            .order_by(picks.c.source_id, picks.c.rank, picks.c.target_id, picks.c.origin)
-        )
-        pairs: dict[tuple[str, str], Pick] = {}
-        with self._read() as connection:
-            for row in connection.execute(statement):
-                pick = Pick(row.source_id, row.target_id, row.rank, row.grade)
-                pairs.setdefault((pick.source_id, pick.target_id), pick)
-        return list(pairs.values())
-
-    def pins(self) -> list[Pick]:
-        """The articles that an editor pinned under others, by page and rank."""
-        statement = (
-            select(picks).where(picks.c.origin == PIN).order_by(picks.c.source_id, picks.c.rank, picks.c.target_id)
-        )
-        with self._read() as connection:
-            return [Pick(row.source_id, row.target_id, row.rank, row.grade) for row in connection.execute(statement)]
 
 
 def _known(connection: Connection, ids: Sequence[str]) -> dict[str, Mapping[str, Any]]:

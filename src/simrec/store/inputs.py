@@ -21,13 +21,15 @@ class Inputs:
 
     Attributes:
         hashes: of the articles, by id.
-        pins: articles that stand first under others, by page; None: as they were noted.
+        pins: articles that stand first under others, by page; None: as they were noted, and the bans with them.
         made_with: names the models and the picks that were learned from, as plain values.
+        bans: articles that never stand under others, by page; noted where pins are.
     """
 
     hashes: Mapping[str, str] = field(default_factory=dict)
     pins: Mapping[str, Sequence[str]] | None = None
     made_with: Mapping[str, Any] = field(default_factory=dict)
+    bans: Mapping[str, Sequence[str]] = field(default_factory=dict)
 
 
 def put_inputs(connection: Connection, number: int, inputs: Inputs) -> None:
@@ -43,7 +45,11 @@ def put_inputs(connection: Connection, number: int, inputs: Inputs) -> None:
     if inputs.pins is None:
         return
     connection.execute(delete(snapshot_pins).where(snapshot_pins.c.snapshot_id == number))
-    pins = [{"snapshot_id": number, "source_id": s, "targets": list(targets)} for s, targets in inputs.pins.items()]
+    pins = [
+        {"snapshot_id": number, "source_id": source, "targets": list(inputs.pins.get(source, ())),
+         "bans": list(inputs.bans.get(source, ()))}
+        for source in sorted({*inputs.pins, *inputs.bans})
+    ]  # fmt: skip
     put_rows(connection, snapshot_pins, pins)
 
 
@@ -54,6 +60,8 @@ def read_inputs(connection: Connection, number: int) -> Inputs:
         r.article_id: r.hash for r in connection.execute(of_articles.where(snapshot_articles.c.snapshot_id == number))
     }
     of_pins = select(snapshot_pins).where(snapshot_pins.c.snapshot_id == number)
-    pins = {row.source_id: list(row.targets) for row in connection.execute(of_pins)}
+    by_hand = connection.execute(of_pins).all()
+    pins = {row.source_id: list(row.targets) for row in by_hand if row.targets}
+    bans = {row.source_id: list(row.bans) for row in by_hand if row.bans}
     made_with = connection.scalar(select(snapshots.c.made_with).where(snapshots.c.id == number))
-    return Inputs(hashes, pins, made_with or {})
+    return Inputs(hashes, pins, made_with or {}, bans)

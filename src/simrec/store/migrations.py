@@ -63,8 +63,10 @@ def m004_served_and_edited(connection: Connection) -> None:
     _add_columns(connection, articles, seq="INTEGER NOT NULL DEFAULT 0")
     _add_columns(connection, blocks, revision="INTEGER NOT NULL DEFAULT 0")
     _add_columns(connection, picks, who="VARCHAR", at="VARCHAR")
+    _add_columns(connection, snapshot_pins, bans="JSON")
     new = [pages, acts, comparisons, history, keys, audit, idempotency, inbox]
     metadata.create_all(connection, tables=new)
+    _pins_to_pages(connection)
     for index in (*articles.indexes, *blocks.indexes):
         index.create(connection, checkfirst=True)
 
@@ -131,6 +133,22 @@ def _add_columns(connection: Connection, table: Table, **columns: str) -> None:
     for name, kind in columns.items():
         if name not in known:
             connection.execute(text(f"ALTER TABLE {table.name} ADD COLUMN {name} {kind}"))
+
+
+def _pins_to_pages(connection: Connection) -> None:
+    """What was pinned before there were acts is what stands of them, by page; nobody knows who did it."""
+    pinned = select(picks.c.source_id, picks.c.target_id).where(
+        picks.c.origin == "pin", picks.c.source_id.is_not(None), picks.c.target_id.is_not(None)
+    )
+    found: dict[str, list[str]] = {}
+    for source, target in connection.execute(pinned.order_by(picks.c.source_id, picks.c.rank, picks.c.target_id)):
+        found.setdefault(source, []).append(target)
+    rows = [
+        {"source_id": source, "version": 0, "pins": list(dict.fromkeys(targets)), "bans": [], "accepted": []}
+        for source, targets in found.items()
+    ]
+    if rows:
+        connection.execute(insert(pages), rows)
 
 
 def _version(connection: Connection) -> int:

@@ -5,13 +5,14 @@ from __future__ import annotations
 from collections.abc import Callable, Iterable, Sequence
 
 from simrec.errors import ConflictError
-from simrec.store.acts import ActStore
-from simrec.store.articles import BY_HAND, DESK, PAGE, PIN, ArticleStore, Held, Ingested, put_addresses, put_articles
+from simrec.store.acts import ActStore, NewAct, put_act
+from simrec.store.articles import BY_HAND, PAGE, ArticleStore, Held, Ingested, put_addresses, put_articles
 from simrec.store.changes import ChangeStore
 from simrec.store.comparisons import ComparisonStore
 from simrec.store.history import HistoryStore
 from simrec.store.inbox import InboxStore
 from simrec.store.inputs import Inputs, put_inputs
+from simrec.store.judgements import DESK, JudgementStore
 from simrec.store.keys import KeyStore
 from simrec.store.records import StoredBlock, pick_row, to_row
 from simrec.store.rows import replacing
@@ -20,12 +21,16 @@ from simrec.store.tables import picks
 from simrec.types import Entry, PickEntry
 
 
-class Store(ArticleStore, SnapshotStore, ChangeStore, ActStore, ComparisonStore, HistoryStore, KeyStore, InboxStore):
+class Store(
+    ArticleStore, JudgementStore, SnapshotStore, ChangeStore, ActStore, ComparisonStore, HistoryStore, KeyStore,
+    InboxStore,
+):  # fmt: skip
     """A workspace's store: all its parts."""
 
     def change(
         self, entries: Sequence[Entry], chosen: Sequence[PickEntry], origin: str, found: Iterable[StoredBlock],
         snapshot: Snapshot, keys: Callable[[Entry], Iterable[str]], total: int, inputs: Inputs | None = None,
+        act: NewAct | None = None,
     ) -> Snapshot:  # fmt: skip
         """Stores articles and picks, and brings the blocks of the active snapshot up to date: all of it, or nothing.
 
@@ -38,9 +43,11 @@ class Store(ArticleStore, SnapshotStore, ChangeStore, ActStore, ComparisonStore,
             keys: the address keys under which others may link to an entry.
             total: articles that there are now.
             inputs: articles that the blocks are now made of and were not, and all pins; None: what was noted stays.
+            act: of an editor, on one of the pages.
 
         Raises:
             ConflictError: the snapshot is not the active one, or was changed since; nothing was stored.
+            StaleError: the act's page was changed since it was planned; nothing was stored.
         """
         found = list(found)
         with self._write() as connection:
@@ -52,9 +59,11 @@ class Store(ArticleStore, SnapshotStore, ChangeStore, ActStore, ComparisonStore,
             for pick in chosen:
                 row = pick_row(pick, origin) | {"source_id": pick.pick.source_id, "target_id": pick.pick.target_id}
                 connection.execute(replacing(picks), row)
+            if act:
+                put_act(connection, act)
             if inputs:
                 put_inputs(connection, snapshot.id, inputs)
         return changed
 
 
-__all__ = ["BY_HAND", "DESK", "PAGE", "PIN", "Held", "Ingested", "Inputs", "Snapshot", "Store"]
+__all__ = ["BY_HAND", "DESK", "PAGE", "Held", "Ingested", "Inputs", "Snapshot", "Store"]

@@ -111,6 +111,7 @@ snapshot_pins = Table(
     Column("snapshot_id", Integer, ForeignKey("snapshots.id", ondelete="CASCADE"), primary_key=True),
     Column("source_id", Text, primary_key=True),
     Column("targets", JSON, nullable=False),
+    Column("bans", JSON),
     sqlite_with_rowid=False,
 )
 
@@ -136,6 +137,7 @@ pages = Table(
     Column("version", Integer, nullable=False),
     Column("pins", JSON, nullable=False),
     Column("bans", JSON, nullable=False),
+    Column("accepted", JSON, nullable=False),
     sqlite_with_rowid=False,
 )
 

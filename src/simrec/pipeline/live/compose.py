@@ -152,7 +152,7 @@ class Composer:
             return StoredBlock(engine.articles[page].id, (), off)
         rows = chosen[: len(choice.rows)]
         shared, coming = terms.of(page, rows), bool(engine.later.array[rows].any())
-        pins = set(engine.pins_of(page)) if engine.pins else set()
+        pins = set(engine.pins_of(page)) if engine.placed.pins else set()
         items = []
         for at, (row, score) in enumerate(zip(rows.tolist(), choice.scores.tolist(), strict=True)):
             reasons: dict[str, Any] = {"terms": shared[at], "parts": dict(zip(names, parts[at], strict=True))}

@@ -76,7 +76,7 @@ class Engine(Pages):
         choices = []
         for at, page in enumerate(pages.tolist()):
             rows, scored = ranked[at, : there[at]], by_rank[at, : there[at]]
-            if self.pins.get(self.articles[page].id) or there[at] - copies[at] < wanted:
+            if self.placed.pins.get(self.articles[page].id) or there[at] - copies[at] < wanted:
                 choices.append(self.rank(page))
                 continue
             if self.composer.plain and not later[at]:
@@ -117,7 +117,7 @@ class Engine(Pages):
     @property
     def _by_pairs(self) -> bool:
         """Whether who may be shown under a page hangs on more than its language."""
-        return self.pairs.by_date or bool(self.fitted.settings.policy.banned)
+        return self.pairs.by_date or bool(self.placed.bans)
 
     def _stories(self, candidates: Rows) -> int:
         """How many stories that may be shown now are among some candidates."""
@@ -190,16 +190,16 @@ class Engine(Pages):
         stale.again.update(changed | self._pinning(id_))
         self._hold(changed, stale)
 
-    def finish(self, stale: Stale, now: datetime, pinned: Iterable[str] = ()) -> list[StoredBlock]:
+    def finish(self, stale: Stale, now: datetime, placed: Iterable[str] = ()) -> list[StoredBlock]:
         """The blocks that may be others now, in order of id.
 
         Args:
             stale: what changes have noted.
             now: the moment that decides who may be shown; who has become or ceased to be since, comes and goes.
-            pinned: ids of pages whose pins are others now.
+            placed: ids of pages under which others stand by hand now.
         """
         self._flip(now, stale)
-        stale.again.update(self.row_of[id_] for id_ in pinned if id_ in self.row_of)
+        stale.again.update(self.row_of[id_] for id_ in placed if id_ in self.row_of)
         again = stale.again | {row for row in stale.deep - stale.again if self._is_filled_nearer(row)}
         return self.make(stale.lists - again, again)
 
@@ -304,7 +304,7 @@ class Engine(Pages):
 
     def _is_plain(self, page: int) -> bool:
         """Whether a page's block is the first stories of its candidates, whatever they are."""
-        return self.composer.plain and not self.pins.get(self.articles[page].id)
+        return self.composer.plain and not self.placed.pins.get(self.articles[page].id)
 
     def _seen(self, row: int) -> Mask:
         """(n,) bool: the pages that a row is a candidate of."""

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from bisect import bisect_left
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Iterable, Sequence
 from datetime import UTC, datetime
 from typing import Any, NamedTuple
 
@@ -14,6 +14,7 @@ from simrec.pipeline.copies import last_looked_at
 from simrec.pipeline.live.columns import Column
 from simrec.pipeline.live.compare import Comparer
 from simrec.pipeline.live.shelf import Shelf
+from simrec.pipeline.placed import Placed, hand_placed
 from simrec.policy.articles import standing
 from simrec.policy.duplicates import LOOK_AT_COSINE, Copies, near_pairs
 from simrec.policy.pairs import Facts, PairRules, reversed_pairs
@@ -47,6 +48,7 @@ class Pages:
         row_of: the row of each article that is there.
         far: the pages whose block reaches beyond their list.
         articles: the articles that are there, by row.
+        placed: what stands under pages by hand.
     """
 
     def __init__(self, shelf: Shelf, k: int) -> None:
@@ -59,10 +61,8 @@ class Pages:
         policy = self.fitted.settings.policy
         self.rules = article_rules(policy, self.fitted.dates, self.fitted.newest)
         self.pairs = self.comparer.pairs
-        self._banned_by = reversed_pairs(policy.banned)
         self.copies = Copies(policy)
-        self.pins: dict[str, tuple[str, ...]] = {}
-        self._pinned_by: dict[str, set[str]] = {}
+        self.set_placed(hand_placed(policy, {}))
         n = len(shelf)
         settings = self.fitted.settings
         length = LISTED * (k + settings.build.spares)
@@ -104,13 +104,12 @@ class Pages:
 
     # What may be shown
 
-    def set_pins(self, pins: Mapping[str, Sequence[str]]) -> None:
-        """The articles that stand first under others, by id."""
-        self.pins = {source: tuple(targets) for source, targets in pins.items() if targets}
-        self._pinned_by = {}
-        for source, targets in self.pins.items():
-            for target in targets:
-                self._pinned_by.setdefault(target, set()).add(source)
+    def set_placed(self, placed: Placed) -> None:
+        """What stands under pages by hand."""
+        pins = {source: tuple(targets) for source, targets in placed.pins.items() if targets}
+        bans = {source: tuple(targets) for source, targets in placed.bans.items() if targets}
+        self.placed = Placed(pins, bans)
+        self._pinned_by, self._banned_by = reversed_pairs(pins), reversed_pairs(bans)
 
     @property
     def facts(self) -> Facts:
@@ -121,25 +120,27 @@ class Pages:
         """(n,) bool: who may be shown under a page, now or later."""
         facts = self.facts
         found: Mask = self.may.array & self.pairs.allow(facts.of(row), facts)
-        found[[row, *self._banned(self.fitted.settings.policy.banned.get(self.articles[row].id, ()))]] = False
+        found[[row, *self._rows(self.placed.bans.get(self.articles[row].id, ()))]] = False
         return found
 
     def shows(self, row: int) -> Mask:
         """(n,) bool: the pages that a row may be shown under, if it may be shown."""
         facts = self.facts
         found: Mask = self.alive.array & self.pairs.allow(facts, facts.of(row))
-        found[[row, *self._banned(self._banned_by.get(self.articles[row].id, ()))]] = False
+        found[[row, *self._rows(self._banned_by.get(self.articles[row].id, ()))]] = False
         return found
 
     def allows(self, pages: Rows, candidates: Rows) -> Mask:
         """(b, c) bool: whether candidates, -1 for none, may be shown under their page, (b,), if they may be at all."""
-        facts, banned = self.facts, self.fitted.settings.policy.banned
+        facts, bans = self.facts, self.placed.bans
         found = self.pairs.allow(facts.of(pages[:, None]), facts.of(candidates))
-        for place, page in enumerate(pages.tolist() if banned else ()):
-            found[place] &= ~np.isin(candidates[place], self._banned(banned.get(self.articles[page].id, ())))
+        for at, page in enumerate(pages.tolist() if bans else ()):
+            banned = bans.get(self.articles[page].id)
+            if banned:
+                found[at] &= ~np.isin(candidates[at], self._rows(banned))
         return found
 
-    def _banned(self, ids: Iterable[str]) -> list[int]:
+    def _rows(self, ids: Iterable[str]) -> list[int]:
         return [self.row_of[id_] for id_ in ids if id_ in self.row_of]
 
     def is_copy(self, row: int) -> Mask:
@@ -165,8 +166,8 @@ class Pages:
     def pins_of(self, row: int) -> list[int]:
         """The articles that stand first under a page, where they may be shown there."""
         page = self.articles[row].id
-        banned = self.fitted.settings.policy.banned.get(page, ())
-        targets = [self.row_of.get(target, NO_ROW) for target in self.pins.get(page, ()) if target not in banned]
+        banned = self.placed.bans.get(page, ())
+        targets = [self.row_of.get(target, NO_ROW) for target in self.placed.pins.get(page, ()) if target not in banned]
         groups, shown, numbers = self.groups.array, self.shown.array, self.copies.numbers
         return [
             t for t in targets

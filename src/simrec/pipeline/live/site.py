@@ -18,6 +18,7 @@ from simrec.pipeline.live import saved
 from simrec.pipeline.live.drift import Drift, measure_drift
 from simrec.pipeline.live.engine import Engine
 from simrec.pipeline.live.stale import Stale
+from simrec.pipeline.placed import Placed
 from simrec.pipeline.prior import prior_fingerprint
 from simrec.pipeline.site import describe
 from simrec.pipeline.workspace import Workspace
@@ -90,7 +91,10 @@ class LiveSite:
         missing = [site.ids[row] for row in there if site.ids[row] not in articles]
         if missing:
             raise ModelError(f"article {missing[0]!r} is gone from the store: run `simrec build --full`")
-        engine.set_pins(about["pins"])
+        if "bans" in about:
+            engine.set_placed(Placed(about["pins"], about["bans"]))
+        else:  # it was saved when there were no bans but those of the settings
+            engine.set_placed(Placed(about["pins"], workspace.settings.policy.banned))
         pairs = np.load(folder / "copies.npy", allow_pickle=False).tolist()
         moment = datetime.fromisoformat(about["moment"])
         engine.admit(there, [articles[site.ids[row]] for row in there], moment, near=pairs)
@@ -99,7 +103,7 @@ class LiveSite:
         return site
 
     def follow(
-        self, articles: Mapping[str, Article], hashes: Mapping[str, str], pins: Mapping[str, Any], now: datetime,
+        self, articles: Mapping[str, Article], hashes: Mapping[str, str], placed: Placed, now: datetime,
         also: Iterable[str] = (),
     ) -> Change:  # fmt: skip
         """Brings the engine up to what the store holds.
@@ -107,7 +111,7 @@ class LiveSite:
         Args:
             articles: all articles by id; only those are looked at whose hash is new.
             hashes: of all articles, by id.
-            pins: articles that stand first under others, by id.
+            placed: what stands under pages by hand.
             now: the moment that decides who may be shown.
             also: ids of pages whose blocks are made in any case.
         """
@@ -117,10 +121,10 @@ class LiveSite:
         for row in lost:
             engine.remove(row, stale)
         self._replace([articles[id_] for id_ in changed], [hashes[id_] for id_ in changed], now, stale)
-        pinned = self._repin(pins)
+        others = self._replaced(placed)
         stale.lists.update(engine.row_of[id_] for id_ in also if id_ in engine.row_of)
-        blocks = engine.finish(stale, now, pinned)
-        return Change(blocks, len(changed) + len(lost) + len(pinned))
+        blocks = engine.finish(stale, now, others)
+        return Change(blocks, len(changed) + len(lost) + len(others))
 
     def put(self, article: Article, hash_: str, now: datetime) -> Change:
         """Adds an article, or another version of it."""
@@ -146,16 +150,15 @@ class LiveSite:
                     engine.comparer.measure(rows[at], self._fitted_rows.get(articles[at].id, NO_ROW))
                 engine.replace(engine.row_of.get(articles[at].id, NO_ROW), rows[at], articles[at], now, stale)
 
-    def pin(self, pins: Mapping[str, Sequence[str]], now: datetime) -> list[StoredBlock]:
-        """Takes over what stands first under pages."""
-        return self.engine.finish(Stale.nothing(), now, self._repin(pins))
+    def place(self, placed: Placed, now: datetime) -> list[StoredBlock]:
+        """Takes over what stands under pages by hand."""
+        return self.engine.finish(Stale.nothing(), now, self._replaced(placed))
 
-    def _repin(self, pins: Mapping[str, Sequence[str]]) -> set[str]:
-        """Takes over pins; returns the ids of the pages whose pins are others now."""
-        before = self.engine.pins
-        also = {source for source in {*pins, *before} if tuple(pins.get(source, ())) != before.get(source, ())}
+    def _replaced(self, placed: Placed) -> set[str]:
+        """Takes over what stands under pages by hand; returns the ids of the pages under which others do now."""
+        also = placed.differing(self.engine.placed)
         if also:
-            self.engine.set_pins(pins)
+            self.engine.set_placed(placed)
         return also
 
     def _shelve(self, articles: Sequence[Article], hashes: Sequence[str]) -> list[int]:
@@ -192,7 +195,8 @@ class LiveSite:
             "name": self.name,
             "ids": self.ids,
             "hashes": self.hashes,
-            "pins": {source: list(targets) for source, targets in self.engine.pins.items()},
+            "pins": {source: list(targets) for source, targets in self.engine.placed.pins.items()},
+            "bans": {source: list(targets) for source, targets in self.engine.placed.bans.items()},
             "moment": now.isoformat(),
             "recalls": dict(self.recalls),
             "made_with": made_with(workspace, self.engine.fitted.model),

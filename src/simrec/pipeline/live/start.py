@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterator, Sequence
 from copy import copy
 from datetime import datetime
 from typing import Any
@@ -22,6 +22,7 @@ from simrec.pipeline.live.hubs import limit_hubs
 from simrec.pipeline.live.shelf import SPARSE, Shelf
 from simrec.pipeline.live.standards import final, measure, shown
 from simrec.pipeline.nearby import LISTED
+from simrec.pipeline.placed import Placed
 from simrec.pipeline.prior import find_prior_name, prior_weight
 from simrec.pipeline.signals import clipped
 from simrec.pipeline.site import Site
@@ -148,12 +149,12 @@ def _widened(scores: Scores) -> Scores:
 
 
 def start(
-    site: Site, fitted: Fitted, k: int, now: datetime, pins: Mapping[str, Any], progress: Progress = no_progress
+    site: Site, fitted: Fitted, k: int, now: datetime, placed: Placed, progress: Progress = no_progress
 ) -> tuple[Engine, list[Choice]]:
     """An engine with all articles in it, and the choice of each page, by row: see `all_blocks`."""
     shelf = shelve(site, fitted)
     engine = Engine(shelf, k)
-    engine.set_pins(pins)
+    engine.set_placed(placed)
     everyone = np.arange(len(site.corpus), dtype=np.int32)
     engine.admit(everyone.tolist(), site.corpus.articles, now, near=near_copies(site))
     choices: dict[int, Choice] = {}

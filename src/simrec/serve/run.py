@@ -1,0 +1,103 @@
+"""Starts the service: one process, or several at one port."""
+
+from __future__ import annotations
+
+import logging
+import os
+import socket
+import sys
+import tempfile
+from collections.abc import Callable
+from pathlib import Path
+
+import uvicorn
+from fastapi import FastAPI
+from uvicorn.supervisors import Multiprocess
+
+from simrec.errors import UsageError
+from simrec.pipeline.workspace import Workspace
+from simrec.serve.app import create_app
+from simrec.serve.metrics import prepared
+from simrec.serve.protocol import Protocol
+from simrec.settings import ServeSettings
+
+FOLDER = "SIMREC_SERVED"
+"""The variable that tells the processes which workspace they serve."""
+SWITCH = 0.001
+"""Seconds after which a thread lets another one run: what brings blocks up to date must not hold up requests."""
+KEEP_ALIVE = 75
+"""Seconds for which an idle connection is kept: longer than a proxy's, which then is the one to end it."""
+BACKLOG = 2048
+
+
+def serve(workspace: Workspace, host: str, port: int, workers: int, tell: Callable[[str], None]) -> None:
+    """Serves a workspace until the process is told to end (SIGTERM, or Ctrl-C).
+
+    Requests under way are answered first; `tell` is given the address, once it listens.
+
+    Raises:
+        UsageError: the port is taken, or the host is none of this machine's.
+        StoreError: nothing is built yet.
+    """
+    with workspace.store() as store:
+        store.snapshot()
+    listening = bind(host, port)
+    where = f"http://{_shown(host)}:{listening.getsockname()[1]}"
+    tell(f"serving {workspace.path} at {where}")
+    os.environ[FOLDER] = str(workspace.path.resolve())
+    settings = workspace.settings.serve
+    if workers == 1:
+        uvicorn.Server(_config(settings, 1)).run(sockets=[listening])
+        return
+    with tempfile.TemporaryDirectory(prefix="simrec-metrics-") as folder:
+        prepared(folder)
+        config = _config(settings, workers)
+        Multiprocess(config, sockets=[listening]).run()
+
+
+def bind(host: str, port: int) -> socket.socket:
+    """A socket that listens.
+
+    Raises:
+        UsageError: the port is taken, or the host is none of this machine's.
+    """
+    try:
+        family, _, _, _, address = socket.getaddrinfo(host, port, type=socket.SOCK_STREAM)[0]
+        return socket.create_server(address[:2], family=family, backlog=BACKLOG)
+    except OSError as error:
+        said = os.strerror(error.errno) if error.errno and error.errno > 0 else error.strerror or str(error)
+        raise UsageError(f"{host} port {port}: {said}; choose others with --host and --port") from error
+
+
+def from_environment() -> FastAPI:
+    """The application of a process that was started for a workspace."""
+    sys.setswitchinterval(SWITCH)
+    logging.basicConfig(level=logging.WARNING, format="simrec: %(message)s")
+    return create_app(Workspace.open(Path(os.environ[FOLDER])))
+
+
+def _config(settings: ServeSettings, workers: int) -> uvicorn.Config:
+    return uvicorn.Config(
+        "simrec.serve.run:from_environment",
+        factory=True,
+        workers=workers,
+        http=Protocol,
+        loop="uvloop" if sys.platform != "win32" else "asyncio",
+        ws="none",
+        lifespan="on",
+        access_log=False,
+        log_config=None,
+        server_header=False,
+        proxy_headers=bool(settings.proxies),
+        forwarded_allow_ips=list(settings.proxies),
+        timeout_keep_alive=KEEP_ALIVE,
+        timeout_graceful_shutdown=int(settings.timeout) + 1,
+        backlog=BACKLOG,
+    )
+
+
+def _shown(host: str) -> str:
+    return f"[{host}]" if ":" in host else host
+
+
+__all__ = ["bind", "from_environment", "serve"]

@@ -1,0 +1,102 @@
+"""What editors said of pairs of a page and an article: the picks that were imported, and those that acts are."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from dataclasses import dataclass
+from datetime import datetime
+from typing import Any, Literal, TypeAlias, get_args
+
+from sqlalchemy import select
+
+from simrec.store.base import Connected
+from simrec.store.tables import picks
+from simrec.types import Pick
+
+PIN = "pin"
+"""Origin of what editors pinned: it stands first in the block, whatever the settings say."""
+BAN = "ban"
+"""Origin of what editors banned: it never stands in the block."""
+ACCEPT = "accept"
+"""Origin of what editors said belongs there, no more."""
+DESK = "desk"
+"""Origin of the picks that were made one by one."""
+EDITORS = (DESK, PIN, BAN, ACCEPT)
+"""Origins of what editors said here; all others are of what was imported."""
+Whose: TypeAlias = Literal["all", "imported", "editors"]
+"""Whose judgements are looked at."""
+WHOSE: tuple[str, ...] = get_args(Whose)
+
+
+@dataclass(frozen=True, slots=True)
+class Judgement:
+    """One thing that was said of a page and an article.
+
+    Attributes:
+        source_id: the page.
+        target_id: the article.
+        rank: the article's place, where the judgement names one; 1 is first.
+        grade: 0 for what does not belong there; None is as good as 1.
+        origin: of what kind it is, or where it was imported from.
+        who, at: said it, and when; None for what was imported.
+    """
+
+    source_id: str
+    target_id: str
+    rank: int
+    grade: float | None
+    origin: str
+    who: str | None = None
+    at: datetime | None = None
+
+    @property
+    def by_editor(self) -> bool:
+        """Whether an editor said it here."""
+        return self.origin in EDITORS
+
+    @property
+    def rejects(self) -> bool:
+        """Whether it says that the article does not belong there."""
+        return self.grade is not None and self.grade <= 0
+
+
+class JudgementStore(Connected):
+    """The part of the store that tells what was said of pairs of articles."""
+
+    def judgements(self, whose: Whose = "all") -> list[Judgement]:
+        """All judgements of pairs of known articles, by page, rank and article."""
+        return list(self._judgements(whose))
+
+    def picks(self, whose: Whose = "all") -> list[Pick]:
+        """All picks between known articles, by source and rank; each pair once, no article of itself.
+
+        A pair that one of the same judges rejected is none: a ban is said of what is there, and so later than what
+        brought it.
+        """
+        pairs: dict[tuple[str, str], Pick] = {}
+        rejected = set[tuple[str, str]]()
+        for said in self._judgements(whose):
+            pair = said.source_id, said.target_id
+            if said.rejects:
+                rejected.add(pair)
+            else:
+                pairs.setdefault(pair, Pick(*pair, said.rank, said.grade))
+        return [pick for pair, pick in pairs.items() if pair not in rejected]
+
+    def rejected(self, whose: Whose = "all") -> list[Pick]:
+        """The pairs that were said not to belong together, by source and target; each once."""
+        pairs = {(said.source_id, said.target_id): said for said in self._judgements(whose) if said.rejects}
+        return [Pick(*pair, said.rank, said.grade) for pair, said in sorted(pairs.items())]
+
+    def _judgements(self, whose: Whose) -> Iterator[Judgement]:
+        columns: dict[str, Any] = {name: picks.c[name] for name in Judgement.__slots__}
+        known = (picks.c.source_id.is_not(None), picks.c.target_id.is_not(None))
+        statement = select(*columns.values()).where(*known, picks.c.source_id != picks.c.target_id)
+        if whose == "imported":
+            statement = statement.where(picks.c.origin.not_in(EDITORS))
+        elif whose == "editors":
+            statement = statement.where(picks.c.origin.in_(EDITORS))
+        order = (picks.c.source_id, picks.c.rank, picks.c.target_id, picks.c.origin)
+        with self._read() as connection:
+            for row in connection.execute(statement.order_by(*order)).mappings():
+                yield Judgement(**{**row, "at": datetime.fromisoformat(row["at"]) if row["at"] else None})
