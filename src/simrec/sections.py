@@ -250,5 +250,10 @@ class ServeSettings(Section):
     desk_models: tuple[str, ...] = Field(
         ("tfidf", "sentence", "hybrid"), description="models whose answers the desk shows side by side"
     )
+    views: str = Field(
+        "",
+        description="table id,views or JSON object of how often pages are viewed, relative to the workspace: the desk "
+        "puts pages that are viewed much before others",
+    )
     metrics: Literal["open", "keyed", "off"] = Field("keyed", description="who may read /metrics")
     access_log: bool = Field(True, description="a JSON line a request on standard error")

@@ -12,7 +12,7 @@ WIDTH = 24
 
 def table(values: Mapping[str, Any]) -> str:
     """The main figures, and after them what else there is: a block of lines each."""
-    blocks = (_warnings, _models, _comparisons, _candidates, _learned, _curve, _ratings)
+    blocks = (_warnings, _models, _comparisons, _candidates, _learned, _curve, _ratings, _editors)
     return "\n".join([_head(values["protocol"]), *(line for block in blocks for line in block(values))])
 
 
@@ -81,3 +81,14 @@ def _interval(found: Mapping[str, Any]) -> str:
     if found["low"] is None:
         return f"{found['mean']:.3f}"
     return f"{found['mean']:.3f} [{found['low']:.3f}, {found['high']:.3f}]"
+
+
+def _editors(values: Mapping[str, Any]) -> Iterator[str]:
+    for one in values.get("comparisons_by_editors", ()):
+        odd = sum(count for how, count in one["drawn"].items() if how != "random")
+        note = f"; {odd} on pages that were not drawn at random" if odd else ""
+        yield (
+            f"editors, blind, {one['pages']} pages: {one['a']} {one['wins']}, {one['b']} {one['losses']}, ties "
+            f"{one['ties']}: {one['a']} won {one['share']:.0%} [{one['low']:.0%}, {one['high']:.0%}], "
+            f"sign test p {one['p']:.4f}{note}"
+        )

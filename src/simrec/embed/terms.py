@@ -9,6 +9,7 @@ from __future__ import annotations
 import re
 from array import array
 from collections.abc import Callable, Iterable, Iterator, Sequence
+from contextlib import contextmanager
 from itertools import chain
 from typing import Any, NamedTuple
 
@@ -124,6 +125,26 @@ class Lexicon:
             self.forms.append(form)
             self.codes.append(code)
         return found
+
+    @contextmanager
+    def lent(self) -> Iterator[None]:
+        """Forgets the words again that are learned meanwhile; their numbers are given anew."""
+        lists: list[Any] = [self.forms, self.codes, self._several]
+        held: list[Any] = [self._numbers, self._pieces]
+        for stemming in self._stemmings.values():
+            stemming.numbers()  # what is known now is not learned meanwhile
+            lists += [stemming.stems, stemming._of_form]
+            held.append({"": stemming._number_of})
+        known, counts = [{code: len(of) for code, of in one.items()} for one in held], [len(one) for one in lists]
+        try:
+            yield
+        finally:
+            for one, sizes in zip(held, known, strict=True):
+                for code, numbers in one.items():
+                    while len(numbers) > sizes.get(code, 0):
+                        numbers.popitem()  # the last that came
+            for several, count in zip(lists, counts, strict=True):
+                del several[count:]
 
     def stemming(self, stem: bool = True) -> Stemming:
         """What each form is compared by: its stem; or, without stemming, the word itself."""

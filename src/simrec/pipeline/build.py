@@ -13,7 +13,7 @@ from typing import Any
 
 import numpy as np
 
-from simrec.errors import ConflictError, UsageError
+from simrec.errors import ConflictError, StoreError, UsageError
 from simrec.pipeline import gate
 from simrec.pipeline.chooser import Chooser, article_rules, may_show
 from simrec.pipeline.kept import aside_folder, find_fitted, restore_fitted
@@ -23,6 +23,7 @@ from simrec.pipeline.locks import reading_fitted, working
 from simrec.pipeline.models import use_learned
 from simrec.pipeline.placed import Placed, placed_of
 from simrec.pipeline.publish import Pipeline
+from simrec.pipeline.quality import record
 from simrec.pipeline.site import Site, describe
 from simrec.pipeline.snapshots import note_fitting
 from simrec.pipeline.synced import active_snapshot, catch_up, is_synced, note_synced, read_synced
@@ -98,10 +99,20 @@ def build(
         written = followed or (work.learned() if model == "learned" else work.whole())
         if written.fitted and not written.refused and work.is_behind():
             _take_over(workspace)
+        if not written.refused:
+            _measure(store, written, now)
     report.snapshot, report.articles, report.blocks = written.id, written.articles, written.blocks
     report.refused = written.refused or ""
     report.peak_rss_mb = peak_rss_mb()
     return report
+
+
+def _measure(store: Store, written: Snapshot, now: datetime) -> None:
+    """Adds to the site's quality over time; the blocks are shown already, whether or not that can be kept."""
+    try:
+        record(store, written, now)
+    except StoreError as error:
+        logger.warning("the quality of the blocks is not noted: %s", error)
 
 
 def _take_over(workspace: Workspace) -> None:

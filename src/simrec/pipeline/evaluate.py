@@ -2,21 +2,25 @@
 
 from __future__ import annotations
 
+import logging
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
+from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
 
-from simrec.errors import UsageError
+from simrec.errors import StoreError, UsageError
 from simrec.evaluate import measures, slices, trec
 from simrec.evaluate.compare import Comparison, Interval, compare, correct, interval, interval_of_all
 from simrec.evaluate.protocol import SPLITS, Fold, Split, Truth, folds, truth
+from simrec.pipeline import blind
 from simrec.pipeline.build import check_k
 from simrec.pipeline.files import cache_folder, read_files
 from simrec.pipeline.finetuned import warn_of_leak
+from simrec.pipeline.quality import record_evaluation
 from simrec.pipeline.ratings import rate, read_ratings
 from simrec.pipeline.runs import Found, Point, Trial, importances, learning_curve
 from simrec.pipeline.site import MODELS, Site
@@ -27,6 +31,8 @@ from simrec.store import Whose
 from simrec.store.judgements import WHOSE
 from simrec.text import content_hash
 from simrec.types import NO_ROW, Corpus, Pick, Progress, Rows, no_progress
+
+logger = logging.getLogger(__name__)
 
 
 @dataclass(frozen=True)
@@ -48,6 +54,7 @@ class Evaluation:
         importances: what the learned rankers looked at.
         curve: quality of `learned` by the number of pages that it learned from, where that was asked for.
         ratings: for each model the agreement of its scores with people's ratings, where there are any.
+        by_editors: what editors preferred in blind comparisons of two models.
         rejected: for each model the share of the first five that editors rejected, where they rejected any.
     """
 
@@ -65,6 +72,7 @@ class Evaluation:
     importances: Mapping[str, float] = field(default_factory=dict)
     curve: Sequence[Point] = ()
     ratings: Mapping[str, Interval] = field(default_factory=dict)
+    by_editors: Sequence[blind.Tally] = ()
     rejected: Mapping[str, Interval] = field(default_factory=dict)
 
     @property
@@ -87,6 +95,7 @@ class Evaluation:
             "importances": dict(self.importances),
             "curve": [found._asdict() for found in self.curve],
             "ratings": {name: found._asdict() for name, found in self.ratings.items()},
+            "comparisons_by_editors": [blind.as_json(found) for found in self.by_editors],
         }
         plain: dict[str, Any] = _plain(values)
         return plain
@@ -155,15 +164,21 @@ class Task:
 
 
 def evaluate(workspace: Workspace, task: Task | None = None, progress: Progress = no_progress) -> Evaluation:
-    """Evaluates models on a workspace's articles and picks; see `evaluate_corpus`."""
+    """Evaluates models on a workspace's articles and picks, see `evaluate_corpus`; the store keeps the main figures."""
     task = task or Task()
     task.check()
     with workspace.store() as store:
         corpus, whose = Corpus(store.articles()), task.judgements
-        picks, rejected = store.picks(whose), store.rejected(whose)
-    return evaluate_corpus(
+        picks, rejected, by_editors = store.picks(whose), store.rejected(whose), blind.tallies(store)
+    found = evaluate_corpus(
         corpus, picks, workspace.settings, task, cache=workspace.vectors, progress=progress, rejected=rejected
     )
+    try:
+        with workspace.store() as store:
+            record_evaluation(store, found, datetime.now(UTC))
+    except StoreError as error:  # what was measured holds all the same
+        logger.warning("the figures are not kept: %s", error)
+    return replace(found, by_editors=by_editors)
 
 
 def evaluate_corpus(

@@ -5,7 +5,8 @@ from __future__ import annotations
 import logging
 import threading
 import time
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import contextmanager
 from dataclasses import dataclass, replace
 from datetime import UTC, datetime
 from pathlib import Path
@@ -111,7 +112,7 @@ class Pipeline:
             InputError: an article has no id, or a date without a zone.
         """
         for article in articles:
-            _check(article)
+            check_article(article)
         return self._change(lambda: articles)
 
     update = publish
@@ -161,6 +162,12 @@ class Pipeline:
     def clock(self) -> Clock:
         """What tells the time."""
         return self._clock
+
+    @contextmanager
+    def reading(self) -> Iterator[LiveSite]:
+        """The site, for one who changes nothing that stays: nothing is published meanwhile."""
+        with self._lock:
+            yield self._live()
 
     def drift(self) -> Drift:
         """How far the site has moved from what it was fitted on."""
@@ -275,7 +282,7 @@ def _why_not(snapshot: Snapshot | None) -> str:
     )
 
 
-def _check(article: Article) -> None:
+def check_article(article: Article) -> None:
     """Raises InputError for what a source would have had rejected."""
     if not article.id.strip():
         raise InputError("an article needs an id")

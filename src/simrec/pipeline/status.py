@@ -4,9 +4,10 @@ from __future__ import annotations
 
 from dataclasses import dataclass, field
 from datetime import UTC, datetime, timedelta
-from typing import Any
+from typing import Any, Literal
 
 from simrec.pipeline.kept import find_fitted
+from simrec.pipeline.live.drift import Drift
 from simrec.pipeline.locks import at_work, describe
 from simrec.pipeline.placed import placed_of
 from simrec.pipeline.report import DONE, REFUSED, RUNNING, last_report
@@ -33,6 +34,7 @@ class Status:
         problems: what somebody has to look at, a line each; empty where all is well.
         at_work: the command that is at work in the workspace now, in words; None where there is none.
         recalls: recall@10 of neighbors, by space, where they were approximate when the site was fitted.
+        is_drift_told: whether `drift` was looked for.
     """
 
     articles: int
@@ -47,6 +49,7 @@ class Status:
     problems: list[str]
     at_work: str | None = None
     recalls: dict[str, float] = field(default_factory=dict)
+    is_drift_told: bool = True
 
     def lines(self) -> list[str]:
         """It in words, what is to be done among them."""
@@ -56,6 +59,8 @@ class Status:
         found = [f"{self.articles} articles; {made}", *self.problems]
         if self.at_work:
             found.append(f"at work: {self.at_work}")
+        if not self.is_drift_told:
+            return found
         if self.drift is None:
             learned = self.model == "learned"
             why = "learned is not kept up to date" if learned else "settings, models or what was fitted are others now"
@@ -72,8 +77,15 @@ class Status:
         return found
 
 
-def status(workspace: Workspace, now: datetime | None = None) -> Status:
+def status(
+    workspace: Workspace, now: datetime | None = None, *, drift: Drift | Literal["read"] | None = "read"
+) -> Status:
     """Looks at a workspace, and changes nothing of what is shown.
+
+    Args:
+        workspace: the workspace.
+        now: the moment; None for this one.
+        drift: where it is known already, or is not to be told: to find it, what was fitted of the site is read.
 
     Raises:
         StoreError: the store cannot be read.
@@ -87,7 +99,7 @@ def status(workspace: Workspace, now: datetime | None = None) -> Status:
         if behind is None:
             behind = abs(len(hashes) - snapshot.articles) if snapshot else 0
         site = None
-        if snapshot and find_fitted(workspace, snapshot):
+        if drift == "read" and snapshot and find_fitted(workspace, snapshot):
             site = catch_up(workspace, store, snapshot, hashes, placed, now, [])
     age = now - snapshot.current_at if snapshot else None
     return Status(
@@ -99,7 +111,8 @@ def status(workspace: Workspace, now: datetime | None = None) -> Status:
         age_hours=round(age.total_seconds() / 3600, 2) if age is not None else None,
         waiting=behind,
         refused=refused.refused if refused else None,
-        drift=site.drift()._asdict() if site else None,
+        drift=drift._asdict() if isinstance(drift, Drift) else site.drift()._asdict() if site else None,
+        is_drift_told=drift is not None,
         problems=_problems(workspace, snapshot, refused, behind, age) + _of_last_run(workspace, snapshot, bool(holder)),
         at_work=describe(holder) if holder else None,
         recalls=dict(site.recalls) if site else {},

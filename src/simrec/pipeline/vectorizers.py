@@ -45,6 +45,11 @@ class Codes:
     def __len__(self) -> int:
         return len(self._number)
 
+    def cut(self, count: int) -> None:
+        """Forgets the names from that number on."""
+        while len(self._number) > count:
+            self._number.popitem()
+
     def as_json(self) -> list[str]:
         """The names, in the order of their numbers."""
         return list(self._number)

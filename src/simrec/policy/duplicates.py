@@ -6,6 +6,7 @@ import hashlib
 import math
 from collections import defaultdict
 from collections.abc import Callable, Hashable, Iterable, Iterator, Mapping, Sequence
+from copy import copy
 from datetime import datetime
 from typing import Any, Literal
 
@@ -47,6 +48,14 @@ class Copies:
         self._links: defaultdict[Hashable, set[Hashable]] = defaultdict(set)
         self._texts: dict[bytes, set[int]] = {}
         self._text_of: dict[int, bytes] = {}
+
+    def copy(self) -> Copies:
+        """The same, that others may change."""
+        found = copy(self)
+        found.numbers, found._alone, found._text_of = self.numbers.copy(), set(self._alone), dict(self._text_of)
+        found._links = defaultdict(set, {one: set(others) for one, others in self._links.items()})
+        found._texts = {key: set(rows) for key, rows in self._texts.items()}
+        return found
 
     def add(
         self, rows: Sequence[int], articles: Sequence[Article], row_of: Mapping[str, int], titles: Any, bodies: Any

@@ -21,7 +21,9 @@ ACCEPT = "accept"
 """Origin of what editors said belongs there, no more."""
 DESK = "desk"
 """Origin of the picks that were made one by one."""
-EDITORS = (DESK, PIN, BAN, ACCEPT)
+JUDGED = "judged"
+"""Origin of what editors said of items in blind comparisons."""
+EDITORS = (DESK, PIN, BAN, ACCEPT, JUDGED)
 """Origins of what editors said here; all others are of what was imported."""
 Whose: TypeAlias = Literal["all", "imported", "editors"]
 """Whose judgements are looked at."""

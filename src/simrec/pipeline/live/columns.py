@@ -39,6 +39,10 @@ class Column:
         self._held[self._count : wanted] = rows
         self._count = wanted
 
+    def cut(self, count: int) -> None:
+        """Takes away the rows from that one on."""
+        self._count = min(self._count, count)
+
 
 class Ragged:
     """Rows of any length, end to end: `starts` (n + 1,), and one or more arrays that they point into."""
@@ -64,6 +68,12 @@ class Ragged:
         for column, array in zip(self._values, values, strict=True):
             column.append(array)
 
+    def cut(self, count: int) -> None:
+        """Takes away the rows from that one on."""
+        self._starts.cut(count + 1)
+        for column in self._values:
+            column.cut(int(self.starts[-1]))
+
 
 class SparseRows:
     """A sparse matrix that grows at its end, and may get wider."""
@@ -82,3 +92,8 @@ class SparseRows:
         """Adds the rows of a matrix."""
         self._rows.append(np.diff(matrix.indptr), matrix.indices, matrix.data)
         self.width = max(self.width, matrix.shape[1])
+
+    def cut(self, count: int, width: int) -> None:
+        """Takes away the rows from that one on; so wide it was then."""
+        self._rows.cut(count)
+        self.width = width

@@ -61,10 +61,15 @@ class Composer:
         self.caps = (lambda row: names(engine.articles[row])) if names else None
         self.plain = not (policy.diversity or self.caps) and policy.min_score is None and policy.min_cosine is None
 
-    def choose(self, row: int, rows: Rows, scores: Scores, wanted: int | None = None) -> Choice:
-        """Applies the house rules to candidates (c,), best first; `wanted` items are chosen, as many as are kept."""
+    def choose(
+        self, row: int, rows: Rows, scores: Scores, wanted: int | None = None, pins: Sequence[int] | None = None
+    ) -> Choice:
+        """Applies the house rules to candidates (c,), best first; `wanted` items are chosen, as many as are kept.
+
+        `pins` stand first; where they are not given, those of the page do.
+        """
         engine, policy, wanted = self._engine, self.settings.policy, wanted or self.wanted
-        pins, later = engine.pins_of(row), engine.later.array
+        pins, later = engine.pins_of(row) if pins is None else pins, engine.later.array
         coming = later if later[rows].any() else None
         rule = ("copy", rules.no_copies(engine.copies.numbers, coming))
         floors = self._floors()
@@ -128,6 +133,19 @@ class Composer:
         return [
             self._block(page, choice, chosen[place], rounded[place], names, terms)
             for place, (page, choice) in enumerate(zip(pages, choices, strict=True))
+        ]
+
+    def reasons(self, page: int, rows: Rows) -> list[dict[str, Any]]:
+        """What some rows have in common with a page: the terms that both share, and the fusion's parts."""
+        if not len(rows):
+            return []
+        engine = self._engine
+        parts = engine.comparer.parts(np.array([page], dtype=np.int32), rows[None, :])[0].astype(np.float64)
+        names = [part.name for part, _ in engine.comparer.fusion.parts]
+        self._terms.use(engine.shelf["tfidf"])
+        return [
+            {"terms": terms, "parts": dict(zip(names, values, strict=True))}
+            for terms, values in zip(self._terms.of(page, rows), np.round(parts, 3).tolist(), strict=True)
         ]
 
     def stand_ins(self, page: int, chosen: Rows) -> Rows:

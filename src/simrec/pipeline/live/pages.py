@@ -48,6 +48,8 @@ class Pages:
         row_of: the row of each article that is there.
         far: the pages whose block reaches beyond their list.
         articles: the articles that are there, by row.
+        columns: all that is kept of each row as a page.
+        sorted_ids: of all articles that were ever there.
         placed: what stands under pages by hand.
     """
 
@@ -87,13 +89,13 @@ class Pages:
         self.marks = Column(np.array(shelf["reach"]))
         self.lacking = Column(np.zeros(n, dtype=np.int16))
         self.below = Column(np.full_like(shelf["reach"], np.inf))
-        self._columns = (
+        self.columns = (
             self.lists, self.scores, self.more, self.level, self.used, self.short,
             self.alive, self.may, self.shown, self.later, self.until, self.toll, self.weights,
             self.order, self.groups, self.marks, self.below, self.lacking,
         )  # fmt: skip
         self.far: dict[int, Far] = {}
-        self._ids: list[str] = []
+        self.sorted_ids: list[str] = []
 
     def restore(self, name: str, values: Any) -> None:
         """Puts back a column of the pages, as it was saved."""
@@ -190,7 +192,7 @@ class Pages:
                 self.shelf.set("own", row, own)
             rows.append(row)
         self.comparer.refresh()
-        for column in self._columns:
+        for column in self.columns:
             self._grow(column)
         self.copies.grow(len(self.shelf))
         if len(self.fitted.languages) > len(self.pairs.table):
@@ -208,7 +210,7 @@ class Pages:
             now: the moment that decides who may be shown.
             near: pairs of rows that are copies by their shingles, where they are known.
         """
-        for column in self._columns:
+        for column in self.columns:
             self._grow(column)
         same_language = self.fitted.settings.policy.same_language
         for row, article in zip(rows, articles, strict=True):
@@ -258,15 +260,15 @@ class Pages:
         """Gives rows the place of their id among all ids, which settles equal scores."""
         order = self.order.array
         if len(ids) > 64:
-            self._ids = sorted({*self._ids, *ids})
-            place = {id_: at for at, id_ in enumerate(self._ids)}
+            self.sorted_ids = sorted({*self.sorted_ids, *ids})
+            place = {id_: at for at, id_ in enumerate(self.sorted_ids)}
             for row, article in self.articles.items():
                 order[row] = place[article.id]
             return
         for id_, row in zip(ids, rows, strict=True):
-            at = bisect_left(self._ids, id_)
-            if at == len(self._ids) or self._ids[at] != id_:
-                self._ids.insert(at, id_)
+            at = bisect_left(self.sorted_ids, id_)
+            if at == len(self.sorted_ids) or self.sorted_ids[at] != id_:
+                self.sorted_ids.insert(at, id_)
                 order[order >= at] += 1
             order[row] = at
 

@@ -6,7 +6,8 @@ on: they stay what others are measured against, even when their article has chan
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
 from typing import Any
 
 import numpy as np
@@ -86,6 +87,21 @@ class Shelf:
         if unknown > 0:
             self._words.append(np.full(unknown, np.log(self.fitted.n + 2), dtype=np.float32))
         return len(self) - 1
+
+    @contextmanager
+    def lent(self) -> Iterator[None]:
+        """Takes the rows away again that are added meanwhile."""
+        count, words = len(self), len(self._words.array)
+        widths = {name: column.width for name, column in self._columns.items() if isinstance(column, SparseRows)}
+        try:
+            yield
+        finally:
+            for name, column in self._columns.items():
+                if isinstance(column, SparseRows):
+                    column.cut(count, widths[name])
+                else:
+                    column.cut(count)
+            self._words.cut(words)
 
     def set(self, name: str, row: int, value: Any) -> None:
         """Fills in what was measured of a row."""

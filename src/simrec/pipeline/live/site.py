@@ -147,7 +147,7 @@ class LiveSite:
             engine.comparer.scan_ahead([rows[at] for at in batch])
             for at in batch:
                 if rows[at] >= known:
-                    engine.comparer.measure(rows[at], self._fitted_rows.get(articles[at].id, NO_ROW))
+                    engine.comparer.measure(rows[at], self.fitted_rows.get(articles[at].id, NO_ROW))
                 engine.replace(engine.row_of.get(articles[at].id, NO_ROW), rows[at], articles[at], now, stale)
 
     def place(self, placed: Placed, now: datetime) -> list[StoredBlock]:
@@ -163,7 +163,7 @@ class LiveSite:
 
     def _shelve(self, articles: Sequence[Article], hashes: Sequence[str]) -> list[int]:
         """The rows of versions of articles: those that they were fitted with, or new ones, that are not measured."""
-        own = [self._fitted_rows.get(article.id, NO_ROW) for article in articles]
+        own = [self.fitted_rows.get(article.id, NO_ROW) for article in articles]
         same = [row != NO_ROW and self.hashes[row] == hash_ for row, hash_ in zip(own, hashes, strict=True)]
         rows = self.engine.shelve(list(zip(articles, own, same, strict=True)))
         for article, hash_, row in zip(articles, hashes, rows, strict=True):
@@ -173,7 +173,8 @@ class LiveSite:
         return rows
 
     @cached_property
-    def _fitted_rows(self) -> Mapping[str, int]:
+    def fitted_rows(self) -> Mapping[str, int]:
+        """The rows of the articles that the site was fitted on, by id."""
         return {id_: row for row, id_ in enumerate(self.ids[: self.engine.fitted.n])}
 
     def drift(self) -> Drift:

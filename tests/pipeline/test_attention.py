@@ -1,0 +1,168 @@
+"""The queue of pages that most need a look, and why each is in it."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+from datetime import UTC, datetime, timedelta
+from pathlib import Path
+
+import pytest
+
+from simrec.errors import InputError, UsageError
+from simrec.pipeline.acts import Desk
+from simrec.pipeline.attention import KINDS, Attentive, queue, read_views
+from simrec.pipeline.workspace import Workspace
+from simrec.store import Inputs, StoredBlock, StoredItem
+from simrec.types import Article, Entry
+
+NOW = datetime.now(UTC)
+
+
+def write(workspace: Workspace, blocks: dict[str, list[tuple[str, float]]], *, short: str | None = None) -> None:
+    """Stores a snapshot whose blocks are these, with two items each."""
+    found = [
+        StoredBlock(page, tuple(StoredItem(id_, score) for id_, score in items), short if len(items) < 2 else None)
+        for page, items in blocks.items()
+    ]
+    with workspace.store() as store:
+        store.write_snapshot(found, model="tfidf", k=2, settings={}, keep=5, inputs=Inputs())
+
+
+@pytest.fixture
+def pages(tmp_path: Path) -> Workspace:
+    """A workspace of forty articles without blocks."""
+    workspace = Workspace.open(tmp_path / "pages", create=True)
+    with workspace.store() as store:
+        articles = [Article(f"p{number:02}", f"Page {number}", "Text.") for number in range(40)]
+        store.put([Entry(article, "x") for article in articles], lambda entry: ())
+    return workspace
+
+
+def plain() -> dict[str, list[tuple[str, float]]]:
+    """Blocks with nothing to look at: each page shows the two that follow it."""
+    return {f"p{n:02}": [(f"p{(n + 1) % 40:02}", 6.0), (f"p{(n + 2) % 40:02}", 5.0)] for n in range(40)}
+
+
+def test_nothing_to_look_at_is_an_empty_queue(pages: Workspace) -> None:
+    """Blocks that are full, sure, of their own and as before are not in the queue."""
+    write(pages, plain())
+    write(pages, plain())
+    found = queue(pages)
+    assert (found.items, found.total, found.after, found.seen) == ((), 0, None, 0)
+    assert found.kinds == dict.fromkeys(KINDS, 0)
+
+
+def test_each_sign_is_named_in_words(pages: Workspace) -> None:
+    """Blocks that are unsure, short, full of hubs, or others than before are in the queue, and say so."""
+    write(pages, plain())
+    blocks = plain()
+    blocks["p03"][1] = ("p05", 1.0)
+    blocks["p10"] = []
+    for number in range(20, 36):
+        blocks[f"p{number}"][1] = ("p00", 5.0)
+    write(pages, blocks, short="0 of 2: nothing is similar")
+    found = queue(pages)
+    by_id = {one.source_id: one for one in found.items}
+    assert by_id["p03"].kinds == {"low_confidence"}
+    assert by_id["p03"].why[0].startswith("unsure: its least similar item scores 1.0, on half of the pages that is 5.0")
+    assert by_id["p10"].kinds == {"few_items", "changed"}
+    assert "0 of 2 items (0 of 2: nothing is similar)" in by_id["p10"].why
+    assert by_id["p20"].kinds == {"hub", "changed"}
+    assert set(by_id["p20"].why) == {
+        "1 of its items stand in very many blocks, one of them in 18",
+        "67% of its items are others than in the snapshot of before",
+    }
+    assert found.items[0].source_id == "p10"
+    assert found.kinds == {"low_confidence": 1, "few_items": 1, "hub": 18, "changed": 17, "viewed": 0}
+    assert {one.source_id for one in queue(pages, "low_confidence").items} == {"p03"}
+
+
+def test_the_queue_comes_in_parts(pages: Workspace) -> None:
+    """Parts, one after the other, are the whole queue, each page once."""
+    write(pages, {page: [] for page in plain()})
+    attentive, found, after = Attentive(pages), list[str](), 0
+    while True:
+        part = attentive.queue(after=after, limit=7)
+        found += [one.source_id for one in part.items]
+        if part.after is None:
+            break
+        after = part.after
+    assert found == sorted(plain())
+
+
+def test_views_weigh(pages: Workspace) -> None:
+    """Of blocks that are alike, the most viewed comes first; a page that is viewed much is looked at without a sign."""
+    write(pages, plain() | {"p05": [], "p06": []})
+    found = queue(pages, views={"p06": 500, "p20": 20, "gone": 7}).items
+    assert [one.source_id for one in found] == ["p06", "p05", "p20"]
+    assert found[0].why == ("0 of 2 items", "viewed 500 times")
+    assert [one.views for one in found] == [500, 0, 20]
+    (pages.path / "views.csv").write_text("id,views\np05,9\n")
+    serve = pages.settings.serve.model_copy(update={"views": "views.csv"})
+    named = replace(pages, settings=pages.settings.model_copy(update={"serve": serve}))
+    assert [one.source_id for one in queue(named).items] == ["p05", "p06"]
+
+
+@pytest.mark.parametrize(
+    ("name", "text"),
+    [("v.csv", "id;views\na;1"), ("v.csv", "id,views\na,-1"), ("v.json", "[1]"), ("v.csv", "id,views\na,x")],
+)
+def test_views_that_cannot_be_read_are_named(tmp_path: Path, name: str, text: str) -> None:
+    """A file of views that is none, or is not there, is an error that names it."""
+    (tmp_path / name).write_text(text)
+    with pytest.raises(InputError, match=name):
+        read_views(tmp_path / name)
+    with pytest.raises(InputError, match="cannot be read"):
+        read_views(tmp_path / "nowhere.csv")
+
+
+def test_a_page_that_was_looked_at_leaves_the_queue_until_it_changes(pages: Workspace) -> None:
+    """Seen pages stay out, through snapshots that leave them as they are, and come back when they are others."""
+    blocks = plain() | {"p05": [], "p06": []}
+    write(pages, blocks)
+    attentive = Attentive(pages, clock=lambda: NOW + timedelta(seconds=2))
+    attentive.seen("Ada", "p05")
+    found = attentive.queue()
+    assert [one.source_id for one in found.items] == ["p06"]
+    assert found.seen == 1
+    earlier = Attentive(pages, clock=lambda: NOW - timedelta(hours=1))
+    earlier.seen("Ada", "p06")  # before the snapshot, and what was before it is not known
+    with pages.store() as store:
+        assert store.looked_at().keys() == {"p05", "p06"}
+    write(pages, blocks)
+    assert queue(pages).items == ()
+    write(pages, blocks | {"p06": [("p30", 5.0)]})
+    assert [one.source_id for one in queue(pages).items] == ["p06"]
+
+
+def test_a_page_that_was_acted_on_or_judged_leaves_the_queue(pages: Workspace) -> None:
+    """An act or a judgement is a look."""
+    write(pages, plain() | {"p05": [], "p06": []})
+    Desk(pages, None).act("Ada", "ban", "p05", "p09")
+    assert [one.source_id for one in queue(pages).items] == ["p06"]
+
+
+def test_what_is_not_public_is_not_in_the_queue(pages: Workspace) -> None:
+    """Drafts have no readers, and pages that are switched off have no block on purpose; hidden items do not count."""
+    write(pages, plain() | {"p05": [], "p20": []}, short="switched off by the article")
+    assert queue(pages).total == 0
+    with pages.store() as store:
+        store.put([Entry(Article("p07", "Page 7", "Text.", status="draft"), "x")], lambda entry: ())
+        store.put([Entry(Article("p20", "Page 20", "Text.", status="draft"), "x")], lambda entry: ())
+    short = {one.source_id: one.why[0] for one in queue(pages).items}
+    assert short == dict.fromkeys(("p06", "p18", "p19"), "1 of 2 items")
+
+
+def test_a_kind_that_is_none_is_refused(pages: Workspace) -> None:
+    """Another kind than those that there are is a mistake of who asks."""
+    with pytest.raises(UsageError, match="no kind 'odd'"):
+        queue(pages, "odd")
+
+
+def test_the_newsroom_has_a_queue(site: Workspace) -> None:
+    """On a real site some pages are in the queue, and most are not."""
+    found = queue(site, limit=10)
+    with site.store() as store:
+        pages = store.article_count()
+    assert 0 < found.total < pages / 2
+    assert all(one.why and one.title for one in found.items)
