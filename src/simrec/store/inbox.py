@@ -98,9 +98,9 @@ class InboxStore(Connected):
     """The part of the store that holds what is asked of the writer by processes that are not."""
 
     @contextmanager
-    def _write(self) -> Iterator[Connection]:
+    def _write(self, *, alone: bool = True) -> Iterator[Connection]:
         claim = _claim.get()
-        with super()._write() as connection:
+        with super()._write(alone=alone) as connection:
             yield connection
             if claim and not claim.marked:
                 _mark(connection, claim)
@@ -116,7 +116,7 @@ class InboxStore(Connected):
             fingerprint: of what is asked; with the same key it should be the same.
         """
         try:
-            with aside(), self._write() as connection:
+            with aside(), self._write(alone=False) as connection:
                 known = _known(connection, key)
                 if known:
                     return known
@@ -153,7 +153,7 @@ class InboxStore(Connected):
 
     def note_try(self, request: int) -> int:
         """Notes that a writer begins with a request that another may have died over, and returns how often."""
-        with aside(), self._write() as connection:
+        with aside(), self._write(alone=False) as connection:
             more = update(inbox).where(inbox.c.id == request).values(tries=inbox.c.tries + 1)
             return int(connection.execute(more.returning(inbox.c.tries)).scalar_one())
 
@@ -165,7 +165,7 @@ class InboxStore(Connected):
             outcome: the answer.
             forget: the same key may ask again, for the answer tells of something that passes.
         """
-        with aside(), self._write() as connection:
+        with aside(), self._write(alone=False) as connection:
             values = {"done_at": _now(), "outcome": dict(outcome), "payload": {}}
             open_ = (inbox.c.id == request, inbox.c.done_at.is_(None))
             done = connection.execute(update(inbox).where(*open_).values(values)).rowcount == 1
@@ -191,7 +191,7 @@ class InboxStore(Connected):
 
     def clean_inbox(self, before: datetime) -> int:
         """Deletes what was answered before a moment, with its keys, and returns how many requests that were."""
-        with aside(), self._write() as connection:
+        with aside(), self._write(alone=False) as connection:
             old = inbox.c.done_at < before.isoformat(timespec="milliseconds")
             connection.execute(delete(idempotency).where(idempotency.c.inbox_id.in_(select(inbox.c.id).where(old))))
             return int(connection.execute(delete(inbox).where(old)).rowcount)
