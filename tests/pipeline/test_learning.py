@@ -325,4 +325,4 @@ def test_a_ranker_of_an_old_format_is_trained_again(newsroom_site: Site, built: 
     hashed = models.picks_hash(newsroom_site, truth(newsroom_site.corpus, picks))
     described = json.dumps({"format": models.FORMAT - age, "picks_hash": hashed})
     write_folder(tmp_path / "learned", lambda part: (part / models.FILE).write_text(described, encoding="utf-8"))
-    assert models._is_fresh(newsroom_site, picks, tmp_path / "learned") == (age == 0)
+    assert models._is_fresh(newsroom_site, picks, (), tmp_path / "learned") == (age == 0)
