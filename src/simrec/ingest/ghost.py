@@ -3,13 +3,14 @@
 from __future__ import annotations
 
 from collections.abc import Iterator, Mapping
+from dataclasses import replace
 from typing import Any, NamedTuple
 
 from simrec.ingest.cards import lexical_html, mobiledoc_html
 from simrec.ingest.entries import moment, text_of, to_entry
 from simrec.ingest.fragment import fragment_text
 from simrec.ingest.jsonl import document
-from simrec.ingest.source import MEGABYTE, WHOLE_FILE_RECORDS, SourceFile
+from simrec.ingest.source import MEGABYTE, WHOLE_FILE_RECORDS, SourceFile, told_by
 from simrec.settings import IngestSettings
 from simrec.types import Entry, Reject
 
@@ -54,6 +55,18 @@ def read(source: SourceFile, settings: IngestSettings) -> Iterator[Entry | Rejec
             yield _entry(post, tables, source, settings)
         else:
             yield Reject(source.file, None, f"post {number} is no JSON object")
+
+
+def posted(post: Row, settings: IngestSettings) -> Entry | Reject:
+    """The post or page that a webhook tells of: with its tags and authors in it, and its own address."""
+    key = _key(post.get("id"))
+    tags, authors = ([text_of(row.get("name")) for row in _rows(post, name)] for name in ("tags", "authors"))
+    tables = _Tables({key: [name for name in tags if name]}, {key: [name for name in authors if name]}, {}, {}, "")
+    found = _entry(post, tables, told_by("ghost"), settings)
+    address = text_of(post.get("url"))
+    if isinstance(found, Reject) or not address or address == found.article.url:
+        return found
+    return replace(found, addresses=(*found.addresses, address))
 
 
 def _data(value: object) -> Row | None:

@@ -156,3 +156,8 @@ def plain_reason(error: BaseException) -> str:
     if isinstance(error, OSError) and error.strerror:
         return error.strerror[0].lower() + error.strerror[1:]
     return f"the file is damaged ({' '.join(str(error).split()) or type(error).__name__}); fetch it again"
+
+
+def told_by(sender: str) -> SourceFile:
+    """Stands for the file of what was not read from one, but told by a system."""
+    return SourceFile(f"webhook of {sender}", f"{sender}.json", BytesIO)

@@ -23,6 +23,7 @@ from simrec.pipeline.planned import Acting, plan_act
 from simrec.pipeline.synced import active_snapshot, catch_up, note_synced, waiting
 from simrec.pipeline.workspace import Workspace
 from simrec.store import Inputs, NewAct, Snapshot, Store, StoredBlock
+from simrec.store.inbox import aside
 from simrec.store.records import DATES, article_hash
 from simrec.store.store import BY_HAND, DESK
 from simrec.types import STATUSES, Article, Entry, Pick, PickEntry, Status
@@ -239,7 +240,8 @@ class Pipeline:
         self.opened = Change(tuple(block.source_id for block in found), time.perf_counter() - start)
 
     def _follow(self, found: Sequence[StoredBlock], snapshot: Snapshot, inputs: Inputs) -> Snapshot:
-        return self._store.change((), (), DESK, found, snapshot, entry_keys, len(inputs.hashes), inputs)
+        with aside():  # what was stored before is not what a request asks for
+            return self._store.change((), (), DESK, found, snapshot, entry_keys, len(inputs.hashes), inputs)
 
 
 def hide(workspace: Workspace, ids: Sequence[str], status: Status, clock: Clock = _now) -> Change:

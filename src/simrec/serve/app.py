@@ -15,13 +15,16 @@ from starlette.routing import Match
 
 from simrec import __version__
 from simrec.pipeline.workspace import Workspace
-from simrec.serve import articles, health
+from simrec.serve import articles, editing, health, publishing, switching, webhooks
 from simrec.serve.articles import READING
 from simrec.serve.front import Front
 from simrec.serve.problems import Problem, add_handlers
 from simrec.serve.state import Service, utc_now
+from simrec.serve.writer import Writer
 
-ROUTERS: tuple[APIRouter, ...] = (articles.router, health.router)
+ROUTERS: tuple[APIRouter, ...] = (
+    articles.router, publishing.router, editing.router, switching.router, webhooks.router, health.router,
+)  # fmt: skip
 """All routes; a router names its own prefix, so that logs and metrics know the whole path."""
 SILENT: TelemetryConfig = {"tracing": False, "metrics": False, "logs": False}
 """FastAPI's own reports would name paths and addresses; the service has its own, which do not."""
@@ -45,7 +48,9 @@ def create_app(
     Raises:
         StoreError: the store cannot be opened.
     """
-    shared = service or Service(workspace, clock=clock)
+    shared = service or Service(workspace, clock=clock, writer=Writer(workspace, clock=clock))
+    if shared.writer is not None:
+        shared.writer.listen(shared.refresh)
 
     @asynccontextmanager
     async def living(app: FastAPI) -> AsyncIterator[None]:

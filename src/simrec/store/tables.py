@@ -226,8 +226,7 @@ idempotency = Table(
     Column("key", Text, primary_key=True),
     Column("at", Text, nullable=False),
     Column("fingerprint", Text, nullable=False),
-    Column("status", Integer),
-    Column("body", JSON),
+    Column("inbox_id", Integer, nullable=False),
     Index("idempotency_at", "at"),
 )
 
@@ -238,6 +237,8 @@ inbox = Table(
     Column("at", Text, nullable=False),
     Column("kind", Text, nullable=False),
     Column("payload", JSON, nullable=False),
+    Column("tries", Integer, nullable=False, server_default="0"),
+    Column("applied_at", Text),
     Column("done_at", Text),
     Column("outcome", JSON),
     Index("inbox_waiting", "done_at", "id"),
