@@ -5,6 +5,7 @@ from __future__ import annotations
 import shutil
 import time
 from collections.abc import Callable, Iterator
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -13,9 +14,11 @@ from conftest import PAGE, serving
 from fastapi.testclient import TestClient
 
 from simrec.pipeline.build import build
+from simrec.pipeline.ingest import entry_keys
 from simrec.pipeline.workspace import Workspace
 from simrec.serve.app import create_app
 from simrec.serve.demo import demo_app
+from simrec.types import Entry
 
 OWN = {"origin": "http://localhost"}
 READ = f"/v1/articles/{PAGE}/similar"
@@ -154,7 +157,7 @@ def test_what_judges_say_is_kept(app: Any, workspace: Workspace) -> None:
     """A trial is judged once, its page does not say which side is which, and the tally counts it."""
     backend = app.state.desk.backend
     settings = workspace.settings.serve.model_copy(update={"desk_models": ("tfidf", "hybrid")})
-    object.__setattr__(backend, "_workspace", Workspace(workspace.path, workspace.settings.model_copy(update={"serve": settings})))
+    backend._workspace = replace(workspace, settings=workspace.settings.model_copy(update={"serve": settings}))
     ranks = {"tfidf": 1, "hybrid": 2}
 
     class Ranks:
@@ -185,6 +188,9 @@ def test_the_demo_opens_by_a_link_that_works_once(workspace: Workspace) -> None:
     (workspace.path / "site").mkdir()
     (workspace.path / "site" / "index.html").write_text("<style>p{}</style><p>the site", encoding="utf-8")
     address = "http://127.0.0.1:8080"
+    with workspace.store() as store:  # as in the demo, the site's addresses are paths
+        here = [store.article(id_) for id_ in (PAGE, "mill-bridge-closed")]
+        store.put([Entry(replace(a, url=f"{a.id}.html"), "demo") for a in here if a], entry_keys)
     made = demo_app(workspace, address)
     with workspace.store() as store:
         key = store.create_key("Demo", ["edit"], days=1)
@@ -192,7 +198,7 @@ def test_the_demo_opens_by_a_link_that_works_once(workspace: Workspace) -> None:
     with TestClient(made, base_url=address) as client:
         assert client.get(f"/desk/enter?token={token}", follow_redirects=False).headers["location"] == "/desk"
         assert "Blocks that need a look" in client.get("/desk").text
-        assert f"{address}/demo/" in client.get(f"/desk/article?id={PAGE}").text
+        assert f"{address}/demo/mill-bridge-closed.html" in client.get(f"/desk/article?id={PAGE}").text
         site = client.get("/demo/")
         assert "the site" in site.text
         assert "script-src" not in site.headers["content-security-policy"]
