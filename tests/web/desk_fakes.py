@@ -4,13 +4,14 @@ from __future__ import annotations
 
 import random
 from collections.abc import Sequence
-from dataclasses import dataclass, field, replace
+from dataclasses import asdict, dataclass, field, replace
 from datetime import UTC, datetime, timedelta
 from typing import Any
 
 from simrec.block import html
 from simrec.block.style import Style
 from simrec.errors import NotFoundError, StaleError, UsageError
+from simrec.pipeline.acts import Act, PageState
 from simrec.pipeline.attention import Attention, Queue
 from simrec.pipeline.blind import Shown, Tally, Trial
 from simrec.pipeline.look_types import Candidate, PageLook
@@ -23,34 +24,6 @@ from simrec.types import Article, Block, BlockItem
 
 KEY = "sr_test_secret"
 READER = "sr_reader_secret"
-
-
-@dataclass(frozen=True)
-class PageState:
-    """What editors did to a page."""
-
-    source_id: str
-    version: int = 0
-    pins: tuple[str, ...] = ()
-    bans: tuple[str, ...] = ()
-    accepted: tuple[str, ...] = ()
-
-
-@dataclass(frozen=True)
-class Act:
-    """An act."""
-
-    id: int
-    at: datetime
-    who: str
-    action: str
-    source_id: str
-    target_id: str | None
-    before: dict[str, Any]
-    after: dict[str, Any]
-    undoes: int | None = None
-    undone_by: int | None = None
-    note: str | None = None
 
 
 @dataclass
@@ -205,7 +178,7 @@ class FakeBackend:
         after = PageState(source, number, tuple(pins), tuple(bans), tuple(accepted))
         self.states[source] = after
         self.acts.append(
-            Act(number, self.now(), who, action, source, target, vars(before), vars(after), undoes, None, note)
+            Act(number, self.now(), who, action, source, target, asdict(before), asdict(after), undoes, None, note)
         )
         return {"act": {"id": number}, "waiting": False}
 
