@@ -12,11 +12,11 @@ from typing import Any
 import pytest
 from conftest import PAGE, serving
 from fastapi.testclient import TestClient
-from simrec.serve.app import create_app
 
 from simrec.pipeline.build import build
 from simrec.pipeline.ingest import entry_keys
 from simrec.pipeline.workspace import Workspace
+from simrec.serve.app import create_app
 from simrec.serve.demo import demo_app
 from simrec.types import Entry
 
