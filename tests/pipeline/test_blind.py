@@ -186,6 +186,8 @@ def test_evaluate_tells_what_editors_preferred(site: Workspace) -> None:
     with site.store() as store, Looks(site, models=("tfidf", "hybrid")) as looks:
         trial = start(store, looks, "Ada", ("tfidf", "hybrid"), drawn="differing", now=NOW)
         judge(store, "Ada", trial.id, "left", now=NOW)
+    with site.store() as store:
+        before = len(store.measured(kind="evaluation"))
     values = evaluate(site, Task(models=("tfidf",))).as_json()
     (found,) = values["comparisons_by_editors"]
     assert {found["a"], found["b"]} == {"hybrid", "tfidf"}
@@ -195,6 +197,7 @@ def test_evaluate_tells_what_editors_preferred(site: Workspace) -> None:
     assert line.startswith("editors, blind, 1 pages: hybrid ")
     assert line.endswith("sign test p 1.0000; 1 on pages that were not drawn at random")
     with site.store() as store:
-        (kept,) = store.measured(kind="evaluation")
+        *_, kept = measured = store.measured(kind="evaluation")
+    assert len(measured) == before + 1
     assert kept.model == "tfidf"
     assert kept.figures["mean"] == pytest.approx(values["models"]["tfidf"]["nDCG@10"]["mean"], abs=1e-4)
