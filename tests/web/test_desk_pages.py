@@ -105,9 +105,10 @@ def test_who_signs_in_is_where_they_wanted_to_go(open_page: Open, served: Served
 def test_the_queue_is_filtered_and_worked_off(open_page: Open, served: Served) -> None:
     """A kind shows its pages only; a page that is fine leaves; the rest is on further parts."""
     page = open_page()
-    first = page.locator(".row").first.get_attribute("data-id")
+    first, second = (page.locator(".row").nth(at).get_attribute("data-id") for at in (0, 1))
     page.locator(".row").first.get_by_role("button").click()
-    page.wait_for_selector(f'.row:first-child:not([data-id="{first}"])')
+    page.wait_for_selector(f'.row:first-child[data-id="{second}"]')
+    assert page.evaluate("document.activeElement.dataset.id") == second
     assert served.backend.looked == {first}
     page.get_by_role("link", name="Further").click()
     page.wait_for_url("**after=25*")
