@@ -8,7 +8,7 @@ from collections.abc import Callable
 from typing import Any
 
 import pytest
-from conftest import PAGE, Served
+from conftest import PAGE, Served, violations
 from desk_fakes import Judgement, Wish
 
 Open = Callable[..., Any]
@@ -28,7 +28,6 @@ PAGES = {
     "help": "/desk/help",
     "nothing": "/desk/nothing",
 }
-SERIOUS = ("serious", "critical")
 
 
 @pytest.fixture
@@ -39,18 +38,6 @@ def busy(served: Served) -> Served:
         served.backend.act("Petra Lohse", Wish(action, PAGE, target))
     served.backend.judged += [("Ines Calder", Judgement("t", side)) for side in ("left", "left", "right", "tie")]
     return served
-
-
-def violations(page: Any) -> list[str]:
-    """What axe finds that is serious or critical."""
-    axe = pytest.importorskip("axe_playwright_python.sync_playwright", reason="axe is not installed")
-    found = axe.Axe().run(page).response["violations"]
-    return [
-        f"{rule['id']}: {node['target']} {node.get('failureSummary', '')}"
-        for rule in found
-        if rule["impact"] in SERIOUS
-        for node in rule["nodes"]
-    ]
 
 
 @pytest.mark.parametrize(("scheme", "width"), [("light", 1280), ("dark", 1280), ("light", 390), ("dark", 1600)])
