@@ -25,6 +25,7 @@ from simrec.pipeline.workspace import Workspace
 from simrec.serve.desk import mount
 
 PAGE = "mill-bridge-crack"
+SERIOUS = ("serious", "critical")
 SETTINGS = '[build]\nmodel = "tfidf"\nspares = 25\n[serve]\nport = 0\n'
 
 
@@ -139,3 +140,15 @@ def shot() -> Callable[[Any, str], None]:
             page.screenshot(path=Path(folder) / f"{name}.png", full_page=False)
 
     return take
+
+
+def violations(page: Any) -> list[str]:
+    """What axe finds that is serious or critical."""
+    axe = pytest.importorskip("axe_playwright_python.sync_playwright", reason="axe is not installed")
+    found = axe.Axe().run(page).response["violations"]
+    return [
+        f"{rule['id']}: {node['target']} {node.get('failureSummary', '')}"
+        for rule in found
+        if rule["impact"] in SERIOUS
+        for node in rule["nodes"]
+    ]

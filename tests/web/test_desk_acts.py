@@ -277,3 +277,12 @@ def test_a_server_that_is_away_is_said(open_page: Open, served: Served) -> None:
     page.locator("[data-do=pin]").first.click()
     assert "did not answer" in page.locator(".alert").inner_text()
     page.troubles.clear()  # the browser notes the request that failed
+
+
+def test_a_request_that_is_turned_away_is_said(open_page: Open, served: Served) -> None:
+    """Where what stands before the desk answers, with a problem in JSON, its words are shown."""
+    page = open_page(path=ADDRESS)
+    problem = '{"detail": "too many requests: ask again in 3 seconds"}'
+    page.route("**/desk/act", lambda route: route.fulfill(status=429, body=problem, content_type="application/json"))
+    page.locator("[data-do=pin]").first.click()
+    assert "too many requests: ask again in 3 seconds." in page.locator(".alert").inner_text()

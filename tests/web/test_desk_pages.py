@@ -8,7 +8,7 @@ from collections.abc import Callable
 from typing import Any
 
 import pytest
-from conftest import PAGE, Served
+from conftest import PAGE, Served, violations
 from desk_fakes import Judgement, Wish
 
 Open = Callable[..., Any]
@@ -28,7 +28,6 @@ PAGES = {
     "help": "/desk/help",
     "nothing": "/desk/nothing",
 }
-SERIOUS = ("serious", "critical")
 
 
 @pytest.fixture
@@ -39,18 +38,6 @@ def busy(served: Served) -> Served:
         served.backend.act("Petra Lohse", Wish(action, PAGE, target))
     served.backend.judged += [("Ines Calder", Judgement("t", side)) for side in ("left", "left", "right", "tie")]
     return served
-
-
-def violations(page: Any) -> list[str]:
-    """What axe finds that is serious or critical."""
-    axe = pytest.importorskip("axe_playwright_python.sync_playwright", reason="axe is not installed")
-    found = axe.Axe().run(page).response["violations"]
-    return [
-        f"{rule['id']}: {node['target']} {node.get('failureSummary', '')}"
-        for rule in found
-        if rule["impact"] in SERIOUS
-        for node in rule["nodes"]
-    ]
 
 
 @pytest.mark.parametrize(("scheme", "width"), [("light", 1280), ("dark", 1280), ("light", 390), ("dark", 1600)])
@@ -105,9 +92,10 @@ def test_who_signs_in_is_where_they_wanted_to_go(open_page: Open, served: Served
 def test_the_queue_is_filtered_and_worked_off(open_page: Open, served: Served) -> None:
     """A kind shows its pages only; a page that is fine leaves; the rest is on further parts."""
     page = open_page()
-    first = page.locator(".row").first.get_attribute("data-id")
+    first, second = (page.locator(".row").nth(at).get_attribute("data-id") for at in (0, 1))
     page.locator(".row").first.get_by_role("button").click()
-    page.wait_for_selector(f'.row:first-child:not([data-id="{first}"])')
+    page.wait_for_selector(f'.row:first-child[data-id="{second}"]')
+    assert page.evaluate("document.activeElement.dataset.id") == second
     assert served.backend.looked == {first}
     page.get_by_role("link", name="Further").click()
     page.wait_for_url("**after=25*")

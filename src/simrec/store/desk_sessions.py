@@ -44,7 +44,7 @@ class DeskSessionStore(Connected):
             "created_at": session.created_at.isoformat(),
             "seen_at": session.seen_at.isoformat(),
         }
-        with self._write() as connection:
+        with self._write(alone=False) as connection:
             connection.execute(
                 delete(desk_sessions).where(or_(desk_sessions.c.created_at < began, desk_sessions.c.seen_at < seen))
             )
@@ -61,10 +61,10 @@ class DeskSessionStore(Connected):
 
     def touch_session(self, id_: str, now: datetime) -> None:
         """Says that a session was used."""
-        with self._write() as connection:
+        with self._write(alone=False) as connection:
             connection.execute(update(desk_sessions).where(desk_sessions.c.id == id_).values(seen_at=now.isoformat()))
 
     def close_session(self, id_: str) -> None:
         """Forgets a session."""
-        with self._write() as connection:
+        with self._write(alone=False) as connection:
             connection.execute(delete(desk_sessions).where(desk_sessions.c.id == id_))

@@ -101,6 +101,8 @@ def manual(request: Request, session: Annotated[StoredSession, Depends(session_o
 @last.api_route("/{rest:path}", methods=["GET", "POST"])
 def nothing(request: Request, rest: str) -> Response:
     """What is at no address."""
+    if not rest:
+        return go("/desk")
     return error_page(request, 404, f"there is no page at /desk/{quote(rest)}: go on from the queue")
 
 

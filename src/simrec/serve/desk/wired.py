@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
-from contextlib import nullcontext
+from collections.abc import AsyncIterator, Sequence
+from contextlib import asynccontextmanager, nullcontext
 from dataclasses import replace
 from datetime import datetime
 from typing import Any
@@ -188,8 +188,19 @@ class ServiceBackend:
 
 def add_desk(app: FastAPI, service: Service) -> Desk:
     """Puts the desk of a service into its application."""
+    backend, around = ServiceBackend(service), app.router.lifespan_context
+
+    @asynccontextmanager
+    async def living(app: FastAPI) -> AsyncIterator[Any]:
+        async with around(app) as state:
+            try:
+                yield state
+            finally:
+                backend.close()
+
+    app.router.lifespan_context = living
     return mount(
-        app, ServiceBackend(service), lambda: nullcontext(service.store), known=_known,
+        app, backend, lambda: nullcontext(service.store), known=_known,
         secure=service.settings.secure_cookies,
     )  # fmt: skip
 

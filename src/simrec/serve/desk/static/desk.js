@@ -53,7 +53,7 @@ function restore(place) {
   if (!place) return;
   const same = (row) => row.dataset.id === place.id;
   const section = place.heading && main().querySelector(`[aria-labelledby="${CSS.escape(place.heading)}"]`);
-  const within = section ? [...section.querySelectorAll(".row")] : [];
+  const within = [...(section || main()).querySelectorAll(".row")];
   let row = within.find(same);
   let on = place.on;
   if (!row) { // it has left its list: go on with the one that has taken its place
@@ -68,8 +68,18 @@ function restore(place) {
 
 let busy = false;
 
+// Why a response is no page: what stands before all pages answers so, where it is asked too often, say.
+async function reason(response) {
+  try {
+    return `${(await response.json()).detail}.`;
+  } catch {
+    return "";
+  }
+}
+
 // Puts the page that a response holds into the place of this one; false where the browser has to go there itself.
 async function take(response) {
+  if (!response.headers.get("content-type")?.startsWith("text/html")) throw new Error(await reason(response));
   const found = new DOMParser().parseFromString(await response.text(), "text/html");
   const fresh = found.getElementById("main");
   if (!fresh || new URL(response.url).pathname === "/desk/login") {
@@ -127,12 +137,13 @@ async function swap(form, submitter, extra = []) {
     }
     const words = main().querySelector("[data-say]");
     if (words) say(words.textContent.trim());
-  } catch {
-    say("The desk did not answer. Nothing was changed, or it is not known: load the page again.");
+  } catch (error) {
     const note = document.createElement("p");
     note.className = "alert";
-    note.textContent = "The desk did not answer. Load the page again to see how it stands.";
+    const why = error instanceof TypeError ? "" : error.message; // a TypeError is the network's
+    note.textContent = `${why || "The desk did not answer."} Load the page again to see how it stands.`;
     main().prepend(note);
+    say(note.textContent);
   } finally {
     busy = false;
     main().removeAttribute("aria-busy");
