@@ -9,6 +9,7 @@ from fastapi import APIRouter, Path, Query, Request
 from pydantic import BaseModel, Field
 
 from simrec.serve.asking import IdempotencyKey, ask, off, service_of
+from simrec.serve.examples import example
 from simrec.serve.forms import ActIn, PickIn, UndoIn
 from simrec.serve.paths import ArticleId
 from simrec.serve.problems import ProblemError, responses
@@ -20,6 +21,8 @@ router = APIRouter(prefix="/v1", tags=["editing"])
 
 class Page(BaseModel):
     """What stands of editors' acts on a page."""
+
+    model_config = example("Page")
 
     source_id: str
     version: int = Field(description="number of the last act on it; 0: none")
@@ -47,6 +50,8 @@ class ActOut(BaseModel):
 class DoneOut(BaseModel):
     """What an act did."""
 
+    model_config = example("DoneOut")
+
     act: ActOut
     state: Page
     blocks: list[str] = Field(description="ids of the pages whose blocks were made again")
@@ -55,6 +60,8 @@ class DoneOut(BaseModel):
 
 class Log(BaseModel):
     """A part of the log, the newest act first."""
+
+    model_config = example("Log")
 
     acts: list[ActOut]
     next: int | None = Field(description="send it as `before` for the acts before these; null: there are none")
@@ -73,6 +80,8 @@ class PickOut(BaseModel):
 
 class Picks(BaseModel):
     """The picks of a page."""
+
+    model_config = example("Picks")
 
     picks: list[PickOut]
 

@@ -132,6 +132,7 @@ _EXAMPLES = {
     404: NO_ARTICLE,
     405: "there is no PATCH here",
     409: "another editor has changed this page meanwhile",
+    412: "there is an article 'mill-bridge-closed': leave If-None-Match out to replace it",
     413: "a request has at most 2048 kB",
     415: "send application/json",
     422: "k: Input should be less than or equal to 100",

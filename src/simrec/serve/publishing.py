@@ -11,22 +11,20 @@ from pydantic import BaseModel, Field
 
 from simrec.serve.asking import SHARE, IdempotencyKey, ask, off, service_of, writer_of
 from simrec.serve.drafting import Drafter
+from simrec.serve.examples import example
 from simrec.serve.forms import ArticleIn, BatchIn, DraftIn, to_record
 from simrec.serve.paths import ArticleId
-from simrec.serve.problems import MEDIA_TYPE, ProblemError, responses
+from simrec.serve.problems import ProblemError, responses
 from simrec.serve.security import Publisher
 from simrec.types import Article
-
-TAKEN: dict[str, Any] = {
-    "description": "There is one, and `If-None-Match: *` was sent",
-    "content": {MEDIA_TYPE: {"schema": {"$ref": "#/components/schemas/Problem"}}},
-}
 
 router = APIRouter(prefix="/v1", tags=["publishing"])
 
 
 class Published(BaseModel):
     """What publishing did: it is in all blocks now, unless they wait."""
+
+    model_config = example("Published")
 
     articles: list[str] = Field(description="ids of the articles", examples=[["mill-bridge-closed"]])
     new: list[str] = Field(description="those of them that were not there before", examples=[["mill-bridge-closed"]])
@@ -51,6 +49,8 @@ class DraftItem(BaseModel):
 class Drafted(BaseModel):
     """The block that a text would have."""
 
+    model_config = example("Drafted")
+
     items: list[DraftItem]
 
 
@@ -60,8 +60,7 @@ class Drafted(BaseModel):
     summary="Publish an article, or its new version",
     responses={
         201: {"model": Published, "description": "It is new"},
-        412: TAKEN,
-        **responses(400, 401, 403, 409, 413, 415, 422, 503),
+        **responses(400, 401, 403, 409, 412, 413, 415, 422, 503),
     },
 )
 async def put_article(
@@ -129,6 +128,8 @@ async def delete_article(
 async def post_similar(request: Request, body: DraftIn, _: Drafter) -> dict[str, Any]:
     """Nothing of the text stays: an editor's draft, before it is saved."""
     article = _checked(request, body, None if body.id is not None else f"draft:{uuid.uuid4()}", also=("k", "explain"))
+    if article.is_notice:  # its state says that it may be short of a text
+        raise ProblemError(422, "there is no text to find similar articles for: send title and body")
     payload = {"article": to_record(article), "k": body.k, "explain": body.explain}
     service = service_of(request)
     call = partial(writer_of(service).call, "similar", payload, timeout=service.settings.timeout * SHARE)

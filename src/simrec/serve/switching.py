@@ -15,6 +15,7 @@ from simrec.pipeline.locks import describe as described
 from simrec.pipeline.snapshots import describe
 from simrec.serve.asking import IdempotencyKey, ask, off, service_of, writer_of
 from simrec.serve.drafting import Drafter
+from simrec.serve.examples import example
 from simrec.serve.forms import ActivateIn
 from simrec.serve.problems import responses
 from simrec.serve.security import Admin, Editor
@@ -29,6 +30,8 @@ SHOWN = 100
 
 class SnapshotOut(BaseModel):
     """A snapshot, as `simrec snapshots --json` has it."""
+
+    model_config = example("SnapshotOut")
 
     snapshot: int
     state: str = Field(description="active, refused or kept")
@@ -47,11 +50,15 @@ class SnapshotOut(BaseModel):
 class Snapshots(BaseModel):
     """Snapshots, the newest first."""
 
+    model_config = example("Snapshots")
+
     snapshots: list[SnapshotOut]
 
 
 class DiffOut(BaseModel):
     """What differs between two snapshots, as `simrec diff --json` has it; the blocks that changed most."""
+
+    model_config = example("DiffOut")
 
     a: int
     b: int
@@ -68,6 +75,8 @@ class DiffOut(BaseModel):
 
 class StatusOut(BaseModel):
     """How the site stands."""
+
+    model_config = example("StatusOut")
 
     articles: int
     snapshot: int | None

@@ -11,8 +11,10 @@ from functools import partial
 from typing import Any
 
 from fastapi import APIRouter, Request, Response
+from pydantic import BaseModel, Field
 
 from simrec.serve.asking import SHARE, off, service_of, writer_of
+from simrec.serve.examples import example
 from simrec.serve.problems import ProblemError, responses
 from simrec.serve.signatures import ghost_signed, wordpress_signed
 from simrec.serve.state import Service
@@ -25,7 +27,19 @@ router = APIRouter(prefix="/v1/webhooks", tags=["webhooks"])
 
 Read = Callable[[object, IngestSettings, datetime], Told | None]
 
+
+class Heard(BaseModel):
+    """What a webhook did."""
+
+    model_config = example("Heard")
+
+    articles: list[str] = Field(description="ids of the articles")
+    blocks: int = Field(description="pages whose blocks were made again")
+    waiting: bool = Field(description="the articles are stored, and the blocks follow with the next `simrec build`")
+
+
 _ANSWERS: dict[int | str, dict[str, Any]] = {
+    200: {"model": Heard, "description": "It is in all blocks"},
     204: {"description": "Nothing had to be done"},
     **responses(400, 401, 404, 413, 415, 422, 503),
 }
