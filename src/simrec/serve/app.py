@@ -17,6 +17,7 @@ from simrec import __version__
 from simrec.pipeline.workspace import Workspace
 from simrec.serve import articles, editing, health, publishing, switching, webhooks
 from simrec.serve.articles import READING
+from simrec.serve.desk.wired import add_desk
 from simrec.serve.front import Front
 from simrec.serve.problems import Problem, add_handlers
 from simrec.serve.state import Service, utc_now
@@ -74,6 +75,8 @@ def create_app(
     add_handlers(app)
     for router in ROUTERS:
         app.include_router(router)
+    if shared.settings.desk:
+        add_desk(app, shared)
     app.openapi = lambda: _openapi(app)  # type: ignore[method-assign]  # as FastAPI's documentation extends it
     inner = app.build_middleware_stack  # `add_middleware` would put the front inside of what answers faults
     app.build_middleware_stack = lambda: Front(inner(), shared, partial(_allowed, app))  # type: ignore[method-assign]
