@@ -88,7 +88,20 @@ class Work:
         if shown != self._shown:
             self.close()
             self._shown = shown
-            self.pipeline()
+            if self.pipeline():
+                self._warm()
+
+    def _warm(self) -> None:
+        """Ranks a text that is not kept: models are loaded and loops compiled before somebody waits for them."""
+        assert self._pipeline is not None  # noqa: S101 - `follow` has opened it
+        with self._pipeline.reading() as site:
+            page = next(iter(site.engine.articles.values()), None)
+        if page:
+            text = replace(page, id=f"{page.id}:warm", title=f"{page.title} {page.title}", canonical_id=None)
+            try:
+                rank_draft(self._pipeline, text, 1, clock=self._clock)
+            except ModelError as error:
+                logger.warning("%s", error)  # whoever publishes is told
 
     @property
     def is_ready(self) -> bool:
