@@ -59,6 +59,7 @@ def demo(out: Path, *, say: Callable[[str], None], progress: Progress = no_progr
         f"{best.high:.3f}], on {len(found.sources)} pages; by words alone {found.models['tfidf']['nDCG@10'].mean:.3f}"
     )
     _write_site(found, site)
+    say(f"next, as an editor: simrec demo --serve --out {out}")
     say("next, on this site: let it learn from the picks, and see what that is worth (some minutes)")
     say(f"  simrec train -w {out}")
     say(f"  simrec evaluate -w {out} --model hybrid --model learned --report {out / 'learned.html'}")
