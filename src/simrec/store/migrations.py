@@ -24,6 +24,7 @@ from simrec.store.tables import (
     audit,
     blocks,
     comparisons,
+    desk_sessions,
     history,
     idempotency,
     inbox,
@@ -64,7 +65,7 @@ def m004_served_and_edited(connection: Connection) -> None:
     _add_columns(connection, blocks, revision="INTEGER NOT NULL DEFAULT 0")
     _add_columns(connection, picks, who="VARCHAR", at="VARCHAR")
     _add_columns(connection, snapshot_pins, bans="JSON")
-    new = [pages, acts, comparisons, history, keys, audit, idempotency, inbox]
+    new = [pages, acts, comparisons, history, keys, audit, idempotency, inbox, desk_sessions]
     metadata.create_all(connection, tables=new)
     _pins_to_pages(connection)
     for index in (*articles.indexes, *blocks.indexes):

@@ -9,6 +9,7 @@ from simrec.store.acts import ActStore, NewAct, put_act
 from simrec.store.articles import BY_HAND, PAGE, ArticleStore, Held, Ingested, put_addresses, put_articles
 from simrec.store.changes import ChangeStore
 from simrec.store.comparisons import ComparisonStore
+from simrec.store.desk_sessions import DeskSessionStore
 from simrec.store.history import HistoryStore
 from simrec.store.inbox import InboxStore
 from simrec.store.inputs import Inputs, put_inputs
@@ -23,7 +24,7 @@ from simrec.types import Entry, PickEntry
 
 class Store(
     ArticleStore, JudgementStore, SnapshotStore, ChangeStore, ActStore, ComparisonStore, HistoryStore, KeyStore,
-    InboxStore,
+    InboxStore, DeskSessionStore,
 ):  # fmt: skip
     """A workspace's store: all its parts."""
 

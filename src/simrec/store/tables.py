@@ -244,3 +244,16 @@ inbox = Table(
     Index("inbox_waiting", "done_at", "id"),
     sqlite_autoincrement=True,
 )
+
+desk_sessions = Table(
+    "desk_sessions",
+    metadata,
+    Column("id", Text, primary_key=True),
+    Column("key_id", Text, nullable=False),
+    Column("name", Text, nullable=False),
+    Column("scopes", JSON, nullable=False),
+    Column("csrf", Text, nullable=False),
+    Column("created_at", Text, nullable=False),
+    Column("seen_at", Text, nullable=False),
+    Index("desk_sessions_seen", "seen_at"),
+)

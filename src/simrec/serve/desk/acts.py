@@ -1,0 +1,117 @@
+"""What editors do at the desk: acts, and taking them back."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import Annotated, Any
+
+from fastapi import APIRouter, Depends, Request, Response
+from starlette.datastructures import FormData
+from starlette.exceptions import HTTPException
+
+from simrec.errors import SimrecError, StaleError, UsageError
+from simrec.serve.desk import words
+from simrec.serve.desk.article import show
+from simrec.serve.desk.backend import Wish
+from simrec.serve.desk.guard import (
+    Desk,
+    DeskRoute,
+    desk_of,
+    form_of,
+    go,
+    number,
+    page,
+    session_of,
+    status_of,
+    text,
+    texts,
+)
+from simrec.serve.desk.order import moved, needed
+from simrec.serve.desk.rows import titles
+from simrec.serve.desk.views import article_url, local
+from simrec.store.desk_sessions import StoredSession
+
+router = APIRouter(prefix="/desk", route_class=DeskRoute, include_in_schema=False)
+ACTIONS = ("pin", "unpin", "ban", "unban", "accept", "unaccept")
+MOVES = {"up": -1, "down": 1}
+
+
+@router.post("/act")
+def act(
+    request: Request,
+    form: Annotated[FormData, Depends(form_of)],
+    session: Annotated[StoredSession, Depends(session_of)],
+    desk: Annotated[Desk, Depends(desk_of)],
+) -> Response:
+    """Does what a button of a page says."""
+    source_id, view = text(form, "source"), text(form, "view")
+    try:
+        wish = wish_of(form, desk.backend.state(source_id).pins)
+        result = desk.backend.act(session.name, wish)
+    except StaleError as error:
+        return _conflict(request, desk, wish, str(error))
+    except SimrecError as error:
+        return show(request, desk.backend, source_id, view=view, failed=str(error), status=status_of(error))
+    return go(article_url(source_id, view=view, find=text(form, "find"), done=_id(result), waiting=_waits(result)))
+
+
+@router.post("/undo")
+def undo(
+    request: Request,
+    form: Annotated[FormData, Depends(form_of)],
+    session: Annotated[StoredSession, Depends(session_of)],
+    desk: Annotated[Desk, Depends(desk_of)],
+) -> Response:
+    """Takes an act back."""
+    wanted, source_id = number(form, "act"), text(form, "source")
+    if wanted is None:
+        raise HTTPException(422, "no act is named: load the page again")
+    try:
+        result = desk.backend.undo(session.name, wanted, None)
+    except SimrecError as error:
+        return show(
+            request, desk.backend, source_id, view=text(form, "view"), failed=str(error), status=status_of(error)
+        )
+    if text(form, "back"):
+        return go(local(text(form, "back")))
+    return go(article_url(source_id, view=text(form, "view"), done=_id(result), waiting=_waits(result)))
+
+
+def wish_of(form: FormData, pinned: Sequence[str]) -> Wish:
+    """What a form asks for.
+
+    Raises:
+        UsageError: it asks for nothing that can be done.
+    """
+    action, _, target = text(form, "do").partition(" ")
+    source_id, version, note = text(form, "source"), number(form, "version"), text(form, "note") or None
+    if action in MOVES:
+        return Wish("order", source_id, None, moved(texts(form, "seen"), pinned, target, MOVES[action]), version, note)
+    if action == "order":
+        return Wish("order", source_id, None, needed(texts(form, "targets"), pinned, target), version, note)
+    if action == "again":
+        return Wish("order", source_id, None, tuple(texts(form, "targets")), version, note)
+    if action not in ACTIONS or not target:
+        raise UsageError("the form asks for nothing that can be done: load the page again")
+    return Wish(action, source_id, target, (), version, note)
+
+
+def _conflict(request: Request, desk: Desk, wish: Wish, message: str) -> Response:
+    """A page that says who changed what meanwhile, and lets the editor choose."""
+    backend, source_id = desk.backend, wish.source_id
+    since = [act for act in backend.log(source_id=source_id, limit=50) if act.id > (wish.version or 0)]
+    ids = [source_id, wish.target_id, *wish.targets, *(act.target_id for act in since)]
+    context: dict[str, Any] = {
+        "source": backend.article(source_id), "wish": wish, "message": message, "since": since, "words": words,
+        "names": titles(backend, ids), "state": backend.state(source_id),
+    }  # fmt: skip
+    return page(request, "conflict.html", status=409, **context)
+
+
+def _id(result: dict[str, object]) -> object:
+    found = result.get("act")
+    return found.get("id") if isinstance(found, dict) else getattr(found, "id", None)
+
+
+def _waits(result: dict[str, object]) -> int | None:
+    return 1 if result.get("waiting") else None

@@ -1,0 +1,115 @@
+"""Quality over time as a drawing: places of what is drawn, in the units of its own field."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from datetime import datetime
+
+from simrec.pipeline.overview import Point
+
+WIDTH, HEIGHT = 720, 240
+LEFT, RIGHT, TOP, BOTTOM = 52, 132, 16, 32
+KINDS = {
+    "picks": "The blocks against imported picks",
+    "judgements": "The blocks against what editors accepted and rejected",
+    "evaluation": "Models, as the command “evaluate” measured them",
+}
+APART = 15
+"""Least distance of two names."""
+
+
+@dataclass(frozen=True, slots=True)
+class Mark:
+    """A point of a line: its place, where its interval begins and ends, and what it is in words."""
+
+    x: float
+    y: float
+    low: float
+    high: float
+    words: str
+
+
+@dataclass(frozen=True, slots=True)
+class Line:
+    """A model's line: its name and where that stands, its number (which says how it is drawn), its marks, its path."""
+
+    name: str
+    name_y: float
+    number: int
+    marks: Sequence[Mark]
+    path: str
+
+
+@dataclass(frozen=True, slots=True)
+class Chart:
+    """One drawing: a kind and a measure.
+
+    Attributes:
+        heading: what it shows.
+        measure: its name.
+        lines: a model each.
+        grid: the heights of the grid, each with its figure.
+        dates: the places of the first and the last moment, in words.
+        points: what is drawn, the newest first, for a table.
+    """
+
+    heading: str
+    measure: str
+    lines: Sequence[Line]
+    grid: Sequence[tuple[float, str]]
+    dates: Sequence[tuple[float, str, str]]
+    points: Sequence[Point]
+    width: int = WIDTH
+    height: int = HEIGHT
+    left: int = LEFT
+    right: int = WIDTH - RIGHT
+
+
+def charts(points: Sequence[Point]) -> list[Chart]:
+    """A drawing for each kind and measure, in the order of `KINDS`."""
+    groups: dict[tuple[str, str], list[Point]] = {}
+    for point in points:
+        groups.setdefault((point.kind, point.measure), []).append(point)
+    order = list(KINDS)
+    known = [key for key in groups if key[0] in KINDS]
+    return [_chart(*key, groups[key]) for key in sorted(known, key=lambda key: (order.index(key[0]), key[1]))]
+
+
+def _chart(kind: str, measure: str, points: list[Point]) -> Chart:
+    points = sorted(points, key=lambda point: point.at)
+    first, last = points[0].at, points[-1].at
+    low, high = min(point.low for point in points), max(point.high for point in points)
+    bottom, top = max(0.0, low - 0.1 * (high - low) - 0.01), high + 0.1 * (high - low) + 0.01
+
+    def x(at: datetime) -> float:
+        share = (at - first) / (last - first) if last > first else 0.5
+        return round(LEFT + 12 + share * (WIDTH - LEFT - RIGHT - 24), 1)
+
+    def y(value: float) -> float:
+        return round(HEIGHT - BOTTOM - (value - bottom) / (top - bottom) * (HEIGHT - TOP - BOTTOM), 1)
+
+    by_model: dict[str, list[Mark]] = {}
+    for point in points:
+        words = f"{point.model}, {point.at:%Y-%m-%d %H:%M}: {point.mean:.3f} [{point.low:.3f}, {point.high:.3f}]"
+        by_model.setdefault(point.model, []).append(
+            Mark(x(point.at), y(point.mean), y(point.low), y(point.high), words)
+        )
+    names = _apart({name: marks[-1].y for name, marks in by_model.items()})
+    lines = [
+        Line(name, names[name], at % 4, marks, "M" + " L".join(f"{mark.x} {mark.y}" for mark in marks))
+        for at, (name, marks) in enumerate(sorted(by_model.items()))
+    ]
+    grid = [(y(value), f"{value:.2f}") for value in (bottom + (top - bottom) * part / 4 for part in range(5))]
+    dates = [(x(first), f"{first.day} {first:%b %Y}", "start" if last > first else "middle")]
+    dates += [(x(last), f"{last.day} {last:%b %Y}", "end")] if last.date() > first.date() else []
+    return Chart(KINDS[kind], measure, lines, grid, dates, points[::-1])
+
+
+def _apart(wanted: dict[str, float]) -> dict[str, float]:
+    """Heights of names, moved down where they would lie on one another."""
+    found: dict[str, float] = {}
+    before = -float(APART)
+    for name, height in sorted(wanted.items(), key=lambda item: (item[1], item[0])):
+        found[name] = before = max(height, before + APART)
+    return found

@@ -1,0 +1,290 @@
+// Makes the desk quicker: forms that do not load the page anew, keys, and dragging. Everything works without it.
+
+const main = () => document.getElementById("main");
+const rows = () => [...main().querySelectorAll(".row")].filter((row) => row.offsetParent !== null);
+const rowOf = (element) => element?.closest?.(".row") ?? null;
+const OFF = "simrec-keys-off";
+
+function keysOn() {
+  try {
+    return localStorage.getItem(OFF) === null;
+  } catch {
+    return true; // a browser that stores nothing
+  }
+}
+
+function say(text) {
+  const said = document.getElementById("said");
+  said.textContent = "";
+  requestAnimationFrame(() => { said.textContent = text; });
+}
+
+function enhance() {
+  for (const time of main().querySelectorAll("time[data-local]")) {
+    const moment = new Date(time.dateTime);
+    time.title = time.textContent;
+    time.textContent = moment.toLocaleString("en-GB", { dateStyle: "medium", timeStyle: "short" });
+  }
+  for (const grip of main().querySelectorAll("[data-grip]")) grip.hidden = false;
+  for (const place of document.querySelectorAll("[data-keys-switch]")) {
+    place.hidden = false;
+    place.querySelector("input").checked = keysOn();
+  }
+  askAgain();
+}
+
+// Where the focus is, so that it can be found again in the page as it is after an act.
+function remember() {
+  const focus = document.activeElement;
+  const row = rowOf(focus);
+  if (!row) return null;
+  const list = row.parentElement;
+  return {
+    id: row.dataset.id,
+    on: focus === row ? "row" : focus.matches("[data-grip]") ? "grip" : focus.dataset.do ?? "link",
+    heading: list.closest("section, details")?.getAttribute("aria-labelledby"),
+    at: [...list.children].indexOf(row),
+  };
+}
+
+const OTHER = { pin: "unpin", unpin: "pin", ban: "unban", unban: "ban", accept: "unaccept", unaccept: "accept" };
+
+function restore(place) {
+  if (!place) return;
+  const same = (row) => row.dataset.id === place.id;
+  const section = place.heading && main().querySelector(`[aria-labelledby="${CSS.escape(place.heading)}"]`);
+  const within = [...(section || main()).querySelectorAll(".row")];
+  let row = within.find(same);
+  let on = place.on;
+  if (!row) { // it has left its list: go on with the one that has taken its place
+    row = within[Math.min(place.at, within.length - 1)] ?? rows().find(same) ?? rows()[0];
+    on = "row";
+  }
+  if (!row) return main().focus();
+  const names = [on, OTHER[on]].filter(Boolean).map((name) => `[data-do="${name}"]`).join();
+  const target = on === "row" ? row : on === "grip" ? row.querySelector("[data-grip]") : on === "link" ? row.querySelector("a") : row.querySelector(names);
+  (target ?? row).focus({ preventScroll: false });
+}
+
+let busy = false;
+
+// Why a response is no page: what stands before all pages answers so, where it is asked too often, say.
+async function reason(response) {
+  try {
+    return `${(await response.json()).detail}.`;
+  } catch {
+    return "";
+  }
+}
+
+// Puts the page that a response holds into the place of this one; false where the browser has to go there itself.
+async function take(response) {
+  if (!response.headers.get("content-type")?.startsWith("text/html")) throw new Error(await reason(response));
+  const found = new DOMParser().parseFromString(await response.text(), "text/html");
+  const fresh = found.getElementById("main");
+  if (!fresh || new URL(response.url).pathname === "/desk/login") {
+    location.assign(response.url);
+    return false;
+  }
+  main().replaceWith(document.adoptNode(fresh));
+  document.title = found.title;
+  if (response.redirected) {
+    const url = new URL(response.url);
+    url.searchParams.delete("done");
+    url.searchParams.delete("waiting");
+    history.replaceState(null, "", url);
+  }
+  enhance();
+  return true;
+}
+
+// Asks again for a page that is not whole yet, unless somebody is at work on it.
+let tries = 0;
+
+function askAgain() {
+  if (!main().matches("[data-again]") || tries++ > 60) return;
+  setTimeout(async () => {
+    const typing = main().contains(document.activeElement) && document.activeElement.matches("input");
+    if (busy || typing) return askAgain();
+    const place = remember();
+    try {
+      const response = await fetch(location.href, { credentials: "same-origin" });
+      if (!busy && await take(response)) {
+        restore(place);
+        if (!main().matches("[data-again]")) say("The candidates are there.");
+      }
+    } catch {
+      askAgain();
+    }
+  }, 1500);
+}
+
+async function swap(form, submitter, extra = []) {
+  if (busy) return;
+  busy = true;
+  main().setAttribute("aria-busy", "true");
+  const place = remember();
+  const data = new FormData(form, submitter);
+  for (const [name, value] of extra) data.append(name, value);
+  try {
+    const response = await fetch(form.action, { method: "POST", body: new URLSearchParams(data), credentials: "same-origin" });
+    if (!await take(response)) return;
+    if (main().matches(".narrow, .trial")) {
+      main().focus();
+      window.scrollTo(0, 0);
+    } else {
+      restore(place);
+    }
+    const words = main().querySelector("[data-say]");
+    if (words) say(words.textContent.trim());
+  } catch (error) {
+    const note = document.createElement("p");
+    note.className = "alert";
+    const why = error instanceof TypeError ? "" : error.message; // a TypeError is the network's
+    note.textContent = `${why || "The desk did not answer."} Load the page again to see how it stands.`;
+    main().prepend(note);
+    say(note.textContent);
+  } finally {
+    busy = false;
+    main().removeAttribute("aria-busy");
+  }
+}
+
+document.addEventListener("submit", (event) => {
+  const form = event.target;
+  if (!form.matches("[data-swap]")) return;
+  event.preventDefault();
+  swap(form, event.submitter);
+});
+
+document.addEventListener("change", (event) => {
+  if (!event.target.closest("[data-keys-switch]")) return;
+  try {
+    if (event.target.checked) localStorage.removeItem(OFF);
+    else localStorage.setItem(OFF, "1");
+  } catch { /* a browser that stores nothing */ }
+  enhance();
+});
+
+// In a comparison, an article that stands on both sides is marked on both, as good or as bad.
+document.addEventListener("change", (event) => {
+  const mark = event.target;
+  if (!mark.matches("[data-trial] [type=checkbox]")) return;
+  for (const other of main().querySelectorAll("[type=checkbox]")) {
+    if (other.value !== mark.value) continue;
+    if (other.name === mark.name) other.checked = mark.checked;
+    else if (mark.checked) other.checked = false;
+  }
+});
+
+// Keys.
+
+function press(row, ...names) {
+  for (const name of names) {
+    const button = row?.querySelector(`[data-do="${name}"]`);
+    if (button) return button.click();
+  }
+  say(row ? "That cannot be done with this article." : "Choose an article first, with j and k.");
+}
+
+function step(by) {
+  const all = rows();
+  if (!all.length) return;
+  const at = all.indexOf(rowOf(document.activeElement));
+  const next = all[at < 0 ? (by > 0 ? 0 : all.length - 1) : Math.max(0, Math.min(all.length - 1, at + by))];
+  next.focus();
+  next.scrollIntoView({ block: "nearest" });
+}
+
+const KEYS = {
+  j: () => step(1),
+  k: () => step(-1),
+  p: (row) => press(row, "pin", "unpin"),
+  b: (row) => press(row, "ban", "unban"),
+  a: (row) => press(row, "accept", "unaccept"),
+  o: (row) => row?.querySelector("a")?.click(),
+  u: () => {
+    const form = main().querySelector("[data-toast] [data-undo], .views [data-undo]");
+    if (form) form.requestSubmit();
+    else say("There is nothing to undo on this page.");
+  },
+  "/": () => document.getElementById("q").select(),
+  "?": () => document.getElementById("keys").showModal(),
+};
+
+document.addEventListener("keydown", (event) => {
+  if (event.defaultPrevented || event.ctrlKey || event.metaKey || document.querySelector("dialog[open]")) return;
+  const focus = document.activeElement;
+  const row = rowOf(focus);
+  const by = { ArrowUp: "up", ArrowDown: "down" }[event.key];
+  if (by && row?.matches(".block") && (event.altKey || focus.matches("[data-grip]"))) {
+    event.preventDefault();
+    return press(row, by);
+  }
+  if (event.altKey || focus.matches("input:not([type=checkbox], [type=radio]), textarea, select, [contenteditable]") || !keysOn()) return;
+  const verdict = main().matches("[data-trial]") && main().querySelector(`[data-key="${CSS.escape(event.key)}"]`);
+  const act = verdict ? () => verdict.click() : KEYS[event.key];
+  if (!act || (event.key === "/" && !document.getElementById("q"))) return;
+  event.preventDefault();
+  act(row);
+});
+
+// Dragging: by pointer, so that it works with a finger, too.
+
+document.addEventListener("pointerdown", (event) => {
+  const grip = event.target.closest?.("[data-grip]");
+  if (!grip || event.button !== 0 || busy) return;
+  const row = rowOf(grip);
+  const list = row.parentElement;
+  const before = [...list.children];
+  let from = event.clientY;
+  let moved = false;
+
+  const move = (at) => {
+    const by = at.clientY - from;
+    moved ||= Math.abs(by) > 3;
+    if (!moved) return;
+    row.classList.add("is-dragged");
+    row.style.transform = `translateY(${by}px)`;
+    const middle = row.getBoundingClientRect().top + row.offsetHeight / 2;
+    for (const other of list.children) {
+      if (other === row) continue;
+      const box = other.getBoundingClientRect();
+      const above = row.compareDocumentPosition(other) & Node.DOCUMENT_POSITION_PRECEDING;
+      const crossed = above ? middle < box.top + box.height / 2 : middle > box.top + box.height / 2;
+      if (!crossed) continue;
+      const was = row.offsetTop;
+      if (above) other.before(row);
+      else other.after(row);
+      from += row.offsetTop - was; // it stays under the pointer
+      row.style.transform = `translateY(${at.clientY - from}px)`;
+      if (!grip.hasPointerCapture(at.pointerId)) grip.setPointerCapture(at.pointerId);
+      break;
+    }
+  };
+  const end = (stop) => {
+    grip.removeEventListener("pointermove", move);
+    grip.removeEventListener("pointerup", drop);
+    grip.removeEventListener("pointercancel", cancel);
+    row.classList.remove("is-dragged");
+    row.style.transform = "";
+    if (stop) list.replaceChildren(...before);
+  };
+  const drop = () => {
+    end(false);
+    const order = [...list.children];
+    if (!moved || order.every((item, at) => item === before[at])) return;
+    grip.focus();
+    const targets = order.map((item) => ["targets", item.dataset.id]);
+    swap(document.getElementById("acts"), null, [["do", `order ${row.dataset.id}`], ...targets]);
+  };
+  const cancel = () => end(true);
+  grip.setPointerCapture(event.pointerId);
+  grip.addEventListener("pointermove", move);
+  grip.addEventListener("pointerup", drop);
+  grip.addEventListener("pointercancel", cancel);
+});
+
+enhance();
+const first = main().querySelector("[data-toast] [data-say], .alert[data-say]");
+if (first) say(first.textContent.trim());

@@ -1,0 +1,288 @@
+"""Editors' acts at the desk, in a real browser: by mouse, by keys, by drag, and without script."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from typing import Any
+
+import pytest
+from conftest import PAGE, Served
+from desk_fakes import Wish
+
+Open = Callable[..., Any]
+Shot = Callable[[Any, str], None]
+ADDRESS = f"/desk/article?id={PAGE}"
+
+
+def block(page: Any) -> list[str]:
+    """The ids in the page's block, as the desk lists them."""
+    return [row.get_attribute("data-id") for row in page.locator("[data-block] > .row").all()]
+
+
+def shown(page: Any) -> list[str]:
+    """The titles that readers see, in the preview."""
+    return page.locator(".paper li").locator("a, span").all_inner_texts()
+
+
+def listed(page: Any, heading: str) -> list[str]:
+    """The ids of one of the page's lists."""
+    section = page.locator(f"section[aria-labelledby={heading}]")
+    return [row.get_attribute("data-id") for row in section.locator(".row").all()]
+
+
+def said(page: Any) -> Any:
+    """Waits until something is announced, and gives it."""
+    page.wait_for_selector("#said:not(:empty)", state="attached")
+    return page.locator("#said").inner_text()
+
+
+def press(page: Any, do: str, id_: str) -> None:
+    """Presses a button of an article, and waits for the page as it is then."""
+    version = page.locator("#acts [name=version]").get_attribute("value")
+    page.locator(f'.row[data-id="{id_}"] [data-do={do}]').first.click()
+    page.wait_for_selector(f'#acts [name=version]:not([value="{version}"])', state="attached")
+
+
+def row(page: Any, id_: str) -> Any:
+    """The row of an article."""
+    return page.locator(f'.row[data-id="{id_}"]').first
+
+
+@pytest.fixture(params=[True, False], ids=["script", "plain"])
+def page(request: pytest.FixtureRequest, open_page: Open) -> Any:
+    """A page at the desk, with script and without."""
+    return open_page(path=ADDRESS, java_script_enabled=request.param)
+
+
+def test_a_pin_shows_at_once(page: Any, served: Served) -> None:
+    """A candidate that is pinned stands first, in the list and as readers see it, and the block stays as long."""
+    before, wanted = block(page), listed(page, "candidates")[1]
+    press(page, "pin", wanted)
+    assert block(page) == [wanted, *before[:-1]]
+    assert shown(page)[0] == served.backend.article(wanted).title
+    press(page, "unpin", wanted)
+    assert block(page) == before
+
+
+def test_a_ban_makes_room(page: Any, served: Served) -> None:
+    """What is banned leaves the block, the next one moves up, and lifting the ban brings it back."""
+    before = block(page)
+    press(page, "ban", before[0])
+    assert before[0] not in block(page)
+    assert len(block(page)) == len(before)
+    assert listed(page, "banned") == [before[0]]
+    press(page, "unban", before[0])
+    assert block(page) == before
+
+
+def test_what_is_accepted_is_marked(page: Any, served: Served) -> None:
+    """Accepting changes no block, and can be taken back."""
+    before = block(page)
+    press(page, "accept", before[1])
+    assert served.backend.state(PAGE).accepted == (before[1],)
+    assert block(page) == before
+    press(page, "unaccept", before[1])
+    assert served.backend.state(PAGE).accepted == ()
+
+
+def test_an_item_is_moved_by_buttons(page: Any, served: Served) -> None:
+    """Moving an item pins it and all above it, and nothing below."""
+    a, b, c, *rest = block(page)
+    press(page, "up", c)
+    assert block(page) == [a, c, b, *rest]
+    assert served.backend.state(PAGE).pins == (a, c)
+    press(page, "down", a)
+    assert block(page) == [c, a, b, *rest]
+
+
+def test_an_act_is_undone_from_the_toast(page: Any, served: Served) -> None:
+    """The note that says what was done takes it back, too."""
+    before = block(page)
+    press(page, "ban", before[2])
+    page.locator("[data-toast] button").click()
+    page.wait_for_selector("[data-toast] >> text=Undid")
+    assert block(page) == before
+
+
+def test_an_act_is_undone_from_the_log(page: Any, served: Served) -> None:
+    """The log takes any act back, not only the last one."""
+    before = block(page)
+    press(page, "ban", before[2])
+    press(page, "accept", before[0])
+    page.goto("/desk/log")
+    banned = page.locator("tr", has_text="Banned")
+    banned.get_by_role("button").click()
+    page.wait_for_selector("tr.undone")
+    assert served.backend.acts[0].undone_by == 3
+    assert served.backend.acts[1].undone_by is None
+
+
+def test_an_article_that_is_no_candidate_is_found_and_pinned(page: Any, served: Served) -> None:
+    """Any article can be found on the page and pinned there."""
+    page.get_by_label("Find another article to pin here").fill("pension verdict")
+    page.locator("form.add button").click()
+    page.wait_for_selector(".found")
+    found = page.locator(".found .row").first
+    wanted = found.get_attribute("data-id")
+    found.locator("[data-do=pin]").click()
+    page.wait_for_selector("[data-toast]")
+    assert block(page)[0] == wanted
+
+
+def test_a_pin_that_cannot_be_shown_waits(page: Any, served: Served) -> None:
+    """A pinned article that is withdrawn is not shown, and the desk says why."""
+    served.backend.act("Petra Lohse", Wish("pin", PAGE, "ferry-captain-withdrawn"))
+    page.reload()
+    assert "ferry-captain-withdrawn" not in block(page)
+    assert "withdrawn" in page.locator("section[aria-labelledby=waiting]").inner_text()
+
+
+def test_two_editors_do_not_overwrite_each_other(page: Any, served: Served, shot: Shot) -> None:
+    """Who was slower is told who changed what, what was wanted, and can still do it."""
+    a, b, *_ = block(page)
+    served.backend.act("Petra Lohse", Wish("ban", PAGE, a))
+    row(page, b).locator("[data-do=pin]").click()
+    page.wait_for_selector(".choice")
+    shot(page, "conflict")
+    text = page.locator("main").inner_text()
+    title = served.backend.article
+    assert "Petra Lohse" in text
+    assert f"Banned “{title(a).title}”" in text
+    assert f"pin “{title(b).title}”" in text
+    assert served.backend.state(PAGE).pins == ()
+    page.get_by_role("button", name="Do it on the page as it is now").click()
+    page.wait_for_selector("[data-block]")
+    assert block(page)[0] == b
+    assert served.backend.state(PAGE).bans == (a,)
+
+
+def test_a_stale_act_can_be_dropped(page: Any, served: Served) -> None:
+    """Who leaves it sees the page as the other one made it."""
+    a, b, *_ = block(page)
+    served.backend.act("Petra Lohse", Wish("ban", PAGE, a))
+    row(page, b).locator("[data-do=pin]").click()
+    page.get_by_role("link", name="Leave it, and look at the page").click()
+    page.wait_for_selector("[data-block]")
+    assert a not in block(page)
+    assert len(served.backend.acts) == 1
+
+
+def test_a_stale_move_keeps_its_order(page: Any, served: Served) -> None:
+    """An order that came too late is made when the editor says so."""
+    a, b, *_ = block(page)
+    served.backend.act("Petra Lohse", Wish("accept", PAGE, a))
+    row(page, b).locator("[data-do=up]").click()
+    page.get_by_role("button", name="Do it on the page as it is now").click()
+    page.wait_for_selector("[data-block]")
+    assert block(page)[:2] == [b, a]
+
+
+def test_keys_do_all_that_buttons_do(open_page: Open, served: Served) -> None:
+    """j and k walk, p pins, b bans, a accepts, u undoes, and the hand stays where it was."""
+    page = open_page(path=ADDRESS)
+    a, b, c, *_ = block(page)
+    page.keyboard.press("j")
+    page.keyboard.press("j")
+    assert page.evaluate("document.activeElement.dataset.id") == b
+    page.keyboard.press("k")
+    assert page.evaluate("document.activeElement.dataset.id") == a
+    page.keyboard.press("b")
+    page.wait_for_selector("[data-toast]")
+    assert "Banned" in said(page)
+    assert page.evaluate("document.activeElement.dataset.id") == b
+    page.keyboard.press("u")
+    page.wait_for_selector("[data-toast] >> text=Undid")
+    assert block(page)[0] == a
+    row(page, c).focus()
+    page.keyboard.press("p")
+    page.wait_for_selector("[data-toast] >> text=Pinned")
+    assert block(page)[0] == c
+    assert page.evaluate("document.activeElement.dataset.id") == c
+    page.keyboard.press("a")
+    page.wait_for_selector("[data-toast] >> text=Accepted")
+    assert served.backend.state(PAGE).accepted == (c,)
+    page.keyboard.press("o")
+    page.wait_for_url(f"**/desk/article?id={c}")
+
+
+def test_arrows_move_an_item(open_page: Open, served: Served) -> None:
+    """Alt and an arrow move the item that has the focus; on its handle, the arrow alone."""
+    page = open_page(path=ADDRESS)
+    a, b, c, *rest = block(page)
+    row(page, b).focus()
+    page.keyboard.press("Alt+ArrowUp")
+    page.wait_for_selector("[data-toast]")
+    assert block(page)[:3] == [b, a, c]
+    row(page, c).locator("[data-grip]").focus()
+    page.keyboard.press("ArrowUp")
+    page.wait_for_selector(f'[data-block] > [data-id="{c}"]:nth-child(2)')
+    assert block(page) == [b, c, a, *rest]
+    assert page.evaluate("document.activeElement.matches('[data-grip]')")
+
+
+def test_an_item_is_dragged(open_page: Open, served: Served) -> None:
+    """An item that is dragged to another place stays there."""
+    page = open_page(path=ADDRESS, viewport={"width": 1400, "height": 1200})
+    a, b, c, *rest = block(page)
+    grip = row(page, c).locator("[data-grip]").bounding_box()
+    top = row(page, a).bounding_box()
+    page.mouse.move(grip["x"] + 5, grip["y"] + 8)
+    page.mouse.down()
+    page.mouse.move(grip["x"] + 5, (grip["y"] + top["y"]) / 2, steps=6)
+    page.mouse.move(grip["x"] + 5, top["y"] + 4, steps=6)
+    page.mouse.up()
+    page.wait_for_selector("[data-toast]")
+    assert block(page) == [c, a, b, *rest]
+    assert served.backend.state(PAGE).pins == (c,)
+
+
+def test_keys_leave_fields_alone(open_page: Open, served: Served) -> None:
+    """A letter that is typed into a field is text, "/" goes to the search, "?" shows the keys, Escape leaves them."""
+    page = open_page(path=ADDRESS)
+    page.keyboard.press("/")
+    page.keyboard.type("jbp?u")
+    assert page.locator("#q").input_value() == "jbp?u"
+    assert not served.backend.acts
+    page.locator("h1").click()
+    page.keyboard.press("?")
+    assert page.locator("dialog#keys").is_visible()
+    page.keyboard.press("b")
+    page.keyboard.press("Escape")
+    assert not page.locator("dialog#keys").is_visible()
+    assert not served.backend.acts
+
+
+def test_keys_can_be_switched_off(open_page: Open, served: Served) -> None:
+    """Who speaks to the browser, or has other keys, switches them off, and they stay off."""
+    page = open_page(path="/desk/help")
+    page.locator("main [data-keys-switch] input").uncheck()
+    page.goto(ADDRESS)
+    page.keyboard.press("j")
+    assert page.evaluate("document.activeElement === document.body")
+
+
+def test_a_session_that_has_ended_leads_to_the_door(open_page: Open, served: Served) -> None:
+    """An act after the key was revoked is not done, and the browser is at the door."""
+    page = open_page(path=ADDRESS)
+    served.backend.revoked.add("test")
+    page.locator("[data-do=pin]").first.click()
+    page.wait_for_url("**/desk/login?next=*")
+    assert not served.backend.acts
+
+
+def test_a_server_that_is_away_is_said(open_page: Open, served: Served) -> None:
+    """Where nothing answers, the desk says so, and changes nothing."""
+    page = open_page(path=ADDRESS)
+    page.route("**/desk/act", lambda route: route.abort())
+    page.locator("[data-do=pin]").first.click()
+    assert "did not answer" in page.locator(".alert").inner_text()
+    page.troubles.clear()  # the browser notes the request that failed
+
+
+def test_a_request_that_is_turned_away_is_said(open_page: Open, served: Served) -> None:
+    """Where what stands before the desk answers, with a problem in JSON, its words are shown."""
+    page = open_page(path=ADDRESS)
+    problem = '{"detail": "too many requests: ask again in 3 seconds"}'
+    page.route("**/desk/act", lambda route: route.fulfill(status=429, body=problem, content_type="application/json"))
+    page.locator("[data-do=pin]").first.click()
+    assert "too many requests: ask again in 3 seconds." in page.locator(".alert").inner_text()
