@@ -74,6 +74,10 @@ def create_app(
     add_handlers(app)
     for router in ROUTERS:
         app.include_router(router)
+    if shared.settings.desk:
+        from simrec.serve.desk.wired import add_desk
+
+        add_desk(app, shared)
     app.openapi = lambda: _openapi(app)  # type: ignore[method-assign]  # as FastAPI's documentation extends it
     inner = app.build_middleware_stack  # `add_middleware` would put the front inside of what answers faults
     app.build_middleware_stack = lambda: Front(inner(), shared, partial(_allowed, app))  # type: ignore[method-assign]
