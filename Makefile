@@ -72,10 +72,10 @@ quality: $(READY)  ## all models' quality on SIMREC_CORPORA, or on the sample ne
 	$(BIN)/python benchmarks/quality.py
 
 load: $(READY)  ## requests a second of the service beside a bare route, and how soon while the site changes; needs wrk
-	$(BIN)/python benchmarks/serve.py
+	$(BIN)/python benchmarks/load.py
 
 soak: $(READY)  ## mixed requests to the service for MINUTES, and whether memory grows
-	$(BIN)/python benchmarks/serve.py --soak $(MINUTES)
+	$(BIN)/python benchmarks/load.py --soak $(MINUTES)
 
 prior: $(READY)  ## trains models/prior again, on SIMREC_CORPORA
 	$(BIN)/python benchmarks/make_prior.py

@@ -18,6 +18,8 @@ from speed.report import Measured, Outcome, Row
 READERS = 2
 FLAT = 1.0
 """Megabytes a minute that memory may grow over the last two thirds: what is not told from noise in ten minutes."""
+PARTS = 12
+"""Of the last two thirds: of each the least memory counts."""
 EVERY = 1.0
 """Seconds between two looks at memory."""
 FORMATS = ("json", "html", "jsonld")
@@ -126,7 +128,7 @@ def outcome_of(points: list[tuple[float, float]], traffic: Traffic, seconds: flo
     counted = ", ".join(f"{count:,} {what}" for what, count in sorted(traffic.counts.items()))
     rows = [
         Row("growth of memory over the last two thirds", slope, "MB a minute", at_most=FLAT,
-            note=f"+- {spread:.2f}; {first:.0f} MB at first, {last:.0f} MB in the end"),
+            note=f"+- {spread:.2f}; {first:.0f} MB at first, {last:.0f} MB in the end, {max(mb for _, mb in points):.0f} MB at most"),
         Row("requests that failed", float(len(traffic.failed)), "", at_most=0.0, note=counted),
     ]  # fmt: skip
     series = {"rss_mb": [[round(at, 3), round(mb, 1)] for at, mb in points[:: max(len(points) // 200, 1)]]}
@@ -137,11 +139,15 @@ def outcome_of(points: list[tuple[float, float]], traffic: Traffic, seconds: flo
 def growth(points: list[tuple[float, float]]) -> tuple[float, float]:
     """Megabytes a minute over the last two thirds, by least squares, and twice its standard error.
 
-    >>> slope, spread = growth([(minute, 100.0 + 2 * minute) for minute in range(30)])
+    Of each part of the time the least counts: what is held for a while, and then let go, is no growth.
+
+    >>> slope, spread = growth([(second / 60, 100.0 + 2 * second / 60) for second in range(600)])
     >>> round(slope, 6), round(spread, 6)
     (2.0, 0.0)
     """
-    at, mb = np.array(points[len(points) // 3 :], dtype=np.float64).T
+    late = np.array(points[len(points) // 3 :], dtype=np.float64)
+    parts = np.array_split(late, min(PARTS, len(late)))
+    at, mb = np.array([part[part[:, 1].argmin()] for part in parts]).T
     slope, level = np.polyfit(at, mb, 1)
     rest = mb - (slope * at + level)
     error = np.sqrt((rest @ rest) / max(len(at) - 2, 1) / ((at - at.mean()) ** 2).sum())
