@@ -69,7 +69,7 @@ def test_without_wrk_there_is_a_reason(monkeypatch: pytest.MonkeyPatch, tmp_path
 def test_memory_that_grows_is_a_miss() -> None:
     """The first third is warming up; 2 MB a minute after it are too many, and noise is none."""
     assert doctest.testmod(soak).failed == 0
-    warm = [(minute / 10, 300.0 - 100 * max(0.0, 1 - minute / 30)) for minute in range(100)]
+    warm = [(number / 100, 300.0 - 100 * max(0.0, 1 - number / 300)) for number in range(1000)]
     noise = [(at, mb + (number % 7) + (200 if number % 20 > 12 else 0)) for number, (at, mb) in enumerate(warm)]
     assert abs(soak.growth(noise)[0]) < soak.FLAT
     assert soak.growth([(at, mb + 2 * at) for at, mb in noise])[0] > soak.FLAT

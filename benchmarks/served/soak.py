@@ -124,11 +124,11 @@ def soak(work: Path, seconds: float) -> Outcome:
 def outcome_of(points: list[tuple[float, float]], traffic: Traffic, seconds: float) -> Outcome:
     """What was found."""
     slope, spread = growth(points)
-    first, last = points[0][1], points[-1][1]
+    first, last, most = points[0][1], points[-1][1], max(mb for _, mb in points)
     counted = ", ".join(f"{count:,} {what}" for what, count in sorted(traffic.counts.items()))
     rows = [
         Row("growth of memory over the last two thirds", slope, "MB a minute", at_most=FLAT,
-            note=f"+- {spread:.2f}; {first:.0f} MB at first, {last:.0f} MB in the end, {max(mb for _, mb in points):.0f} MB at most"),
+            note=f"+- {spread:.2f}; {first:.0f} MB at first, {last:.0f} MB in the end, {most:.0f} MB at most"),
         Row("requests that failed", float(len(traffic.failed)), "", at_most=0.0, note=counted),
     ]  # fmt: skip
     series = {"rss_mb": [[round(at, 3), round(mb, 1)] for at, mb in points[:: max(len(points) // 200, 1)]]}
