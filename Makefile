@@ -10,6 +10,8 @@ ONLY ?=
 # Of `fuzz`.
 FUZZ ?= 20000
 FUZZ_START ?= 0
+# Of `soak`.
+MINUTES ?= 10
 # Commands that `kill` kills.
 KILLS ?= 300
 # Real corpora for benchmarks and optional tests, where there are any.
@@ -22,7 +24,7 @@ GATED := --articles data/newsroom/articles.jsonl --picks data/newsroom/picks.csv
 	--gate tests/quality/floors.toml
 GATED_MODELS := tfidf sentence hybrid learned
 
-.PHONY: demo test fuzz kill check audit gate floors bench quality prior docs serve clean
+.PHONY: demo test fuzz kill check audit gate floors bench quality load soak prior docs serve clean
 .DELETE_ON_ERROR:
 
 $(READY): pyproject.toml constraints.txt
@@ -68,6 +70,12 @@ bench: $(PEERS)  ## speed and quality beside peers and limits; on SIMREC_CORPORA
 
 quality: $(READY)  ## all models' quality on SIMREC_CORPORA, or on the sample newsroom
 	$(BIN)/python benchmarks/quality.py
+
+load: $(READY)  ## requests a second of the service beside a bare route, and how soon while the site changes; needs wrk
+	$(BIN)/python benchmarks/load.py
+
+soak: $(READY)  ## mixed requests to the service for MINUTES, and whether memory grows
+	$(BIN)/python benchmarks/load.py --soak $(MINUTES)
 
 prior: $(READY)  ## trains models/prior again, on SIMREC_CORPORA
 	$(BIN)/python benchmarks/make_prior.py

@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import argparse
+import ast
+import re
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
@@ -13,6 +15,7 @@ from simrec.rank.catalogue import OF_PAIRS, OF_PICKS, PRIOR
 from simrec.settings import Settings
 
 REFERENCE = Path(__file__).parent / "reference"
+SECURITY, ATTACKS = Path(__file__).parent / "security.md", Path(__file__).parents[1] / "tests" / "attacks"
 NOTE = "<!-- Written by `make docs`; change the code, not this page. -->\n\n"
 
 
@@ -22,6 +25,7 @@ def pages() -> dict[Path, str]:
         REFERENCE / "cli.md": cli_page(),
         REFERENCE / "settings.md": settings_page(),
         REFERENCE / "features.md": features_page(),
+        SECURITY: security_page(),
     }
 
 
@@ -117,6 +121,27 @@ def features_page() -> str:
                 f"| `{feature.name}` | {feature.group} | {feature.meaning} | {prior} | {sign} | {feature.words} |\n"
             )
     return "".join(parts)
+
+
+def security_page() -> str:
+    """docs/security.md with the table of attacks, from the marks of the tests that make them."""
+    rows = ["| attack | what it got | test |\n|---|---|---|\n"]
+    for path in sorted(ATTACKS.glob("test_*.py")):
+        for node in ast.parse(path.read_text(encoding="utf-8")).body:
+            for mark in _marks(node):
+                name, got = (ast.literal_eval(argument).replace("|", "\\|") for argument in mark.args)
+                rows.append(f"| {name} | {got} | `{path.stem}.{getattr(node, 'name', '')}` |\n")
+    begin, end = "<!-- begin attacks -->\n", "<!-- end attacks -->"
+    page = SECURITY.read_text(encoding="utf-8")
+    return re.sub(f"{begin}.*?{end}", lambda _: f"{begin}\n{''.join(rows)}\n{end}", page, count=1, flags=re.DOTALL)
+
+
+def _marks(node: ast.stmt) -> list[ast.Call]:
+    """The marks `attack` of a test."""
+    if not isinstance(node, ast.FunctionDef):
+        return []
+    calls = [mark for mark in node.decorator_list if isinstance(mark, ast.Call)]
+    return [call for call in calls if ast.unparse(call.func) == "pytest.mark.attack"]
 
 
 def _toml(value: object) -> str:

@@ -41,6 +41,9 @@ class Protocol(HttpToolsProtocol):
                 self.send_400_response(f"the head of a request has at most {MOST_HEAD // 1024} kB")
                 return
         super().data_received(data)
+        is_answered = self.cycle is None or self.cycle.response_complete
+        if self._late is None and is_answered and not self.transport.is_closing():
+            self._wait()  # what drips in behind an answer has ended uvicorn's own wait for the next request
 
     def on_message_begin(self) -> None:
         """A request begins."""

@@ -8,7 +8,7 @@ import json
 from collections.abc import Iterator
 from typing import TYPE_CHECKING, Annotated, Any
 
-from fastapi import APIRouter, Depends, Request, Response
+from fastapi import APIRouter, Depends, Query, Request, Response
 from fastapi.responses import StreamingResponse
 from starlette.datastructures import FormData
 from starlette.exceptions import HTTPException
@@ -38,13 +38,15 @@ COLUMNS = ("id", "at", "who", "action", "source_id", "target_id", "before", "aft
 FORMULA = ("=", "+", "-", "@", "\t", "\r")
 """What makes a spreadsheet take a text for a formula."""
 
+Place = Annotated[int, Query(ge=-(2**53), le=2**53)]
+"""A number in an address: beyond these bounds a database cannot hold it."""
 SignedIn = Annotated[StoredSession, Depends(session_of)]
 TheDesk = Annotated[Desk, Depends(desk_of)]
 
 
 @router.get("")
 @router.get("/queue")
-def queue(request: Request, desk: TheDesk, session: SignedIn, kind: str = "", after: int = 0) -> Response:
+def queue(request: Request, desk: TheDesk, session: SignedIn, kind: str = "", after: Place = 0) -> Response:
     """Pages whose blocks most need a look."""
     chosen = kind if kind in KINDS else None
     part = desk.backend.queue(chosen, max(0, after), PART)
@@ -68,7 +70,7 @@ def search(request: Request, desk: TheDesk, session: SignedIn, q: str = "") -> R
 
 @router.get("/log")
 def log(
-    request: Request, desk: TheDesk, session: SignedIn, who: str = "", source: str = "", before: int | None = None
+    request: Request, desk: TheDesk, session: SignedIn, who: str = "", source: str = "", before: Place | None = None
 ) -> Response:
     """What editors did."""
     acts = desk.backend.log(source_id=source or None, who=who or None, before=before, limit=PART + 1)

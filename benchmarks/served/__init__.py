@@ -1,0 +1,1 @@
+"""Load on a service: what asks it, at what rate, and what it is compared with."""
