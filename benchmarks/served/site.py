@@ -149,7 +149,10 @@ def _wait(served: Served) -> None:
     until = time.monotonic() + 60
     while time.monotonic() < until:
         try:
-            if served.send("GET", "/readyz")[0] == 200 and json.loads(served.send("GET", "/v1/status")[1])["is_writer"]:
+            if (
+                served.send("GET", "/readyz")[0] == 200
+                and json.loads(served.send("GET", "/v1/status")[1])["has_writer"]
+            ):
                 return
         except (OSError, http.client.HTTPException, KeyError):
             pass

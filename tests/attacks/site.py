@@ -202,7 +202,7 @@ def _wait(site: Site) -> None:
     until = time.monotonic() + 60
     while time.monotonic() < until:
         try:
-            if site.get("/readyz").status == 200 and site.get("/v1/status", key="admin").json()["is_writer"]:
+            if site.get("/readyz").status == 200 and site.get("/v1/status", key="admin").json()["has_writer"]:
                 return
         except (OSError, http.client.HTTPException, KeyError):
             pass

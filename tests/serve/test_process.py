@@ -16,6 +16,7 @@ from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Any, NamedTuple
 
+import psutil
 import pytest
 
 from simrec.cli import main
@@ -288,3 +289,53 @@ def test_a_request_that_drips_in_is_ended(started: Started, monkeypatch: pytest.
     slow, good = asyncio.run(attempt())
     assert slow == b""
     assert good.startswith(b"HTTP/1.1 204")
+
+
+def test_the_writer_is_a_process_of_its_own(site: Path, started: Started) -> None:
+    """Killed, it is started again, and what was asked meanwhile is done; it ends with the service, killed or not."""
+    with Workspace.open(site).store() as store:
+        key = store.create_key("Desk", ["publish"]).secret
+    service, port = started()
+    (first,) = waited(lambda: writers(service.pid))
+    os.kill(first, signal.SIGKILL)
+    assert put(port, key) == 201
+    (second,) = waited(lambda: writers(service.pid))
+    assert second != first
+    service.kill()
+    service.wait(20)
+    waited(lambda: not alive(second))
+
+
+def put(port: int, key: str) -> int:
+    """The status of an article that is published."""
+    connection = http.client.HTTPConnection("127.0.0.1", port, timeout=30)
+    body = json.dumps({"title": "A crane falls", "body": "It fell beside the bridge.", "lang": "en"})
+    headers = {"Authorization": f"Bearer {key}", "Content-Type": "application/json"}
+    try:
+        connection.request("PUT", "/v1/articles/crane", body, headers)
+        return connection.getresponse().status
+    finally:
+        connection.close()
+
+
+def writers(parent: int) -> list[int]:
+    """The children of a process that may be the writer."""
+    found = [psutil.Process(parent)] if psutil.pid_exists(parent) else []
+    children = [child for process in found for child in process.children()]
+    return [
+        one.pid for one in children if one.status() != psutil.STATUS_ZOMBIE and "simrec.serve.apart" in one.cmdline()
+    ]
+
+
+def alive(pid: int) -> bool:
+    """Whether a process still runs."""
+    return psutil.pid_exists(pid) and psutil.Process(pid).status() != psutil.STATUS_ZOMBIE
+
+
+def waited(look: Callable[[], Any]) -> Any:
+    """What a look finds, once it finds something."""
+    for _ in range(600):
+        if found := look():
+            return found
+        time.sleep(0.05)
+    pytest.fail("nothing came of it in 30 seconds")

@@ -368,7 +368,7 @@ def test_status(site: Site) -> None:
     found = site.send("GET", "/v1/status").json()
     assert (found["snapshot"], found["revision"], found["asked"]) == (1, 1, 0)
     assert found["articles"] == len(RECORDS) + 1
-    assert found["is_writer"]
+    assert found["has_writer"]
     assert found["problems"] == []
 
 

@@ -94,7 +94,9 @@ def _asked(
         raise ProblemError(422, "this Idempotency-Key came with another request: send one of its own with each")
     if not receipt.new and not writer.answered(receipt):
         raise ProblemError(409, "the request with this Idempotency-Key is not done yet", {"retry-after": "1"})
-    return writer.wait(receipt, service.settings.timeout * SHARE)
+    done = writer.wait(receipt, service.settings.timeout * SHARE)
+    service.metrics.publishes.labels(kind).inc()
+    return done
 
 
 def _named(caller: Caller, key: str) -> str:

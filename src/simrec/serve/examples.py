@@ -53,8 +53,8 @@ EXAMPLES: dict[str, Any] = {
     },
     "StatusOut": {
         "articles": 163, "snapshot": 12, "model": "hybrid", "blocks": 155, "revision": 7,
-        "current_at": "2026-03-02T09:15:00+00:00", "age_hours": 0.4, "is_writer": True, "asked": 0, "asked_since": None,
-        "at_work": None, "problems": [],
+        "current_at": "2026-03-02T09:15:00+00:00", "age_hours": 0.4, "has_writer": True, "asked": 0,
+        "asked_since": None, "at_work": None, "problems": [],
     },
     "Published": {
         "articles": ["mill-bridge-closed"], "new": ["mill-bridge-closed"], "waiting": False, "snapshot": 12,

@@ -45,7 +45,7 @@ class Metrics:
         self.errors = Counter("simrec_errors", "Faults, by kind", ("kind",), registry=registry)
         self.publishes = Counter("simrec_publishes", "Changes that were made, by kind", ("kind",), registry=registry)
         self.writer = Gauge(
-            "simrec_writer", "Processes that are the writer", registry=registry, multiprocess_mode="livesum"
+            "simrec_writer", "Whether there is a writer", registry=registry, multiprocess_mode="livemax"
         )
         self._routes: dict[tuple[str, str, int], Histogram] = {}
 

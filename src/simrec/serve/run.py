@@ -1,4 +1,4 @@
-"""Starts the service: one process, or several at one port."""
+"""Starts the service: one process that answers, or several at one port, and one that may be the writer."""
 
 from __future__ import annotations
 
@@ -16,15 +16,16 @@ from uvicorn.supervisors import Multiprocess
 
 from simrec.errors import UsageError
 from simrec.pipeline.workspace import Workspace
+from simrec.serve.apart import FOLDER, Writing
 from simrec.serve.app import create_app
 from simrec.serve.metrics import prepared
 from simrec.serve.protocol import Protocol
+from simrec.serve.state import Service
+from simrec.serve.writer import Writer
 from simrec.settings import ServeSettings
 
-FOLDER = "SIMREC_SERVED"
-"""The variable that tells the processes which workspace they serve."""
 SWITCH = 0.001
-"""Seconds after which a thread lets another one run: what brings blocks up to date must not hold up requests."""
+"""Seconds after which a thread lets another one run: what follows the store must not hold up requests."""
 KEEP_ALIVE = 75
 """Seconds for which an idle connection is kept: longer than a proxy's, which then is the one to end it."""
 BACKLOG = 2048
@@ -46,13 +47,27 @@ def serve(workspace: Workspace, host: str, port: int, workers: int, tell: Callab
     tell(f"serving {workspace.path} at {where}")
     os.environ[FOLDER] = str(workspace.path.resolve())
     settings = workspace.settings.serve
-    if workers == 1:
-        uvicorn.Server(_config(settings, 1)).run(sockets=[listening])
-        return
-    with tempfile.TemporaryDirectory(prefix="simrec-metrics-") as folder:
-        prepared(folder)
-        config = _config(settings, workers)
-        Multiprocess(config, sockets=[listening]).run()
+    with Writing() as writing:
+        if workers == 1:
+            uvicorn.Server(_config(settings, 1)).run(sockets=[listening])
+            return
+        with tempfile.TemporaryDirectory(prefix="simrec-metrics-") as folder:
+            prepared(folder)
+            config = _config(settings, workers)
+            _Processes(config, [listening], writing).run()
+
+
+class _Processes(Multiprocess):
+    """Processes that answer at one port; SIGHUP replaces them one by one, and the writer."""
+
+    def __init__(self, config: uvicorn.Config, sockets: list[socket.socket], writing: Writing) -> None:
+        super().__init__(config, sockets=sockets)
+        self._writing = writing
+
+    def handle_hup(self) -> None:
+        """Called by uvicorn."""
+        self._writing.renew()
+        super().handle_hup()
 
 
 def bind(host: str, port: int) -> socket.socket:
@@ -73,7 +88,8 @@ def from_environment() -> FastAPI:
     """The application of a process that was started for a workspace."""
     sys.setswitchinterval(SWITCH)
     logging.basicConfig(level=logging.WARNING, format="simrec: %(message)s")
-    return create_app(Workspace.open(Path(os.environ[FOLDER])))
+    workspace = Workspace.open(Path(os.environ[FOLDER]))
+    return create_app(workspace, service=Service(workspace, writer=Writer(workspace, stands=False)))
 
 
 def _config(settings: ServeSettings, workers: int) -> uvicorn.Config:

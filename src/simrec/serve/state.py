@@ -131,6 +131,7 @@ class Service:
                 self.shown.refresh()
                 if looks % KEYS == 0:
                     self.keyring.refresh()
+                    self.metrics.writer.set(self.writer is not None and self.writer.has_writer)
             except SimrecError as error:
                 if self.following:
                     logger.warning("the store cannot be followed, what was read is shown: %s", error)

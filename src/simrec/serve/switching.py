@@ -85,7 +85,7 @@ class StatusOut(BaseModel):
     revision: int | None = None
     current_at: str | None = Field(None, description="when the blocks were last brought up to date")
     age_hours: float | None = Field(None, description="since then")
-    is_writer: bool = Field(description="whether this process is the writer")
+    has_writer: bool = Field(description="whether some process is the writer")
     asked: int = Field(description="requests that wait for the writer")
     asked_since: str | None = Field(description="when the oldest of them came")
     at_work: str | None = Field(description="the command that is at work, in words")
@@ -168,7 +168,7 @@ def _status(service: Service) -> dict[str, Any]:
     found: dict[str, Any] = {
         "articles": store.article_count(),
         "snapshot": None,
-        "is_writer": writer_of(service).is_writer,
+        "has_writer": writer_of(service).has_writer,
         "asked": waiting,
         "asked_since": since.isoformat() if since else None,
         "at_work": described(holder) if holder else None,

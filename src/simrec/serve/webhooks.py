@@ -101,4 +101,6 @@ def _read(service: Service, body: bytes, read: Read) -> Told | None:
 def _asked(service: Service, key: str, told: Told) -> dict[str, Any]:
     """What is sent again is not done again: it has the same answer."""
     writer = writer_of(service)
-    return writer.wait(writer.ask(told.kind, told.payload, key), service.settings.timeout * SHARE)
+    done = writer.wait(writer.ask(told.kind, told.payload, key), service.settings.timeout * SHARE)
+    service.metrics.publishes.labels(told.kind).inc()
+    return done

@@ -21,8 +21,10 @@ from simrec.store.inbox import Asked, Receipt, applying
 
 logger = logging.getLogger(__name__)
 
-BUSY, IDLE, QUIET = 0.02, 0.1, 5.0
+BUSY, IDLE, QUIET = 0.01, 0.05, 5.0
 """Seconds between two looks for requests, while there are some, and when there were none for `QUIET` seconds."""
+WAITING = 0.005
+"""Seconds between two looks for an answer that another process gives."""
 STAND = 0.5
 """Seconds between two looks whether there is no writer."""
 REST = 1.0
@@ -56,14 +58,15 @@ class Writer:
         workspace: of the site.
         clock: tells the time.
         election: says who may be the writer, of all processes that share the store.
+        stands: whether this process may be the writer; one that answers readers only asks.
     """
 
     def __init__(
         self, workspace: Workspace, *, clock: Callable[[], datetime] = lambda: datetime.now(UTC),
-        election: Election | None = None,
+        election: Election | None = None, stands: bool = True,
     ) -> None:  # fmt: skip
         self._workspace, self._clock = workspace, clock
-        self._election = election
+        self._election, self._stands = election, stands
         self._store: Store | None = None
         self._thread: threading.Thread | None = None
         self._stopping, self._wake, self._lock = threading.Event(), threading.Event(), threading.Lock()
@@ -77,12 +80,17 @@ class Writer:
         """Whether this process is the writer."""
         return self._work is not None
 
+    @property
+    def has_writer(self) -> bool:
+        """Whether any process is."""
+        return self.is_writer or (self._election is not None and bool(self._election.holder()))
+
     def listen(self, changed: Callable[[], object]) -> None:
         """Calls something after each change that this process asked for, before the asker has the answer."""
         self._listeners.append(changed)
 
     def start(self) -> None:
-        """Stands for election, and begins to work."""
+        """Stands for election, where it may, and begins to work."""
         if self._thread is None:
             self._stopping.clear()
             self._store = self._workspace.store()
@@ -179,7 +187,7 @@ class Writer:
             self._tend(store, now)
         self._settle(store)
         if not self.is_writer:
-            return BUSY if self._tickets else STAND
+            return WAITING if self._tickets else STAND
         return BUSY if self._tickets or time.monotonic() - self._asked_at < QUIET else IDLE
 
     @property
@@ -193,7 +201,7 @@ class Writer:
                 return True
             logger.warning("another process may be the writer now")
             self._step_down()
-        if now - self._stood_at < STAND:
+        if not self._stands or now - self._stood_at < STAND:
             return False
         self._stood_at = now
         if not self._elected.try_win():

@@ -182,6 +182,7 @@ class ServiceBackend:
         if self._service.writer is None:
             raise StoreError("nothing can be changed here: the service only reads")
         found: dict[str, Any] = self._service.writer.call(kind, payload)
+        self._service.metrics.publishes.labels(kind).inc()
         self._service.refresh()
         return found
 
