@@ -17,7 +17,7 @@ from speed.report import Measured, Outcome, Row
 
 READERS = 2
 FLAT = 1.0
-"""Megabytes a minute that memory may grow over the last two thirds: what is not told from noise in ten minutes."""
+"""Megabytes a minute that the memory of all processes may grow over the last two thirds: what is not told from noise in ten minutes."""
 PARTS = 12
 """Of the last two thirds: of each the least memory counts."""
 EVERY = 1.0
@@ -113,7 +113,7 @@ def soak(work: Path, seconds: float) -> Outcome:
             thread.start()
         process, points, start = psutil.Process(served.process.pid), [], time.monotonic()
         while (now := time.monotonic() - start) < seconds:
-            points.append((now / 60, process.memory_info().rss / 1e6))
+            points.append((now / 60, sum(one.memory_info().rss for one in (process, *process.children())) / 1e6))
             time.sleep(EVERY)
         traffic.over.set()
         for thread in threads:
