@@ -17,7 +17,7 @@ from speed.report import Measured, Outcome, Row
 
 READERS = 2
 FLAT = 1.0
-"""Megabytes a minute that all processes may grow over the last two thirds: what is not told from noise in ten minutes."""
+"""Megabytes a minute that all may grow over the last two thirds: what is not told from noise in ten minutes."""
 PARTS = 12
 """Of the last two thirds: of each the least memory counts."""
 EVERY = 1.0
