@@ -250,13 +250,15 @@ def test_a_source_that_is_not_there_says_so(tmp_path: Path) -> None:
 
 
 def test_a_table_of_picks_is_read_line_by_line(tmp_path: Path) -> None:
-    """A bad rank is a reject; a wrong header an error that names the columns."""
+    """A bad rank is a reject, however large; a wrong header an error that names the columns."""
     path = tmp_path / "picks.csv"
-    path.write_text("source_id,target_id,rank\na,b,1\na,c,first\n,d,1\na,e,2\n", encoding="utf-8")
+    path.write_text(
+        "source_id,target_id,rank\na,b,1\na,c,first\n,d,1\na,e,2\na,f,99999999999999999999\n", encoding="utf-8"
+    )
     found = list(read_picks(path))
     picks = [f.pick for f in found if not isinstance(f, Reject)]
     assert [(p.source_id, p.target_id, p.rank) for p in picks] == [("a", "b", 1), ("a", "e", 2)]
-    assert [f.line for f in found if isinstance(f, Reject)] == [3, 4]
+    assert [f.line for f in found if isinstance(f, Reject)] == [3, 4, 6]
     path.write_text("from,to\na,b\n", encoding="utf-8")
     with pytest.raises(InputError, match="target_id"):
         list(read_picks(path))

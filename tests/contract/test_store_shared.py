@@ -6,15 +6,16 @@ import threading
 import time
 from collections.abc import Callable, Iterator
 from concurrent.futures import ThreadPoolExecutor
+from contextlib import suppress
 from pathlib import Path
 from typing import Any
 
 import pytest
-from sqlalchemy import URL, insert
+from sqlalchemy import URL, Connection, insert
 
 from simrec.database import parse_url
-from simrec.errors import ConflictError, SettingsError, StoreError
-from simrec.store import NOTHING, Inputs, Snapshot, Store, StoredBlock, StoredItem, engine
+from simrec.errors import ConflictError, NotFoundError, SettingsError, StoreError
+from simrec.store import NOTHING, Inputs, Snapshot, Store, StoredBlock, StoredItem, engine, inbox
 from simrec.store.tables import acts
 from simrec.types import Article, Entry
 
@@ -162,6 +163,45 @@ def test_a_server_takes_changes_while_a_snapshot_is_stored(schema: str) -> None:
         assert (second.parent, second.active, second.blocks) == (first.id, True, 2)
         assert list(store.listed(first.id)) == [("a", ["d"])]
         assert store.article("a") == entry("a").article
+
+
+def test_of_two_requests_with_one_key_at_once_one_is_kept(store: Store, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Both askers have the receipt of the one that is kept, whichever came first."""
+    looked, known, both = threading.local(), inbox._known, threading.Barrier(2)
+
+    def look(connection: Connection, key: str | None) -> inbox.Receipt | None:
+        found = known(connection, key)
+        if not hasattr(looked, "once"):  # neither has found the other, where the store lets both look
+            looked.once = True
+            with suppress(threading.BrokenBarrierError):
+                both.wait(0.5)
+        return found
+
+    monkeypatch.setattr(inbox, "_known", look)
+    with ThreadPoolExecutor(2) as pool:
+        receipts = [*pool.map(lambda _: store.ask("publish", {"a": 1}, "key", "same"), range(2))]
+    assert len({receipt.id for receipt in receipts}) == 1
+    assert sorted(receipt.new for receipt in receipts) == [False, True]
+    assert [asked.id for asked in store.asked()] == [receipts[0].id]
+
+
+@pytest.mark.parametrize(
+    "ask",
+    [
+        lambda store, number: store.act(number),
+        lambda store, number: store.acts(before=number),
+        lambda store, number: store.audited(before=number),
+        lambda store, number: store.outcomes([number]),
+        lambda store, number: store.inputs(number).pins,
+        lambda store, number: [*store.blocks(number)],
+    ],
+    ids=["act", "acts", "audited", "outcomes", "inputs", "blocks"],
+)
+def test_a_number_that_is_too_large_is_of_nothing(store: Store, ask: Callable[[Store, int], object]) -> None:
+    """Whatever number comes in an address, what is not there is not there: no store fails over it."""
+    assert not ask(store, 2**53)
+    with pytest.raises(NotFoundError):
+        store.snapshot(2**53)
 
 
 def test_processes_that_start_at_once_make_one_store(place: Path | URL) -> None:

@@ -15,6 +15,7 @@ from simrec.settings import IngestSettings
 from simrec.types import Pick, PickEntry, Reject
 
 COLUMNS = ("source_id", "target_id", "rank")
+MOST_RANK = 1_000_000
 NEEDED = "picks need the columns source_id, target_id, rank (1 is first), and may have grade"
 
 
@@ -67,8 +68,8 @@ def to_pick(record: Mapping[str, Any]) -> Pick | str:
     except FieldError as error:
         return str(error)
     rank, grade = _number(record["rank"]), record.get("grade")
-    if rank is None or rank < 1 or rank != int(rank):
-        return f"rank {shown(record['rank'])} is no whole number from 1"
+    if rank is None or not 1 <= rank <= MOST_RANK or rank != int(rank):
+        return f"rank {shown(record['rank'])} is no whole number from 1 to {MOST_RANK:,}"
     if source == target:
         return f"{source} is picked for itself: take the row out"
     value = None if is_missing(grade) else _number(grade)

@@ -14,10 +14,10 @@ from datetime import UTC, datetime
 from typing import Any, NamedTuple
 
 from sqlalchemy import Connection, delete, func, insert, select, update
-from sqlalchemy.exc import IntegrityError
 
 from simrec.errors import StoreError
 from simrec.store.base import MANY, Connected
+from simrec.store.rows import adding
 from simrec.store.tables import acts, blocks, idempotency, inbox, snapshots
 
 
@@ -115,25 +115,20 @@ class InboxStore(Connected):
             key: names the request, of whoever asks; None: it is a new one each time.
             fingerprint: of what is asked; with the same key it should be the same.
         """
-        try:
-            with aside(), self._write(alone=False) as connection:
-                known = _known(connection, key)
-                if known:
-                    return known
-                row = {"at": _now(), "kind": kind, "payload": dict(payload)}
-                number = int(connection.execute(insert(inbox).values(row).returning(inbox.c.id)).scalar_one())
-                if key is not None:
-                    named = {"key": key, "at": row["at"], "fingerprint": fingerprint, "inbox_id": number}
-                    connection.execute(insert(idempotency).values(named))
-            return Receipt(number, fingerprint, new=True)
-        except StoreError as error:
-            if not isinstance(error.__cause__, IntegrityError):
-                raise
-            with self._read() as connection:  # two came with one key at the same moment
-                known = _known(connection, key)
-            if known is None:
-                raise
-            return known
+        with aside(), self._write(alone=False) as connection:
+            known = _known(connection, key)
+            if known:
+                return known
+            row = {"at": _now(), "kind": kind, "payload": dict(payload)}
+            number = int(connection.execute(insert(inbox).values(row).returning(inbox.c.id)).scalar_one())
+            receipt = Receipt(number, fingerprint, new=True)
+            named = {"key": key, "at": row["at"], "fingerprint": fingerprint, "inbox_id": number}
+            if key is None or connection.execute(adding(idempotency), named).rowcount:
+                return receipt
+            first = _known(connection, key)  # that came with the key at the same moment
+            if first:
+                connection.execute(delete(inbox).where(inbox.c.id == number))
+            return first or receipt
 
     def asked(self, limit: int = 20) -> list[Asked]:
         """The requests that wait, the oldest first."""

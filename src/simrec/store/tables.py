@@ -2,14 +2,29 @@
 
 from __future__ import annotations
 
-from sqlalchemy import JSON, Boolean, Column, Float, ForeignKey, Index, Integer, MetaData, String, Table, text
+from sqlalchemy import (
+    JSON,
+    BigInteger,
+    Boolean,
+    Column,
+    Float,
+    ForeignKey,
+    Index,
+    Integer,
+    MetaData,
+    String,
+    Table,
+    text,
+)  # fmt: skip
 from sqlalchemy.dialects import postgresql
 
 metadata = MetaData()
 Text = String().with_variant(postgresql.TEXT(collation="C"), "postgresql")
 """Compared by its bytes, as SQLite does it: ids have one order in every store, whatever language its server speaks."""
+Number = Integer().with_variant(BigInteger(), "postgresql")
+"""As large as SQLite has them: who asks for a number that is too large is told that it is not there."""
 
-schema_version = Table("schema_version", metadata, Column("version", Integer, nullable=False))
+schema_version = Table("schema_version", metadata, Column("version", Number, nullable=False))
 
 articles = Table(
     "articles",
@@ -34,8 +49,8 @@ articles = Table(
     Column("hash", Text, nullable=False),
     Column("copy", Boolean, nullable=False),
     Column("file", Text, nullable=False),
-    Column("line", Integer),
-    Column("seq", Integer, nullable=False, server_default="0"),
+    Column("line", Number),
+    Column("seq", Number, nullable=False, server_default="0"),
     Index("articles_seq", "seq"),
 )
 
@@ -55,10 +70,10 @@ picks = Table(
     Column("origin", Text, primary_key=True),
     Column("source_id", Text),
     Column("target_id", Text),
-    Column("rank", Integer, nullable=False),
+    Column("rank", Number, nullable=False),
     Column("grade", Float),
     Column("file", Text, nullable=False),
-    Column("line", Integer),
+    Column("line", Number),
     Column("who", Text),
     Column("at", Text),
     Index("picks_origin", "origin"),
@@ -67,10 +82,10 @@ picks = Table(
 rejects = Table(
     "rejects",
     metadata,
-    Column("number", Integer, primary_key=True),
+    Column("number", Number, primary_key=True),
     Column("source", Text, nullable=False),
     Column("file", Text, nullable=False),
-    Column("line", Integer),
+    Column("line", Number),
     Column("reason", Text, nullable=False),
     Index("rejects_source", "source"),
 )
@@ -78,18 +93,18 @@ rejects = Table(
 snapshots = Table(
     "snapshots",
     metadata,
-    Column("id", Integer, primary_key=True, autoincrement=True),
+    Column("id", Number, primary_key=True, autoincrement=True),
     Column("created_at", Text, nullable=False),
     Column("model", Text, nullable=False),
-    Column("k", Integer, nullable=False),
-    Column("articles", Integer, nullable=False),
-    Column("blocks", Integer, nullable=False),
+    Column("k", Number, nullable=False),
+    Column("articles", Number, nullable=False),
+    Column("blocks", Number, nullable=False),
     Column("settings", JSON, nullable=False),
     Column("active", Boolean, nullable=False),
     Column("fitted", Text),
-    Column("revision", Integer, nullable=False, server_default="0"),
+    Column("revision", Number, nullable=False, server_default="0"),
     Column("changed_at", Text),
-    Column("parent", Integer),
+    Column("parent", Number),
     Column("refused", Text),
     Column("figures", JSON),
     Column("made_with", JSON),
@@ -99,7 +114,7 @@ snapshots = Table(
 snapshot_articles = Table(
     "snapshot_articles",
     metadata,
-    Column("snapshot_id", Integer, ForeignKey("snapshots.id", ondelete="CASCADE"), primary_key=True),
+    Column("snapshot_id", Number, ForeignKey("snapshots.id", ondelete="CASCADE"), primary_key=True),
     Column("article_id", Text, primary_key=True),
     Column("hash", Text, nullable=False),
     sqlite_with_rowid=False,
@@ -108,7 +123,7 @@ snapshot_articles = Table(
 snapshot_pins = Table(
     "snapshot_pins",
     metadata,
-    Column("snapshot_id", Integer, ForeignKey("snapshots.id", ondelete="CASCADE"), primary_key=True),
+    Column("snapshot_id", Number, ForeignKey("snapshots.id", ondelete="CASCADE"), primary_key=True),
     Column("source_id", Text, primary_key=True),
     Column("targets", JSON, nullable=False),
     Column("bans", JSON),
@@ -118,12 +133,12 @@ snapshot_pins = Table(
 blocks = Table(
     "blocks",
     metadata,
-    Column("snapshot_id", Integer, ForeignKey("snapshots.id", ondelete="CASCADE"), primary_key=True),
+    Column("snapshot_id", Number, ForeignKey("snapshots.id", ondelete="CASCADE"), primary_key=True),
     Column("source_id", Text, primary_key=True),
     Column("items", JSON, nullable=False),
     Column("shortfall", Text),
     Column("changed", Boolean, nullable=False, server_default="0"),
-    Column("revision", Integer, nullable=False, server_default="0"),
+    Column("revision", Number, nullable=False, server_default="0"),
 )
 Index(
     "blocks_revision", blocks.c.snapshot_id, blocks.c.revision,
@@ -134,7 +149,7 @@ pages = Table(
     "pages",
     metadata,
     Column("source_id", Text, primary_key=True),
-    Column("version", Integer, nullable=False),
+    Column("version", Number, nullable=False),
     Column("pins", JSON, nullable=False),
     Column("bans", JSON, nullable=False),
     Column("accepted", JSON, nullable=False),
@@ -144,7 +159,7 @@ pages = Table(
 acts = Table(
     "acts",
     metadata,
-    Column("id", Integer, primary_key=True, autoincrement=True),
+    Column("id", Number, primary_key=True, autoincrement=True),
     Column("at", Text, nullable=False),
     Column("who", Text, nullable=False),
     Column("action", Text, nullable=False),
@@ -152,8 +167,8 @@ acts = Table(
     Column("target_id", Text),
     Column("before", JSON, nullable=False),
     Column("after", JSON, nullable=False),
-    Column("undoes", Integer),
-    Column("undone_by", Integer),
+    Column("undoes", Number),
+    Column("undone_by", Number),
     Column("note", Text),
     Index("acts_source", "source_id"),
     sqlite_autoincrement=True,
@@ -162,7 +177,7 @@ acts = Table(
 comparisons = Table(
     "comparisons",
     metadata,
-    Column("id", Integer, primary_key=True, autoincrement=True),
+    Column("id", Number, primary_key=True, autoincrement=True),
     Column("trial", Text, nullable=False, unique=True),
     Column("at", Text, nullable=False),
     Column("who", Text, nullable=False),
@@ -173,7 +188,7 @@ comparisons = Table(
     Column("items_b", JSON, nullable=False),
     Column("left_is", Text, nullable=False),
     Column("drawn", Text, nullable=False),
-    Column("skipped", Integer, nullable=False),
+    Column("skipped", Number, nullable=False),
     Column("preferred", Text),
     Column("accepted", JSON, nullable=False),
     Column("rejected", JSON, nullable=False),
@@ -183,10 +198,10 @@ comparisons = Table(
 history = Table(
     "history",
     metadata,
-    Column("number", Integer, primary_key=True, autoincrement=True),
+    Column("number", Number, primary_key=True, autoincrement=True),
     Column("at", Text, nullable=False),
     Column("kind", Text, nullable=False),
-    Column("snapshot_id", Integer),
+    Column("snapshot_id", Number),
     Column("model", Text),
     Column("figures", JSON, nullable=False),
     Index("history_kind", "kind", "at"),
@@ -208,7 +223,7 @@ keys = Table(
 audit = Table(
     "audit",
     metadata,
-    Column("number", Integer, primary_key=True, autoincrement=True),
+    Column("number", Number, primary_key=True, autoincrement=True),
     Column("at", Text, nullable=False),
     Column("key_id", Text),
     Column("name", Text),
@@ -226,18 +241,18 @@ idempotency = Table(
     Column("key", Text, primary_key=True),
     Column("at", Text, nullable=False),
     Column("fingerprint", Text, nullable=False),
-    Column("inbox_id", Integer, nullable=False),
+    Column("inbox_id", Number, nullable=False),
     Index("idempotency_at", "at"),
 )
 
 inbox = Table(
     "inbox",
     metadata,
-    Column("id", Integer, primary_key=True, autoincrement=True),
+    Column("id", Number, primary_key=True, autoincrement=True),
     Column("at", Text, nullable=False),
     Column("kind", Text, nullable=False),
     Column("payload", JSON, nullable=False),
-    Column("tries", Integer, nullable=False, server_default="0"),
+    Column("tries", Number, nullable=False, server_default="0"),
     Column("applied_at", Text),
     Column("done_at", Text),
     Column("outcome", JSON),
