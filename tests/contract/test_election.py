@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import subprocess
+import sys
 from collections.abc import Callable
 from pathlib import Path
 
@@ -47,6 +49,21 @@ def test_who_has_no_seat_writes_nothing(place: Path | URL) -> None:
         with pytest.raises(LockedError):
             put(fenced, "c")
         assert store.article_count() == 2
+
+
+def test_a_writer_that_was_killed_has_no_seat(tmp_path: Path) -> None:
+    """What it said of itself stays behind, and does not count."""
+    place = tmp_path / "simrec.db"
+    program = f"""
+import os, pathlib, signal
+from simrec.store import Election
+assert Election(pathlib.Path({str(place)!r})).try_win()
+os.kill(os.getpid(), signal.SIGKILL)
+"""
+    subprocess.run([sys.executable, "-c", program], check=False)
+    assert (tmp_path / "simrec.db.writer.lock.json").exists()
+    assert Election(place).holder() == {}
+    assert Election(place).try_win()
 
 
 def test_a_lock_file_that_was_deleted_is_a_seat_lost(tmp_path: Path) -> None:

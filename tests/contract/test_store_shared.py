@@ -7,6 +7,7 @@ import time
 from collections.abc import Callable, Iterator
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import suppress
+from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
 
@@ -227,6 +228,19 @@ def test_processes_that_start_at_once_make_one_store(place: Path | URL) -> None:
 
 
 # The server
+
+
+def test_nobody_waits_for_a_build_to_take_a_key_back(schema: str, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Keys, the audit and what was seen are written beside whatever else is being stored."""
+    monkeypatch.setattr(engine, "SESSION", engine.SESSION.replace("30s", "2s"))
+    with Store(parse_url(schema)) as store, Store(parse_url(schema)) as other, other._write():
+        key = store.create_key("CMS", ["publish"])
+        store.audit("publish", "200", key_id=key.id)
+        store.note_seen("Ada", "a", datetime(2026, 1, 1, tzinfo=UTC))
+        store.revoke_key(key.id)
+        (revoked,), (noted,) = store.keys(), store.audited()
+        assert revoked.revoked_at
+        assert (noted.key_id, [*store.looked_at()]) == (key.id, ["a"])
 
 
 def test_connections_that_broke_are_made_anew(schema: str, end_sessions: Callable[[str], int]) -> None:

@@ -55,7 +55,7 @@ class ComparisonStore(Connected):
 
     def open_trial(self, found: Comparison) -> None:
         """Keeps a trial until it is judged; those that nobody judged in a day go."""
-        with self._write() as connection:
+        with self._write(alone=False) as connection:
             old = comparisons.c.at < _text(found.at - OPEN)
             connection.execute(delete(comparisons).where(comparisons.c.preferred.is_(None), old))
             connection.execute(insert(comparisons).values(_row(found)))

@@ -106,6 +106,11 @@ class _FileSeat:
         self._lock.release(force=True)
 
     def holder(self) -> dict[str, Any]:
+        probe = FileLock(self._path)
+        with suppress(Timeout, OSError):  # what a process said that was killed stays behind
+            probe.acquire(timeout=0)
+            probe.release()
+            return {}
         try:
             found = json.loads(self._said.read_text(encoding="utf-8"))
         except (OSError, ValueError):

@@ -70,7 +70,7 @@ class HistoryStore(Connected):
             for one in found
         ]  # fmt: skip
         if rows:
-            with self._write() as connection:
+            with self._write(alone=False) as connection:
                 connection.execute(insert(history), rows)
 
     def measured(self, *, kind: str | None = None, last: int = 500) -> list[Measured]:

@@ -95,7 +95,7 @@ class KeyStore(Connected):
             "created_at": _text(now),
             "expires_at": _text(_end(now, days)) if days is not None else None,
         }
-        with self._write() as connection:
+        with self._write(alone=False) as connection:
             connection.execute(insert(keys), row)
         return NewKey(number, f"{PREFIX}_{number}_{secret}")
 
@@ -106,7 +106,7 @@ class KeyStore(Connected):
             NotFoundError: there is no such key.
         """
         moment = _text(now or datetime.now(UTC))
-        with self._write() as connection:
+        with self._write(alone=False) as connection:
             living = (keys.c.id == number, keys.c.revoked_at.is_(None))
             connection.execute(update(keys).where(*living).values(revoked_at=moment))
             row = connection.execute(select(keys).where(keys.c.id == number)).mappings().first()
@@ -127,7 +127,7 @@ class KeyStore(Connected):
         """Notes what somebody did or tried, and what came of it."""
         row = {"at": _text(now or datetime.now(UTC)), "action": action, "outcome": outcome, "key_id": key_id}
         row |= {"name": name, "target": target, "request_id": request_id}
-        with self._write() as connection:
+        with self._write(alone=False) as connection:
             connection.execute(insert(audit), row)
 
     def audited(self, *, before: int | None = None, limit: int = 50) -> list[Audited]:
