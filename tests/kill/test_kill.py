@@ -13,18 +13,16 @@ import shutil
 import sqlite3
 import subprocess
 import sys
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from contextlib import closing
 from dataclasses import dataclass, field
-from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
 
 import pytest
+from kill_scenes import ARTICLES, NEW_COLUMNS, NEW_TABLES, NOW, PINNED, SCENES, STEPWISE, UNDER_LOCK, make_site
 
 from simrec.pipeline import snapshots
-from simrec.pipeline.build import build
-from simrec.pipeline.ingest import ingest
 from simrec.pipeline.publish import Pipeline
 from simrec.pipeline.workspace import Workspace
 from simrec.store.migrations import MIGRATIONS
@@ -32,30 +30,6 @@ from simrec.store.migrations import MIGRATIONS
 KILLS = int(os.environ.get("SIMREC_KILLS", "30"))
 REPORT = os.environ.get("SIMREC_KILL_REPORT", "")
 SEED = int(os.environ.get("SIMREC_KILL_SEED", "0"))
-NOW = datetime(2025, 6, 1, tzinfo=UTC)
-TOPICS = (
-    "bridge crack anchor engineer lorries closed county repair",
-    "harbor ferry tide crew sailing storm dock fuel",
-    "library books readers reading children shelves loans evening",
-    "football match goal keeper season league striker coach",
-)
-ARTICLES = 80
-SETTINGS = (
-    '[build]\nmodel = "tfidf"\n[rank]\ncandidates = 20\n[run]\nsources = ["more.jsonl"]\nrender = {html = "html"}\n'
-)
-
-
-def record(number: int, version: int = 0) -> dict[str, Any]:
-    """An article on one topic, with some words of another."""
-    rng = random.Random(1000 * version + number)
-    words = [*TOPICS[number % 4].split() * 2, *rng.choice(TOPICS).split()]
-    body = ". ".join(" ".join(rng.choices(words, k=8)) for _ in range(5))
-    return {"id": f"k{number:03}", "title": " ".join(rng.sample(words, 3)), "body": body, "lang": "en"}
-
-
-def write(path: Path, records: list[dict[str, Any]]) -> None:
-    """Records as JSON lines."""
-    path.write_text("\n".join(map(json.dumps, records)), encoding="utf-8")
 
 
 @dataclass
@@ -66,6 +40,8 @@ class State:
     shown: dict[str, Any]
     articles: dict[str, str]
     picks: list[Any]
+    acts: list[Any]
+    revision: int | None
     files: dict[str, bytes] = field(default_factory=dict)
 
 
@@ -78,7 +54,9 @@ def look(path: Path) -> State:
         shown = {block.source_id: block for block in store.blocks(active[0].id)} if active else {}
         if active:
             assert active[0].blocks == sum(bool(block.items) for block in shown.values())
-        state = State(active[0].id if active else None, shown, store.article_hashes(), store.picks())
+        number, revision = (active[0].id, active[0].revision) if active else (None, None)
+        acts = [(act.id, act.action, act.source_id, act.before, act.after, act.undone_by) for act in store.acts()]
+        state = State(number, shown, store.article_hashes(), store.picks(), acts, revision)
     with closing(sqlite3.connect(path / "simrec.db")) as connection:
         assert connection.execute("PRAGMA integrity_check").fetchall() == [("ok",)]
         assert connection.execute("PRAGMA foreign_key_check").fetchall() == []
@@ -127,18 +105,9 @@ class Killer:
 
 @pytest.fixture(scope="module")
 def base(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """A built site, and what is to come into it."""
+    """A site; copy it before writing to it."""
     path = tmp_path_factory.mktemp("kill") / "base"
-    path.mkdir()
-    (path / "simrec.toml").write_text(SETTINGS, encoding="utf-8")
-    write(path / "articles.jsonl", [record(number) for number in range(ARTICLES)])
-    changed = [record(number, version=1) for number in range(3)]
-    write(path / "more.jsonl", [*changed, *(record(number) for number in range(ARTICLES, ARTICLES + 60))])
-    write(path / "publish.jsonl", [*changed[:2], *(record(number) for number in range(ARTICLES, ARTICLES + 4))])
-    (path / "picks.csv").write_text("source_id,target_id,rank\nk001,k005,1\nk002,k100,1\n", encoding="utf-8")
-    workspace = Workspace.open(path, create=True)
-    ingest(workspace, [path / "articles.jsonl"])
-    build(workspace, now=NOW)
+    make_site(path)
     return path
 
 
@@ -151,65 +120,17 @@ def killer(base: Path) -> Iterator[Killer]:
     made.close()
 
 
-def few_more(path: Path) -> None:
-    """Some articles that wait for a build."""
-    write(path / "few.jsonl", [record(0, version=1), *(record(number) for number in range(ARTICLES, ARTICLES + 3))])
-    ingest(Workspace.open(path), [path / "few.jsonl"])
-
-
-def never_built(path: Path) -> None:
-    """Articles, and nothing else."""
-    for name in ("simrec.db", "simrec.db-wal", "simrec.db-shm"):
-        (path / name).unlink(missing_ok=True)
-    shutil.rmtree(path / "vectors")
-    ingest(Workspace.open(path, create=True), [path / "articles.jsonl"])
-
-
-def many_snapshots(path: Path) -> None:
-    """Four of them, and vectors of other settings."""
-    few_more(path)
-    for full in (False, True, False):
-        build(Workspace.open(path), full=full, now=NOW)
-    shutil.copytree(next((path / "vectors").glob("tfidf-*")), path / "vectors" / "tfidf-other")
-    os.utime(path / "vectors" / "tfidf-other", (1e9, 1e9))
-
-
-def of_before(path: Path) -> None:
-    """A store of the schema before the last."""
-    with closing(sqlite3.connect(path / "simrec.db")) as connection:
-        for name in ("changed_at", "parent", "refused", "figures", "made_with"):
-            connection.execute(f"ALTER TABLE snapshots DROP COLUMN {name}")
-        connection.execute("DROP TABLE snapshot_articles")
-        connection.execute("DROP TABLE snapshot_pins")
-        connection.execute("UPDATE schema_version SET version = 2")
-        connection.commit()
-
-
-SCENES: dict[str, tuple[str, Callable[[Path], None]]] = {
-    "ingest": ("ingest", lambda path: None),
-    "build": ("build", few_more),
-    "first build": ("build", never_built),
-    "build that fits anew": ("full", few_more),
-    "publish": ("publish", lambda path: None),
-    "prune": ("prune", many_snapshots),
-    "rollback": ("rollback", many_snapshots),
-    "migrate": ("migrate", of_before),
-    "run": ("run", lambda path: None),
-}
-UNDER_LOCK = {"build", "full", "prune", "rollback", "run"}
-
-
 def states_on_the_way(killer: Killer, path: Path, command: str, before: State, after: State) -> list[State]:
     """What may be found after a kill, in the order in which it comes about."""
-    if command != "publish":
+    if command not in STEPWISE:
         return [before, after]
     states = [before]
-    lines = (path / "publish.jsonl").read_text(encoding="utf-8").splitlines()
+    lines = (path / f"{command}.jsonl").read_text(encoding="utf-8").splitlines()
     step = path.with_name("step")
     shutil.copytree(path, step)
-    for line in lines:
-        (step / "publish.jsonl").write_text(line, encoding="utf-8")
-        assert killer.call("publish", step)[0]["code"] == 0
+    for number in range(1, len(lines) + 1):
+        (step / f"{command}.jsonl").write_text("\n".join(lines[:number]), encoding="utf-8")
+        assert killer.call(command, step)[0]["code"] == 0
         states.append(look(step))
     shutil.rmtree(step)
     return states
@@ -223,9 +144,12 @@ def check_killed(command: str, found: State, states: list[State], acked: list[st
         if id_ in after.articles:
             assert found.articles[id_] == after.articles[id_], f"{id_} was acknowledged and is not there"
     assert states[0].articles.keys() <= found.articles.keys()
-    if command == "publish":
-        assert places[-1] >= len(acked), "an article was acknowledged that is in no block"
-        assert found.articles == states[places[-1]].articles
+    if command in STEPWISE:
+        places = [
+            place for place in places if (found.articles, found.acts) == (states[place].articles, states[place].acts)
+        ]
+        assert places, f"after {acked} blocks are of another moment than what they were made of"
+        assert places[-1] >= len(acked), "what was acknowledged is in no block"
     elif acked and command not in ("ingest", "migrate"):
         assert found.shown == after.shown
 
@@ -245,13 +169,17 @@ def check_ended(command: str, path: Path, after: State, numbers: list[int]) -> N
     found = look(path)
     assert found.shown == after.shown
     assert (found.articles, found.picks, found.files) == (after.articles, after.picks, after.files)
+    assert found.acts == after.acts
+    if command == "serve":
+        assert found.revision == after.revision, "a request was done twice, or not at all"
     if command in UNDER_LOCK:
         assert [*path.rglob("*.part")] == []
     if command in ("prune", "rollback"):
         assert [one.id for one in snapshots.list_snapshots(Workspace.open(path))] == numbers
     if command == "migrate":
         check_migrated(path)
-        assert (path / "simrec.db.v2.bak").exists()
+        with Workspace.open(path).store() as store:
+            assert {page: row.pins for page, row in store.page_states().items()} == PINNED
 
 
 @pytest.mark.kill
@@ -262,7 +190,7 @@ def test_a_killed_command_loses_nothing(scene: str, killer: Killer, base: Path, 
     template, path = tmp_path / "template", tmp_path / "site"
     shutil.copytree(base, template)
     prepare(template)
-    before = State(1, look(base).shown, look(base).articles, []) if command == "migrate" else look(template)
+    before = look(base) if command == "migrate" else look(template)
     shutil.copytree(template, path)
     ended, _ = killer.call(command, path)
     assert ended["code"] == 0
@@ -288,12 +216,13 @@ def check_migrated(path: Path) -> None:
     """The store has one schema or the other; where it has the new one, there is a copy of it as it was."""
     with closing(sqlite3.connect(path / "simrec.db")) as connection:
         ((version,),) = connection.execute("SELECT version FROM schema_version").fetchall()
-        columns = {row[1] for row in connection.execute("PRAGMA table_info(snapshots)")}
-    assert version in (2, len(MIGRATIONS))
-    assert ("refused" in columns) == (version > 2)
-    copy = path / "simrec.db.v2.bak"
-    if version > 2:
-        with closing(sqlite3.connect(copy)) as connection:
+        tables = {row[0] for row in connection.execute("SELECT name FROM sqlite_master WHERE type = 'table'")}
+        columns = {(table, row[1]) for table in tables for row in connection.execute(f"PRAGMA table_info({table})")}
+    assert version in (3, len(MIGRATIONS))
+    assert tables & {*NEW_TABLES} == ({*NEW_TABLES} if version > 3 else set())
+    assert columns & {*NEW_COLUMNS} == ({*NEW_COLUMNS} if version > 3 else set())
+    if version > 3:
+        with closing(sqlite3.connect(path / "simrec.db.v3.bak")) as connection:
             assert connection.execute("PRAGMA integrity_check").fetchall() == [("ok",)]
-            assert connection.execute("SELECT version FROM schema_version").fetchall() == [(2,)]
+            assert connection.execute("SELECT version FROM schema_version").fetchall() == [(3,)]
             assert connection.execute("SELECT count(*) FROM articles").fetchone() == (ARTICLES,)

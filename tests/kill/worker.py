@@ -21,10 +21,12 @@ from typing import Any
 
 from simrec.pipeline import ingest as ingesting
 from simrec.pipeline import snapshots
+from simrec.pipeline.acts import Desk
 from simrec.pipeline.build import build
 from simrec.pipeline.ingest import ingest
 from simrec.pipeline.publish import Pipeline
 from simrec.pipeline.workspace import Workspace
+from simrec.serve.writer import Writer
 from simrec.types import Article
 
 NOW = datetime(2025, 6, 1, tzinfo=UTC)
@@ -56,10 +58,34 @@ def do_full(workspace: Workspace, ack: Ack) -> None:
 def do_publish(workspace: Workspace, ack: Ack) -> None:
     """Publishes the articles of `more.jsonl` one by one."""
     with Pipeline(workspace, lambda: NOW) as pipeline:
-        for line in (workspace.path / "publish.jsonl").read_text(encoding="utf-8").splitlines():
-            article = Article(**json.loads(line))
+        for values in lines(workspace, "publish.jsonl"):
+            article = Article(**values)
             pipeline.publish(article)
             ack(article.id)
+
+
+def lines(workspace: Workspace, name: str) -> list[Any]:
+    """The records of a file."""
+    return [json.loads(line) for line in (workspace.path / name).read_text(encoding="utf-8").splitlines()]
+
+
+def do_act(workspace: Workspace, ack: Ack) -> None:
+    """Does what editors do, `act.jsonl`, one by one, from where it was left."""
+    with Pipeline(workspace, lambda: NOW) as pipeline, workspace.store() as store:
+        desk = Desk(workspace, pipeline, lambda: NOW)
+        for asked in lines(workspace, "act.jsonl")[len(store.acts()) :]:
+            done = desk.undo("Ada", asked["undo"]) if "undo" in asked else desk.act("Ada", **asked)
+            ack(str(done.act.id))
+
+
+def do_serve(workspace: Workspace, ack: Ack) -> None:
+    """Serves as the writer what `serve.jsonl` asks for, each request by its key."""
+    writer = Writer(workspace, clock=lambda: NOW)
+    writer.start()
+    for number, asked in enumerate(lines(workspace, "serve.jsonl")):
+        writer.wait(writer.ask(asked["kind"], asked["payload"], f"key {number}", "same"), 60)
+        ack(str(number))
+    writer.stop()
 
 
 def do_prune(workspace: Workspace, ack: Ack) -> None:
@@ -128,7 +154,7 @@ def say(values: dict[str, Any]) -> None:
 def main(warm: str) -> None:
     """Compiles all that is needed on a workspace that is thrown away, and then answers."""
     workspace = Workspace.open(Path(warm))
-    for command in ("ingest", "build", "full", "publish"):
+    for command in ("ingest", "build", "full", "publish", "act"):
         globals()[f"do_{command}"](workspace, lambda text: None)
     say({"ready": True})
     for line in sys.stdin:
