@@ -57,7 +57,7 @@ def test_a_reader_is_told_what_it_has_missed(store: Store) -> None:
     assert ([one.id for one in all_.articles], all_.blocks, all_.pages) == (["a", "b", "c"], None, [])
     mark = store.mark()
     assert mark == all_.mark
-    assert store.changes(mark) == (mark, [], [], [])
+    assert store.changes(mark) == (mark, [], [], [], False)
     now = change(store, first, [entry("b", "New")], block("b", "c"))
     change(store, now, [], block("c", "a"))
     found = store.changes(mark)
@@ -95,6 +95,7 @@ def test_who_has_seen_more_than_there_is_starts_anew(tmp_path: Path, place: Path
             other.put([entry("x", title)], lambda e: [])
         put(store, "a")
         assert [one.id for one in store.changes(other.mark()).articles] == ["a"]
+        assert (store.changes(other.mark()).anew, store.changes(store.mark()).anew) == (True, False)
         assert store.changes(other.mark()).blocks is not None  # no snapshot, then as now
 
 

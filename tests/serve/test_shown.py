@@ -2,10 +2,13 @@
 
 from __future__ import annotations
 
+import sqlite3
 import threading
 from collections.abc import Callable
+from contextlib import closing
 from dataclasses import replace
 from datetime import datetime, timedelta
+from pathlib import Path
 from typing import Any
 
 import numpy as np
@@ -153,6 +156,27 @@ def test_bytes_held_ready_are_those_of_a_new_service(served: Served, clock: Cloc
     check_followed(service, clock)
     rollback(workspace)
     check_followed(service, clock)
+
+
+def test_a_backup_put_in_place_takes_back_what_came_since(served: Served, clock: Clock) -> None:
+    """A service that runs meanwhile shows neither the articles nor the acts that the store does not have any more."""
+    client = served()
+    service: Service = client.app.state.service  # type: ignore[attr-defined]
+    place = service.workspace.place
+    assert isinstance(place, Path)
+    with closing(sqlite3.connect(place)) as now, closing(sqlite3.connect(":memory:")) as then:
+        now.backup(then)
+        with Pipeline(service.workspace, clock=clock) as pipeline:
+            article = service.shown.article("t003")
+            assert article is not None
+            pipeline.publish(replace(article, id="new", title="harbor ferry anew"))
+            Desk(service.workspace, pipeline, clock=clock).act("Ada", "ban", "t008", "t009")
+        check_followed(service, clock)
+        assert service.shown.article("new")
+        then.backup(now)
+    check_followed(service, clock)
+    assert service.shown.article("new") is None
+    assert service.shown.version("t008") == 0
 
 
 def test_only_what_is_other_is_made_again(served: Served, clock: Clock) -> None:

@@ -72,19 +72,26 @@ class Shown:
         """
         with self._lock:
             if self._seen is None:
-                self._seen = Seen.read(self._store, self._store.mark(), self._workspace.settings)
-                self._seen.warm(self._clock())
-                self._moved(Moved(frozenset(), None))
-                return True
+                return self._read()
             if self._store.mark() == self._seen.mark:
                 self._seen.warm(self._clock())  # a moment may have come
                 return False
             changes = self._store.changes(self._seen.mark)
+            if changes.anew:
+                return self._read()
             after = self._seen.followed(self._store, changes)
             after.warm(self._clock())
             before, self._seen = self._seen, after
             self._moved(_moved(before, self._seen, changes.articles, changes.blocks, changes.pages))
             return True
+
+    def _read(self) -> bool:
+        """Reads all that there is, whatever was seen before."""
+        seen = Seen.read(self._store, self._store.mark(), self._workspace.settings)
+        seen.warm(self._clock())
+        self._seen = seen
+        self._moved(Moved(frozenset(), None))
+        return True
 
     @property
     def is_ready(self) -> bool:

@@ -42,12 +42,15 @@ class Changes(NamedTuple):
         articles: that are new or were written again, by id.
         blocks: ids of the pages whose blocks are others; None where another snapshot is active: all of them.
         pages: ids of the pages whose pins or bans are others.
+        anew: the store is older than what the reader has seen, a backup of it, say: these are all that there is, and
+            what the reader knows besides is not there any more.
     """
 
     mark: Mark
     articles: list[Article]
     blocks: list[str] | None
     pages: list[str]
+    anew: bool = False
 
 
 class ChangeStore(Connected):
@@ -59,16 +62,16 @@ class ChangeStore(Connected):
             return _mark(connection)
 
     def changes(self, since: Mark) -> Changes:
-        """What has changed since; all of it, where the store is older than what the reader has seen: a backup, say."""
+        """What has changed since; all that there is, where the store is older than what the reader has seen."""
         with self._read() as connection:
             mark = _mark(connection)
-            if _is_older(mark, since):
-                since = NOTHING
+            anew = _is_older(mark, since)
+            since = NOTHING if anew else since
             found = select(articles).where(articles.c.seq > since.seq).order_by(articles.c.id)
             written = [to_article({**row}) for row in connection.execute(found).mappings()]
             others = None if mark.snapshot != since.snapshot else _changed_blocks(connection, mark, since.revision)
             edited = select(acts.c.source_id).where(acts.c.id > since.acts).distinct().order_by(acts.c.source_id)
-            return Changes(mark, written, others, list(connection.scalars(edited)))
+            return Changes(mark, written, others, list(connection.scalars(edited)), anew)
 
 
 def _mark(connection: Connection) -> Mark:
