@@ -66,7 +66,7 @@ def test_a_reader_is_told_what_it_has_missed(store: Store) -> None:
     with store._write() as connection:
         row = {"at": "2026-01-01T00:00:00+00:00", "who": "Ann", "action": "pin", "before": {}, "after": {}}
         connection.execute(insert(acts), [row | {"source_id": id_} for id_ in ("c", "a", "c")])
-    assert store.changes(found.mark)[1:] == ([], [], ["a", "c"])
+    assert store.changes(found.mark)[1:] == ([], [], ["a", "c"], False)
     second = write(store, block("a", "c"))
     assert store.changes(found.mark).blocks is None
     store.activate(first.id)
