@@ -16,6 +16,7 @@ from fastapi.testclient import TestClient
 from simrec.pipeline.build import build
 from simrec.pipeline.ingest import entry_keys
 from simrec.pipeline.workspace import Workspace
+from simrec.serve import state
 from simrec.serve.app import create_app
 from simrec.serve.demo import demo_app
 from simrec.types import Entry
@@ -116,6 +117,20 @@ def test_a_stale_page_does_nothing(app: Any, workspace: Workspace) -> None:
     assert second.shown()[0] == b  # as the next best, not by a pin
     with workspace.store() as store:
         assert len(store.acts()) == 1
+
+
+def test_another_process_shows_a_change_at_once(
+    app: Any, workspace: Workspace, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """After an act, the page may come from a process that has not looked at the store since: it is as new there."""
+    monkeypatch.setattr(state, "POLL", 60.0)
+    with TestClient(create_app(workspace), base_url="http://localhost") as other:
+        editor = Editor(app, workspace, "Ines Calder")
+        other.cookies = editor.client.cookies
+        first = editor.shown()[0]
+        assert f'name="seen" value="{first}"' in other.get(f"/desk/article?id={PAGE}").text
+        editor.post("act", do=f"ban {first}", version=editor.version())
+        assert f'name="seen" value="{first}"' not in other.get(f"/desk/article?id={PAGE}").text
 
 
 def test_a_revoked_key_ends_its_sessions(app: Any, workspace: Workspace) -> None:

@@ -29,7 +29,7 @@ def mount(
         secure: cookies go over HTTPS only, but for addresses of this machine.
         known: is told who asks, with each request of a session.
     """
-    desk = Desk(backend, Sessions(open_store, backend.now), Pages(backend.title), secure, known)
+    desk = Desk(backend, Sessions(open_store, backend.now), Pages(backend.title, backend.site_url), secure, known)
     app.state.desk = desk
     for part in (door, article, acts, lists, compare, site):
         app.include_router(part.router)

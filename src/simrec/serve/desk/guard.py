@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import logging
 from collections.abc import Callable, Coroutine
+from contextlib import suppress
 from dataclasses import dataclass
 from typing import Annotated, Any
 from urllib.parse import quote, urlsplit
@@ -144,7 +145,8 @@ def page(
 def error_page(request: Request, status: int, message: str) -> Response:
     """A page that says what went wrong, and what to do."""
     if getattr(request.state, "session", None) is None:
-        request.state.session = desk_of(request).signed_in(request)
+        with suppress(SimrecError):  # the store may be what is away
+            request.state.session = desk_of(request).signed_in(request)
     heading = WORDS.get(status, "That did not work")
     return page(request, "error.html", status=status, heading=heading, message=message)
 
