@@ -135,6 +135,10 @@ def test_a_pin_that_cannot_be_shown_waits(page: Any, served: Served) -> None:
     page.reload()
     assert "ferry-captain-withdrawn" not in block(page)
     assert "withdrawn" in page.locator("section[aria-labelledby=waiting]").inner_text()
+    press(page, "unpin", "ferry-captain-withdrawn")
+    page.locator(".views [data-undo] button").click()
+    page.wait_for_selector("[data-toast] >> text=Undid")
+    assert "not shown: withdrawn" in page.locator("[data-toast]").inner_text()
 
 
 def test_two_editors_do_not_overwrite_each_other(page: Any, served: Served, shot: Shot) -> None:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import shutil
 import time
+from argparse import Namespace
 from collections.abc import Callable, Iterator
 from dataclasses import replace
 from pathlib import Path
@@ -13,6 +14,8 @@ import pytest
 from conftest import PAGE, serving, violations
 from fastapi.testclient import TestClient
 
+from simrec.cli import demo as cli_demo
+from simrec.errors import UsageError
 from simrec.pipeline.build import build
 from simrec.pipeline.ingest import entry_keys
 from simrec.pipeline.workspace import Workspace
@@ -220,6 +223,14 @@ def test_the_demo_opens_by_a_link_that_works_once(workspace: Workspace) -> None:
         assert client.get("/desk", headers={"host": "evil.example"}).status_code == 400
         client.cookies.clear()
         assert client.get(f"/desk/enter?token={token}", follow_redirects=False).status_code == 401
+
+
+def test_a_port_that_is_none_is_said_before_the_demo_is_made(tmp_path: Path) -> None:
+    """Nobody waits for the demo to be built to be told that it cannot be served."""
+    options = Namespace(out=tmp_path / "demo", serve=True, port=70_000, quiet=True, json=False)
+    with pytest.raises(UsageError, match="0 to 65535"):
+        cli_demo.run(options)
+    assert not options.out.exists()
 
 
 def test_in_a_browser_on_the_real_service(browser: Any, workspace: Workspace, shot: Callable[[Any, str], None]) -> None:

@@ -40,7 +40,7 @@ document.addEventListener("pointerdown", (event) => {
   };
   const scroll = () => { // near an edge of the screen, there is more beyond it
     if (ended) return;
-    const by = y < 110 ? -10 : y > innerHeight - 40 ? 10 : 0;
+    const by = y < 110 ? -10 : y > innerHeight - 130 ? 10 : 0;
     if (by && !over) {
       window.scrollBy(0, by);
       show();
