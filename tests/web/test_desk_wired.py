@@ -159,6 +159,16 @@ def test_every_page_has_what_the_site_has(app: Any, workspace: Workspace) -> Non
         assert editor.get(path).status_code == 200
 
 
+def test_who_signs_in_is_audited(app: Any, workspace: Workspace) -> None:
+    """The audit has each sign-in by a key, also by one that opens no desk."""
+    editor = Editor(app, workspace, "Ines Calder")
+    with workspace.store() as store:
+        reader = store.create_key("Reader", ["read"])
+        assert editor.client.post("/desk/login", data={"key": reader.secret}, headers=OWN).status_code == 403
+        noted = [(one.action, one.outcome, one.key_id) for one in store.audited()]
+    assert noted == [("POST /desk/login", "403", reader.id), ("POST /desk/login", "303", editor.key.id)]
+
+
 def test_a_page_that_is_fine_leaves_the_queue(app: Any, workspace: Workspace) -> None:
     """The first page of the queue is another one when an editor has found it fine."""
     editor = Editor(app, workspace, "Ines Calder")

@@ -57,6 +57,7 @@ def sign_in(
     if user is None:
         why = "This key is not known here, has expired, or was revoked. Ask whoever runs the site for a new one."
         return page(request, "login.html", status=401, next=local(text(fields, "next")), failed=why)
+    desk.known(request, user)
     if EDIT.isdisjoint(user.scopes):
         why = "This key may not edit. Ask for one with the scope “edit”."
         return page(request, "login.html", status=403, next=local(text(fields, "next")), failed=why)

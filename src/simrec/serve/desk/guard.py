@@ -17,7 +17,7 @@ from starlette.datastructures import FormData
 from starlette.exceptions import HTTPException
 
 from simrec.errors import ConflictError, LockedError, NotFoundError, SettingsError, SimrecError, StoreError, UsageError
-from simrec.serve.desk.backend import Backend
+from simrec.serve.desk.backend import Backend, User
 from simrec.serve.desk.session import Sessions, agrees
 from simrec.serve.desk.views import HEADERS, Pages, local
 from simrec.store.desk_sessions import StoredSession
@@ -44,7 +44,7 @@ class Desk:
     pages: Pages
     secure: bool
     """Whether cookies go over HTTPS only."""
-    known: Callable[[Request, StoredSession], None]
+    known: Callable[[Request, StoredSession | User], None]
     """Is told who asks."""
 
     def cookie(self, request: Request) -> tuple[str, bool]:

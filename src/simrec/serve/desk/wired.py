@@ -209,6 +209,6 @@ def add_desk(app: FastAPI, service: Service) -> Desk:
     )  # fmt: skip
 
 
-def _known(request: Request, session: StoredSession) -> None:
+def _known(request: Request, who: StoredSession | User) -> None:
     """Says who asks to what counts and audits requests."""
-    request.state.caller = Caller(session.key_id, session.name, frozenset(session.scopes))
+    request.state.caller = Caller(who.key_id, who.name, frozenset(who.scopes))
