@@ -278,7 +278,7 @@ def test_what_is_not_there_is_a_page(desk: Browser) -> None:
         assert desk.get(f"/desk{path}").status_code == 404
     assert desk.get("/desk/queue?after=x").status_code == 422
     assert desk.get("/desk/queue?after=99999999").status_code == 200
-    for number in ("0", "x", "9" * 30):
+    for number in ("x", "9" * 30):
         assert desk.get(f"/desk/log?before={number}").status_code == 422
     assert desk.get(f"/desk/article?id={PAGE}&done=x").status_code == 422
     assert desk.get("/desk/compare/trial?a=x&b=y").status_code == 422
