@@ -3,7 +3,10 @@
 from __future__ import annotations
 
 import shutil
+import sqlite3
+import time
 from collections.abc import Iterator
+from contextlib import closing
 from dataclasses import replace
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
@@ -148,6 +151,24 @@ def test_sessions_end(desk: Browser) -> None:
     desk.sign_in()
     desk.backend.revoked.add("test")
     assert not inside()
+
+
+def test_nobody_waits_for_a_session_to_be_noted(desk: Browser, tmp_path: Path) -> None:
+    """While something else writes to the store, as a build does, pages are shown; that they were is noted later."""
+    desk.backend.moment = start = datetime.now(UTC)
+    desk.sign_in()
+    desk.backend.moment = start + IDLE / 2
+    with closing(sqlite3.connect(tmp_path / "site" / "simrec.db", isolation_level=None)) as other:
+        other.execute("BEGIN IMMEDIATE")
+        began = time.monotonic()
+        assert desk.get("/desk/help", follow_redirects=False).status_code == 200
+        assert time.monotonic() - began < 5
+        other.execute("ROLLBACK")
+        seen = "SELECT seen_at FROM desk_sessions"
+        while other.execute(seen).fetchone()[0] == start.isoformat() and time.monotonic() - began < 20:
+            time.sleep(0.05)
+    desk.backend.moment = start + IDLE * 1.2
+    assert desk.get("/desk/help", follow_redirects=False).status_code == 200
 
 
 def test_what_the_store_has_opens_no_session(desk: Browser) -> None:
