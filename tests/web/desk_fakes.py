@@ -32,6 +32,7 @@ class FakeBackend:
 
     workspace: Workspace
     title: str = "The Vess Courier"
+    site_url: str = ""
     models: tuple[str, ...] = ("tfidf", "sentence", "hybrid")
     states: dict[str, PageState] = field(default_factory=dict)
     acts: list[Act] = field(default_factory=list)

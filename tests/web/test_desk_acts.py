@@ -135,6 +135,10 @@ def test_a_pin_that_cannot_be_shown_waits(page: Any, served: Served) -> None:
     page.reload()
     assert "ferry-captain-withdrawn" not in block(page)
     assert "withdrawn" in page.locator("section[aria-labelledby=waiting]").inner_text()
+    press(page, "unpin", "ferry-captain-withdrawn")
+    page.locator(".views [data-undo] button").click()
+    page.wait_for_selector("[data-toast] >> text=Undid")
+    assert "not shown: withdrawn" in page.locator("[data-toast]").inner_text()
 
 
 def test_two_editors_do_not_overwrite_each_other(page: Any, served: Served, shot: Shot) -> None:
@@ -220,20 +224,105 @@ def test_arrows_move_an_item(open_page: Open, served: Served) -> None:
     assert page.evaluate("document.activeElement.matches('[data-grip]')")
 
 
+def drag(page: Any, id_: str, to_y: float) -> None:
+    """Drags an article by its handle to a height of the screen, and lets go there."""
+    grip = row(page, id_).locator("[data-grip]").bounding_box()
+    page.mouse.move(grip["x"] + 5, grip["y"] + 8)
+    page.mouse.down()
+    page.mouse.move(grip["x"] + 5, (grip["y"] + to_y) / 2, steps=6)
+    page.mouse.move(grip["x"] + 5, to_y, steps=6)
+    page.mouse.up()
+
+
 def test_an_item_is_dragged(open_page: Open, served: Served) -> None:
     """An item that is dragged to another place stays there."""
     page = open_page(path=ADDRESS, viewport={"width": 1400, "height": 1200})
     a, b, c, *rest = block(page)
-    grip = row(page, c).locator("[data-grip]").bounding_box()
-    top = row(page, a).bounding_box()
-    page.mouse.move(grip["x"] + 5, grip["y"] + 8)
-    page.mouse.down()
-    page.mouse.move(grip["x"] + 5, (grip["y"] + top["y"]) / 2, steps=6)
-    page.mouse.move(grip["x"] + 5, top["y"] + 4, steps=6)
-    page.mouse.up()
+    drag(page, c, row(page, a).bounding_box()["y"] + 4)
     page.wait_for_selector("[data-toast]")
     assert block(page) == [c, a, b, *rest]
     assert served.backend.state(PAGE).pins == (c,)
+    assert said(page) == f"Moved “{served.backend.article(c).title}” to place 1."
+
+
+def test_a_candidate_is_dragged_into_the_block(open_page: Open, served: Served) -> None:
+    """A candidate stands where it was let go, and the block stays as long; outside of the block nothing is done."""
+    page = open_page(path=ADDRESS, viewport={"width": 1400, "height": 1600})
+    a, b, *rest = block(page)
+    wanted, other = listed(page, "candidates")[:2]
+    drag(page, other, row(page, other).bounding_box()["y"] + 150)
+    assert listed(page, "candidates")[:2] == [wanted, other]
+    assert not served.backend.acts
+    drag(page, wanted, row(page, b).bounding_box()["y"] + 4)
+    page.wait_for_selector("[data-toast]")
+    assert block(page) == [a, wanted, b, *rest[:-1]]
+    assert served.backend.state(PAGE).pins == (a, wanted)
+    assert page.evaluate("document.activeElement.dataset.id") == wanted
+
+
+def test_a_candidate_dragged_to_the_end_takes_the_last_place(open_page: Open, served: Served) -> None:
+    """Behind the last item of a full block nothing is shown: what is let go there stands at the last place."""
+    page = open_page(path=ADDRESS, viewport={"width": 1400, "height": 1600})
+    *kept, last = block(page)
+    wanted = listed(page, "candidates")[1]
+    box = row(page, last).bounding_box()
+    drag(page, wanted, box["y"] + box["height"] - 2)
+    page.wait_for_selector("[data-toast]")
+    assert block(page) == [*kept, wanted]
+
+
+def test_an_article_is_dragged_out(open_page: Open, served: Served) -> None:
+    """An item that is let go in the bin is banned; Escape lets go of it where it was."""
+    page = open_page(path=ADDRESS, viewport={"width": 1400, "height": 1200})
+    a, b, *_ = before = block(page)
+    grip = row(page, a).locator("[data-grip]").bounding_box()
+    page.mouse.move(grip["x"] + 5, grip["y"] + 8)
+    page.mouse.down()
+    page.mouse.move(grip["x"] + 5, row(page, b).bounding_box()["y"] + 140, steps=6)
+    assert block(page) != before
+    page.keyboard.press("Escape")
+    page.mouse.up()
+    assert block(page) == before
+    assert not page.locator("[data-bin]").is_visible()
+    drag(page, a, 1190)
+    page.wait_for_selector("[data-toast] >> text=Banned")
+    assert served.backend.state(PAGE).bans == (a,)
+
+
+def test_undoing_goes_on_to_what_was_done_before(page: Any, served: Served) -> None:
+    """Each "Undo the last change" takes back one change more, and what was undone can be done again, in those words."""
+    before = block(page)
+    for do in ("pin", "accept"):
+        press(page, do, before[2])
+    for words in ("Undid: accepted", "Undid: pinned"):
+        page.locator(".views [data-undo] button").click()
+        page.wait_for_selector(f"[data-toast] >> text={words}")
+    assert block(page) == before
+    assert served.backend.state(PAGE).accepted == ()
+    page.locator("[data-toast] button").click()
+    page.wait_for_selector("[data-toast] >> text=Did again: pinned")
+    assert block(page)[0] == before[2]
+    page.locator(".views [data-undo] button").click()
+    page.wait_for_selector("[data-toast] >> text=Undid: pinned")
+    assert block(page) == before
+
+
+def test_the_key_for_undo_goes_on_to_what_was_done_before(open_page: Open, served: Served) -> None:
+    """u takes back one change after the other; who uses the buttons keeps the focus on them."""
+    page = open_page(path=ADDRESS)
+    before = block(page)
+    press(page, "pin", before[2])
+    press(page, "accept", before[2])
+    page.keyboard.press("u")
+    page.wait_for_selector("[data-toast] >> text=Undid: accepted")
+    page.locator(".views [data-undo] button").focus()
+    page.keyboard.press("u")
+    page.wait_for_selector("[data-toast] >> text=Undid: pinned")
+    assert block(page) == before
+    page.locator("[data-toast] button").focus()
+    page.keyboard.press("Enter")
+    page.wait_for_selector("[data-toast] >> text=Did again: pinned")
+    assert page.evaluate("document.activeElement.closest('[data-toast]') !== null")
 
 
 def test_keys_leave_fields_alone(open_page: Open, served: Served) -> None:

@@ -3,7 +3,10 @@
 from __future__ import annotations
 
 import shutil
+import sqlite3
+import time
 from collections.abc import Iterator
+from contextlib import closing
 from dataclasses import replace
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
@@ -16,11 +19,12 @@ from desk_fakes import KEY, READER, FakeBackend, Wish
 from fastapi import FastAPI
 from fastapi.testclient import TestClient
 
-from simrec.errors import ModelError, UsageError
+from simrec.errors import ModelError, StoreError, UsageError
 from simrec.pipeline.workspace import Workspace
 from simrec.serve.desk import mount
 from simrec.serve.desk.chart import charts
 from simrec.serve.desk.patience import NotReadyError, Patience
+from simrec.serve.desk.rows import Maker
 from simrec.serve.desk.session import IDLE, LONGEST, Sessions
 from simrec.serve.desk.views import clean, link, local
 
@@ -147,6 +151,24 @@ def test_sessions_end(desk: Browser) -> None:
     desk.sign_in()
     desk.backend.revoked.add("test")
     assert not inside()
+
+
+def test_nobody_waits_for_a_session_to_be_noted(desk: Browser, tmp_path: Path) -> None:
+    """While something else writes to the store, as a build does, pages are shown; that they were is noted later."""
+    desk.backend.moment = start = datetime.now(UTC)
+    desk.sign_in()
+    desk.backend.moment = start + IDLE / 2
+    with closing(sqlite3.connect(tmp_path / "site" / "simrec.db", isolation_level=None)) as other:
+        other.execute("BEGIN IMMEDIATE")
+        began = time.monotonic()
+        assert desk.get("/desk/help", follow_redirects=False).status_code == 200
+        assert time.monotonic() - began < 5
+        other.execute("ROLLBACK")
+        seen = "SELECT seen_at FROM desk_sessions"
+        while other.execute(seen).fetchone()[0] == start.isoformat() and time.monotonic() - began < 20:
+            time.sleep(0.05)
+    desk.backend.moment = start + IDLE * 1.2
+    assert desk.get("/desk/help", follow_redirects=False).status_code == 200
 
 
 def test_what_the_store_has_opens_no_session(desk: Browser) -> None:
@@ -277,6 +299,8 @@ def test_what_is_not_there_is_a_page(desk: Browser) -> None:
         assert desk.get(f"/desk{path}").status_code == 404
     assert desk.get("/desk/queue?after=x").status_code == 422
     assert desk.get("/desk/queue?after=99999999").status_code == 200
+    for number in ("x", "9" * 30):
+        assert desk.get(f"/desk/log?before={number}").status_code == 422
     assert desk.get(f"/desk/article?id={PAGE}&done=x").status_code == 422
     assert desk.get("/desk/compare/trial?a=x&b=y").status_code == 422
     assert desk.post("/desk/undo", data={"csrf": token, "act": "-1"}, headers=OWN).status_code == 422
@@ -331,3 +355,40 @@ def test_a_page_without_candidates_can_be_worked_on(desk: Browser, monkeypatch: 
         assert words in desk.get(f"/desk/article?id={PAGE}&view=models").text
     monkeypatch.setattr(desk.backend, "trial", Mock(side_effect=NotReadyError("x")))
     assert "data-again" in desk.get("/desk/compare/trial?a=hybrid&b=tfidf").text
+
+
+def test_a_store_that_is_away_is_said(desk: Browser, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Where sessions cannot be read, there is a page that says so, with its headers, and not a bare fault."""
+    desk.sign_in()
+    monkeypatch.setattr(desk.sessions, "_open_store", Mock(side_effect=StoreError("the store is away")))
+    for response in (desk.get("/desk"), desk.post("/desk/login", data={"key": KEY}, headers=OWN)):
+        assert response.status_code == 503
+        assert "The store is away." in response.text
+        assert "default-src 'none'" in response.headers["Content-Security-Policy"]
+
+
+def test_an_address_that_is_not_encrypted_is_said(desk: Browser) -> None:
+    """Where a browser would not keep the cookie, whoever signs in is told, and does not end at the door again."""
+    desk.base_url = "http://desk.news.example"
+    response = desk.post("/desk/login", data={"key": KEY}, headers={"origin": "http://desk.news.example"})
+    assert response.status_code == 403
+    assert "https" in response.text.split('role="alert"')[1].split("</p>")[0]
+    assert "set-cookie" not in response.headers
+    behind = desk.post("/desk/login", data={"key": KEY}, headers={"origin": "https://desk.news.example"})
+    assert "set-cookie" in behind.history[0].headers
+
+
+def test_bars_are_of_what_may_be_shown(desk: Browser) -> None:
+    """A score that no candidate can reach, as of a copy of the page, makes no bar short."""
+    look = desk.backend.look(PAGE)
+    copy = replace(look.candidates[-1], score=1000.0, barred="a copy of the page", state="barred")
+    look = replace(look, candidates=(*look.candidates[:-1], copy))
+    lists = Maker(desk.backend, desk.backend.state(PAGE), look).lists(desk.backend.block(PAGE), ())
+    assert max(row.level for row in lists.block) == 100
+
+
+def test_addresses_of_the_site_are_linked(desk: Browser) -> None:
+    """An address below the site's is linked there; nothing that acts becomes one."""
+    assert link("2024/a.html", "https://x.example/news/") == "https://x.example/news/2024/a.html"
+    assert link("2024/a.html") is None
+    assert link("javascript:alert(1)", "https://x.example/") is None

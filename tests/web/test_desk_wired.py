@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import shutil
 import time
+from argparse import Namespace
 from collections.abc import Callable, Iterator
 from dataclasses import replace
 from pathlib import Path
@@ -13,9 +14,12 @@ import pytest
 from conftest import PAGE, serving, violations
 from fastapi.testclient import TestClient
 
+from simrec.cli import demo as cli_demo
+from simrec.errors import UsageError
 from simrec.pipeline.build import build
 from simrec.pipeline.ingest import entry_keys
 from simrec.pipeline.workspace import Workspace
+from simrec.serve import state
 from simrec.serve.app import create_app
 from simrec.serve.demo import demo_app
 from simrec.types import Entry
@@ -118,6 +122,20 @@ def test_a_stale_page_does_nothing(app: Any, workspace: Workspace) -> None:
         assert len(store.acts()) == 1
 
 
+def test_another_process_shows_a_change_at_once(
+    app: Any, workspace: Workspace, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """After an act, the page may come from a process that has not looked at the store since: it is as new there."""
+    monkeypatch.setattr(state, "POLL", 60.0)
+    with TestClient(create_app(workspace), base_url="http://localhost") as other:
+        editor = Editor(app, workspace, "Ines Calder")
+        other.cookies = editor.client.cookies
+        first = editor.shown()[0]
+        assert f'name="seen" value="{first}"' in other.get(f"/desk/article?id={PAGE}").text
+        editor.post("act", do=f"ban {first}", version=editor.version())
+        assert f'name="seen" value="{first}"' not in other.get(f"/desk/article?id={PAGE}").text
+
+
 def test_a_revoked_key_ends_its_sessions(app: Any, workspace: Workspace) -> None:
     """Whoever is signed in by a key that is revoked is at the door with the next click."""
     editor = Editor(app, workspace, "Ines Calder")
@@ -139,6 +157,16 @@ def test_every_page_has_what_the_site_has(app: Any, workspace: Workspace) -> Non
     assert "readers do not see this page: draft" in editor.page("/desk/article?id=stadium-name-draft")
     for path in ("/desk/compare", "/desk/log", "/desk/search?q=bridge", "/desk/help"):
         assert editor.get(path).status_code == 200
+
+
+def test_who_signs_in_is_audited(app: Any, workspace: Workspace) -> None:
+    """The audit has each sign-in by a key, also by one that opens no desk."""
+    editor = Editor(app, workspace, "Ines Calder")
+    with workspace.store() as store:
+        reader = store.create_key("Reader", ["read"])
+        assert editor.client.post("/desk/login", data={"key": reader.secret}, headers=OWN).status_code == 403
+        noted = [(one.action, one.outcome, one.key_id) for one in store.audited()]
+    assert noted == [("POST /desk/login", "403", reader.id), ("POST /desk/login", "303", editor.key.id)]
 
 
 def test_a_page_that_is_fine_leaves_the_queue(app: Any, workspace: Workspace) -> None:
@@ -205,6 +233,14 @@ def test_the_demo_opens_by_a_link_that_works_once(workspace: Workspace) -> None:
         assert client.get("/desk", headers={"host": "evil.example"}).status_code == 400
         client.cookies.clear()
         assert client.get(f"/desk/enter?token={token}", follow_redirects=False).status_code == 401
+
+
+def test_a_port_that_is_none_is_said_before_the_demo_is_made(tmp_path: Path) -> None:
+    """Nobody waits for the demo to be built to be told that it cannot be served."""
+    options = Namespace(out=tmp_path / "demo", serve=True, port=70_000, quiet=True, json=False)
+    with pytest.raises(UsageError, match="0 to 65535"):
+        cli_demo.run(options)
+    assert not options.out.exists()
 
 
 def test_in_a_browser_on_the_real_service(browser: Any, workspace: Workspace, shot: Callable[[Any, str], None]) -> None:

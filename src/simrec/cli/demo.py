@@ -35,11 +35,10 @@ def run(options: Namespace) -> dict[str, Any]:
 
     if not options.serve:
         return demo(options.out, say=tell, progress=progress())
-    if not _is_built(options.out):
-        demo(options.out, say=tell, progress=progress())
-
     if not 0 <= options.port <= LAST_PORT:
         raise UsageError(f"--port is a number from 0 to {LAST_PORT}, not {options.port}")
+    if not _is_built(options.out):
+        demo(options.out, say=tell, progress=progress())
 
     from simrec.pipeline.workspace import Workspace
     from simrec.serve.demo import serve_demo

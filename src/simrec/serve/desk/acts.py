@@ -52,7 +52,12 @@ def act(
         return _conflict(request, desk, wish, str(error))
     except SimrecError as error:
         return show(request, desk.backend, source_id, view=view, failed=str(error), status=status_of(error))
-    return go(article_url(source_id, view=view, find=text(form, "find"), done=_id(result), waiting=_waits(result)))
+    moved = text(form, "do").partition(" ")[2] if wish.action == "order" else None
+    return go(
+        article_url(
+            source_id, view=view, find=text(form, "find"), done=_id(result), waiting=_waits(result), moved=moved
+        )
+    )
 
 
 @router.post("/undo")
@@ -100,7 +105,7 @@ def _conflict(request: Request, desk: Desk, wish: Wish, message: str) -> Respons
     """A page that says who changed what meanwhile, and lets the editor choose."""
     backend, source_id = desk.backend, wish.source_id
     since = [act for act in backend.log(source_id=source_id, limit=50) if act.id > (wish.version or 0)]
-    ids = [source_id, wish.target_id, *wish.targets, *(act.target_id for act in since)]
+    ids = [source_id, wish.target_id, *wish.targets, *(id_ for act in since for id_ in words.named(act))]
     context: dict[str, Any] = {
         "source": backend.article(source_id), "wish": wish, "message": message, "since": since, "words": words,
         "names": titles(backend, ids), "state": backend.state(source_id),

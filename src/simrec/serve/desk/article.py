@@ -32,14 +32,15 @@ def article(
     find: str = "",
     done: int | None = None,
     waiting: bool = False,
+    moved: str = "",
 ) -> Response:
     """A page: one of its views."""
-    return show(request, desk.backend, id, view=view, find=find, done=done, waiting=waiting)
+    return show(request, desk.backend, id, view=view, find=find, done=done, waiting=waiting, moved=moved)
 
 
 def show(
     request: Request, backend: Backend, id_: str, *, view: str = "block", find: str = "", done: int | None = None,
-    waiting: bool = False, failed: str | None = None, status: int = 200,
+    waiting: bool = False, moved: str = "", failed: str | None = None, status: int = 200,
 ) -> Response:  # fmt: skip
     """Renders a page.
 
@@ -51,14 +52,16 @@ def show(
     maker = Maker(backend, state, look)
     lists = maker.lists(block := backend.block(id_), backend.search(find, FOUND) if find.strip() else ())
     log = backend.log(source_id=id_, limit=50)
+    act = next((act for act in log if act.id == done), None)
     context: dict[str, Any] = {
         "source": source, "state": state, "block": block, "lists": lists, "look": look, "missing": missing,
         "view": view if view in VIEWS else "block", "find": find, "failed": failed, "log": log,
         "hidden": backend.why_hidden(source), "preview": clean(backend.preview(block)), "words": words,
-        "names": titles(backend, [id_, *(act.target_id for act in log)]),
+        "names": titles(backend, [id_, *(name for act in log for name in words.named(act))]),
         "models": maker.of_models(look) if look else {}, "model_names": _names(look),
-        "done": next((act for act in log if act.id == done), None), "waiting": waiting,
-        "last": next((act for act in log if words.is_last(act)), None),
+        "done": act, "waiting": waiting,
+        "waits": next((row for row in lists.waiting if row.id in (moved, act and act.target_id)), None),
+        "last": words.last(log), "moved": next((row for row in lists.block if row.id == moved), None),
         "places": _places(lists),
     }  # fmt: skip
     return page(request, "article.html", status=status, **context)

@@ -60,6 +60,7 @@ class Backend(Protocol):
     """What the desk shows and does; every method raises errors of `simrec.errors`, and may be called by any thread."""
 
     title: str
+    site_url: str
 
     @property
     def models(self) -> Sequence[str]:

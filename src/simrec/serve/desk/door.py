@@ -57,8 +57,15 @@ def sign_in(
     if user is None:
         why = "This key is not known here, has expired, or was revoked. Ask whoever runs the site for a new one."
         return page(request, "login.html", status=401, next=local(text(fields, "next")), failed=why)
+    desk.known(request, user)
     if EDIT.isdisjoint(user.scopes):
         why = "This key may not edit. Ask for one with the scope “edit”."
+        return page(request, "login.html", status=403, next=local(text(fields, "next")), failed=why)
+    if desk.cookie(request)[1] and request.headers.get("origin", "").startswith("http:"):
+        why = (
+            "Your browser would not keep you signed in, for this address is not encrypted. Open the desk by https; "
+            "whoever runs the site can do without that by serve.secure_cookies = false."
+        )
         return page(request, "login.html", status=403, next=local(text(fields, "next")), failed=why)
     desk.sessions.close(request.cookies.get(desk.cookie(request)[0]))
     token = desk.sessions.open(user.key_id, user.name, user.scopes)

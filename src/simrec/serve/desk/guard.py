@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import logging
 from collections.abc import Callable, Coroutine
+from contextlib import suppress
 from dataclasses import dataclass
 from typing import Annotated, Any
 from urllib.parse import quote, urlsplit
@@ -16,7 +17,7 @@ from starlette.datastructures import FormData
 from starlette.exceptions import HTTPException
 
 from simrec.errors import ConflictError, LockedError, NotFoundError, SettingsError, SimrecError, StoreError, UsageError
-from simrec.serve.desk.backend import Backend
+from simrec.serve.desk.backend import Backend, User
 from simrec.serve.desk.session import Sessions, agrees
 from simrec.serve.desk.views import HEADERS, Pages, local
 from simrec.store.desk_sessions import StoredSession
@@ -43,7 +44,7 @@ class Desk:
     pages: Pages
     secure: bool
     """Whether cookies go over HTTPS only."""
-    known: Callable[[Request, StoredSession], None]
+    known: Callable[[Request, StoredSession | User], None]
     """Is told who asks."""
 
     def cookie(self, request: Request) -> tuple[str, bool]:
@@ -144,7 +145,8 @@ def page(
 def error_page(request: Request, status: int, message: str) -> Response:
     """A page that says what went wrong, and what to do."""
     if getattr(request.state, "session", None) is None:
-        request.state.session = desk_of(request).signed_in(request)
+        with suppress(SimrecError):  # the store may be what is away
+            request.state.session = desk_of(request).signed_in(request)
     heading = WORDS.get(status, "That did not work")
     return page(request, "error.html", status=status, heading=heading, message=message)
 

@@ -74,7 +74,7 @@ def log(
 ) -> Response:
     """What editors did."""
     acts = desk.backend.log(source_id=source or None, who=who or None, before=before, limit=PART + 1)
-    names = titles(desk.backend, [id_ for act in acts for id_ in (act.source_id, act.target_id)])
+    names = titles(desk.backend, [id_ for act in acts for id_ in (act.source_id, *words.named(act))])
     return page(
         request, "log.html", acts=acts[:PART], more=len(acts) > PART, who=who, source=source, before=before,
         names=names, words=words,

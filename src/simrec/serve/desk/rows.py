@@ -71,7 +71,7 @@ class Maker:
         self._backend = backend
         self._state = state
         self._known: dict[str, Candidate] = {c.id: c for c in look.candidates} if look else {}
-        scores = [c.score for c in self._known.values() if c.score is not None]
+        scores = [c.score for c in self._known.values() if c.score is not None and c.barred is None]
         self._low, self._high = (min(0.0, *scores), max(scores)) if len(scores) > 1 else (0.0, max(scores, default=0.0))
 
     def lists(self, block: Block, found: Iterable[Article]) -> Lists:

@@ -8,8 +8,9 @@ from collections.abc import Callable
 from contextlib import AbstractContextManager, suppress
 from datetime import datetime, timedelta
 from hashlib import sha256
+from threading import Lock, Thread
 
-from simrec.errors import StoreError
+from simrec.errors import SimrecError
 from simrec.store import Store
 from simrec.store.desk_sessions import StoredSession
 
@@ -19,6 +20,8 @@ LONGEST = timedelta(hours=12)
 """A session ends after so long, however busy it is."""
 TOUCH = timedelta(minutes=1)
 """How often it is written down that a session is in use."""
+SHORT = 0.2
+"""Seconds that a request waits for that."""
 LINK = timedelta(minutes=10)
 """How long a link that signs in without a key works, if nobody has used it."""
 
@@ -36,6 +39,7 @@ class Sessions:
     def __init__(self, open_store: Callable[[], AbstractContextManager[Store]], clock: Callable[[], datetime]) -> None:
         self._open_store = open_store
         self._clock = clock
+        self._touching = Lock()
         self._links: dict[str, tuple[str, str, tuple[str, ...], datetime]] = {}
 
     def open(self, key_id: str, name: str, scopes: tuple[str, ...]) -> str:
@@ -58,9 +62,8 @@ class Sessions:
             if now - session.created_at > LONGEST or now - session.seen_at > IDLE:
                 store.close_session(session.id)
                 return None
-            if now - session.seen_at > TOUCH:
-                with suppress(StoreError):  # a build may be writing: it is said with the next request
-                    store.touch_session(session.id, now)
+        if now - session.seen_at > TOUCH:
+            self._touch(session.id, now)
         return session
 
     def close(self, token: str | None) -> None:
@@ -81,6 +84,21 @@ class Sessions:
         if until is None or self._clock() > until:
             return None
         return self.open(key_id, name, scopes)
+
+    def _touch(self, id_: str, now: datetime) -> None:
+        """Writes down that a session is in use; where something else is writing, nobody waits for it."""
+
+        def touch() -> None:
+            try:
+                with suppress(SimrecError), self._open_store() as store:
+                    store.touch_session(id_, now)
+            finally:
+                self._touching.release()
+
+        if self._touching.acquire(blocking=False):  # else one waits already: it is said with a later request
+            thread = Thread(target=touch, daemon=True)
+            thread.start()
+            thread.join(SHORT)
 
 
 def agrees(session: StoredSession, csrf: str) -> bool:

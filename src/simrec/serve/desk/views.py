@@ -5,10 +5,11 @@ from __future__ import annotations
 from collections.abc import Mapping
 from dataclasses import dataclass
 from datetime import UTC, datetime
+from functools import partial
 from hashlib import sha256
 from pathlib import Path
 from typing import Any
-from urllib.parse import quote, urlencode, urlsplit
+from urllib.parse import quote, urlencode, urljoin, urlsplit
 
 import nh3
 from fastapi import Response
@@ -60,9 +61,10 @@ class Pages:
 
     Args:
         title: the site's name.
+        site_url: its address, "" where it is not known.
     """
 
-    def __init__(self, title: str) -> None:
+    def __init__(self, title: str, site_url: str = "") -> None:
         self.files: dict[str, File] = {}
         self._names: dict[str, str] = {}
         for path in sorted((HERE / "static").iterdir()):
@@ -78,7 +80,8 @@ class Pages:
             trim_blocks=True,
             lstrip_blocks=True,
         )
-        self._environment.filters |= {"day": day, "moment": moment, "link": link, "direction": direction}
+        self._environment.filters |= {"day": day, "moment": moment, "direction": direction}
+        self._environment.filters["link"] = partial(link, site_url=site_url)
         self._environment.globals |= {
             "static": self.static, "site": title, "desk_url": desk_url, "article_url": article_url,
         }  # fmt: skip
@@ -112,10 +115,11 @@ def article_url(id_: str, **query: object) -> str:
     return desk_url("/article", id=id_, **query)
 
 
-def link(url: str | None) -> str | None:
-    """An address that may be linked from the desk: a whole one, by http or https."""
+def link(url: str | None, site_url: str = "") -> str | None:
+    """An address that may be linked from the desk: a whole one, by http or https, or one of the site's."""
     safe = safe_url(url)
     try:
+        safe = urljoin(site_url, safe) if safe else None
         return safe if safe and urlsplit(safe).scheme in ("http", "https") and urlsplit(safe).netloc else None
     except ValueError:
         return None

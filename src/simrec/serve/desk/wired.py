@@ -14,7 +14,7 @@ from simrec.block.compose import from_site
 from simrec.block.html import HtmlRenderer
 from simrec.block.style import Style
 from simrec.errors import NotFoundError, StoreError
-from simrec.pipeline import acts, blind
+from simrec.pipeline import blind
 from simrec.pipeline.acts import Act, PageState
 from simrec.pipeline.attention import Attentive, Queue
 from simrec.pipeline.blind import Tally, Trial
@@ -42,10 +42,10 @@ class ServiceBackend:
     def __init__(self, service: Service) -> None:
         workspace = service.workspace
         self.title = workspace.settings.site.title or "simrec"
+        self.site_url = Style.of(workspace.settings, workspace.path, lang="en", model="").site_url
         self._service, self._workspace = service, workspace
         self._looks = Looks(workspace, clock=service.clock)
         self._attentive = Attentive(workspace, clock=service.clock)
-        self._acts = acts.Desk(workspace, None, service.clock)
         self._patience = Patience()
 
     @property
@@ -115,8 +115,11 @@ class ServiceBackend:
         return self._patience.get(("look", id_), lambda: self._looked(id_))
 
     def state(self, id_: str) -> PageState:
-        """What editors did to a page."""
-        return self._acts.state(id_)
+        """What editors did to a page; its block is as new, also where another process has changed it."""
+        found = PageState.of(id_, self._service.store.page_states([id_]).get(id_))
+        if found.version != self._service.shown.version(id_):
+            self._service.refresh()
+        return found
 
     def act(self, who: str, wish: Wish) -> dict[str, Any]:
         """Does it."""
@@ -134,7 +137,7 @@ class ServiceBackend:
         self, *, source_id: str | None = None, who: str | None = None, before: int | None = None, limit: int = 50
     ) -> list[Act]:
         """Acts, the newest first."""
-        return self._acts.log(source_id=source_id, who=who, before=before, limit=limit)
+        return self._service.store.acts(source_id=source_id, who=who, before=before, limit=limit)
 
     def queue(self, kind: str | None, after: int, limit: int) -> Queue:
         """Pages whose blocks most need a look; none where nothing is built yet."""
@@ -206,6 +209,6 @@ def add_desk(app: FastAPI, service: Service) -> Desk:
     )  # fmt: skip
 
 
-def _known(request: Request, session: StoredSession) -> None:
+def _known(request: Request, who: StoredSession | User) -> None:
     """Says who asks to what counts and audits requests."""
-    request.state.caller = Caller(session.key_id, session.name, frozenset(session.scopes))
+    request.state.caller = Caller(who.key_id, who.name, frozenset(who.scopes))

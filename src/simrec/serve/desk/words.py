@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Mapping, Sequence
 from typing import TYPE_CHECKING
 
 from simrec.serve.desk.backend import Wish
@@ -33,11 +33,19 @@ WISHED = {
 
 def done(act: Act, names: Mapping[str, Article | None], log: Iterable[Act] = ()) -> str:
     """What was done, as a sentence without its end; `log` has what an act may have undone."""
-    if act.undoes:
-        undone = next((other for other in log if other.id == act.undoes), None)
-        text = done(undone, names) if undone else f"Change {act.undoes}"
-        return f"Undid: {text[:1].lower()}{text[1:]}"
-    return DONE.get(act.action, act.action).format(title=quoted(act.target_id, names))
+    first, times = _undone(act, log)
+    if first is None:
+        text = f"change {act.undoes}"
+    elif first.action == "order" and first.after["pins"]:
+        text = f"Put first {', then '.join(quoted(id_, names) for id_ in first.after['pins'])}"
+    else:
+        text = DONE.get(first.action, first.action).format(title=quoted(first.target_id, names))
+    return text if not times else f"{'Undid' if times % 2 else 'Did again'}: {text[:1].lower()}{text[1:]}"
+
+
+def named(act: Act) -> list[str | None]:
+    """Ids of the articles that the words for an act may name."""
+    return [act.target_id, *(act.after["pins"] if act.action == "order" else ())]
 
 
 def wished(wish: Wish, names: Mapping[str, Article | None]) -> str:
@@ -51,6 +59,19 @@ def quoted(id_: str | None, names: Mapping[str, Article | None]) -> str:
     return f"“{article.title if article else id_ or 'an article'}”"
 
 
-def is_last(act: Act) -> bool:
-    """Whether "undo the last change" means it: it still stands, and is none that took another one back."""
-    return act.undone_by is None and act.undoes is None
+def last(log: Sequence[Act]) -> Act | None:
+    """What "undo the last change" means: of what still stands, the last that was done, or done again."""
+    for act in log:
+        first, times = _undone(act, log)
+        if act.undone_by is None and first is not None and times % 2 == 0:
+            return act
+    return None
+
+
+def _undone(act: Act, log: Iterable[Act]) -> tuple[Act | None, int]:
+    """What an act is about in the end, and how many times it was undone; None where the log does not reach so far."""
+    known, times = {other.id: other for other in log}, 0
+    found: Act | None = act
+    while found is not None and found.undoes:
+        found, times = known.get(found.undoes), times + 1
+    return found, times

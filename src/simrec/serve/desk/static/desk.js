@@ -1,4 +1,4 @@
-// Makes the desk quicker: forms that do not load the page anew, keys, and dragging. Everything works without it.
+// Makes the desk quicker: forms that do not load the page anew, and keys. Everything works without it.
 
 const main = () => document.getElementById("main");
 const rows = () => [...main().querySelectorAll(".row")].filter((row) => row.offsetParent !== null);
@@ -33,11 +33,16 @@ function enhance() {
   askAgain();
 }
 
+const UNDOING = [".toast button", ".views [data-undo] button", ".log button"];
+
 // Where the focus is, so that it can be found again in the page as it is after an act.
 function remember() {
   const focus = document.activeElement;
   const row = rowOf(focus);
-  if (!row) return null;
+  if (!row) {
+    const buttons = UNDOING.find((found) => focus.matches(found));
+    return buttons && { buttons, at: [...main().querySelectorAll(buttons)].indexOf(focus) };
+  }
   const list = row.parentElement;
   return {
     id: row.dataset.id,
@@ -51,6 +56,7 @@ const OTHER = { pin: "unpin", unpin: "pin", ban: "unban", unban: "ban", accept: 
 
 function restore(place) {
   if (!place) return;
+  if (place.buttons) return (main().querySelectorAll(place.buttons)[place.at] ?? main()).focus();
   const same = (row) => row.dataset.id === place.id;
   const section = place.heading && main().querySelector(`[aria-labelledby="${CSS.escape(place.heading)}"]`);
   const within = [...(section || main()).querySelectorAll(".row")];
@@ -90,8 +96,7 @@ async function take(response) {
   document.title = found.title;
   if (response.redirected) {
     const url = new URL(response.url);
-    url.searchParams.delete("done");
-    url.searchParams.delete("waiting");
+    for (const name of ["done", "waiting", "moved"]) url.searchParams.delete(name);
     history.replaceState(null, "", url);
   }
   enhance();
@@ -204,7 +209,7 @@ const KEYS = {
   a: (row) => press(row, "accept", "unaccept"),
   o: (row) => row?.querySelector("a")?.click(),
   u: () => {
-    const form = main().querySelector("[data-toast] [data-undo], .views [data-undo]");
+    const form = main().querySelector(".views [data-undo]");
     if (form) form.requestSubmit();
     else say("There is nothing to undo on this page.");
   },
@@ -229,60 +234,11 @@ document.addEventListener("keydown", (event) => {
   act(row);
 });
 
-// Dragging: by pointer, so that it works with a finger, too.
+// What was dragged: drag.js says so.
 
-document.addEventListener("pointerdown", (event) => {
-  const grip = event.target.closest?.("[data-grip]");
-  if (!grip || event.button !== 0 || busy) return;
-  const row = rowOf(grip);
-  const list = row.parentElement;
-  const before = [...list.children];
-  let from = event.clientY;
-  let moved = false;
-
-  const move = (at) => {
-    const by = at.clientY - from;
-    moved ||= Math.abs(by) > 3;
-    if (!moved) return;
-    row.classList.add("is-dragged");
-    row.style.transform = `translateY(${by}px)`;
-    const middle = row.getBoundingClientRect().top + row.offsetHeight / 2;
-    for (const other of list.children) {
-      if (other === row) continue;
-      const box = other.getBoundingClientRect();
-      const above = row.compareDocumentPosition(other) & Node.DOCUMENT_POSITION_PRECEDING;
-      const crossed = above ? middle < box.top + box.height / 2 : middle > box.top + box.height / 2;
-      if (!crossed) continue;
-      const was = row.offsetTop;
-      if (above) other.before(row);
-      else other.after(row);
-      from += row.offsetTop - was; // it stays under the pointer
-      row.style.transform = `translateY(${at.clientY - from}px)`;
-      if (!grip.hasPointerCapture(at.pointerId)) grip.setPointerCapture(at.pointerId);
-      break;
-    }
-  };
-  const end = (stop) => {
-    grip.removeEventListener("pointermove", move);
-    grip.removeEventListener("pointerup", drop);
-    grip.removeEventListener("pointercancel", cancel);
-    row.classList.remove("is-dragged");
-    row.style.transform = "";
-    if (stop) list.replaceChildren(...before);
-  };
-  const drop = () => {
-    end(false);
-    const order = [...list.children];
-    if (!moved || order.every((item, at) => item === before[at])) return;
-    grip.focus();
-    const targets = order.map((item) => ["targets", item.dataset.id]);
-    swap(document.getElementById("acts"), null, [["do", `order ${row.dataset.id}`], ...targets]);
-  };
-  const cancel = () => end(true);
-  grip.setPointerCapture(event.pointerId);
-  grip.addEventListener("pointermove", move);
-  grip.addEventListener("pointerup", drop);
-  grip.addEventListener("pointercancel", cancel);
+document.addEventListener("desk:order", (event) => {
+  const { id, targets } = event.detail;
+  swap(document.getElementById("acts"), null, [["do", `order ${id}`], ...targets.map((target) => ["targets", target])]);
 });
 
 enhance();
