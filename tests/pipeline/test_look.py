@@ -138,6 +138,29 @@ def test_where_nothing_is_fitted_pages_are_ranked_for_the_moment(town: Callable[
     assert look.missing.keys() == {"nonsense"}
 
 
+@pytest.mark.parametrize("fitted", [True, False])
+def test_a_large_site_is_not_read_whole_for_models_that_it_was_not_fitted_for(
+    town: Callable[..., Workspace], monkeypatch: pytest.MonkeyPatch, fitted: bool
+) -> None:
+    """Such models are said to be missing, and why; who is shown is read one by one."""
+    workspace = town()
+    if not fitted:
+        (workspace.path / "vectors" / "site" / "site.json").unlink()
+    with Looks(workspace, models=("tfidf", "static")) as looks:
+        if fitted:
+            looks.page("t000")  # the site that was fitted is read
+        monkeypatch.setattr("simrec.pipeline.look_site.LARGEST", 10)
+        monkeypatch.setattr("simrec.store.Store.articles", lambda *_: pytest.fail("all articles are read"))
+        look = looks.page("t001")
+        assert look.title
+        assert len(look.served) == 5
+        assert look.missing.keys() == ({"static"} if fitted else {"tfidf", "static"})
+        assert "more than 10 articles" in look.missing["static"]
+        assert [one.id for one in look.candidates][:5] == list(look.served)
+        with pytest.raises(NotFoundError, match="no article 'nope'"):
+            looks.page("nope")
+
+
 def test_an_article_that_waits_for_a_build_can_be_looked_at(town: Callable[..., Workspace]) -> None:
     """What an ingest has stored since the last build has candidates, though no block yet."""
     workspace = town()

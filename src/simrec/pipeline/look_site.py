@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import threading
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import replace
 from datetime import datetime, timedelta
 from typing import Any
@@ -19,7 +19,7 @@ from simrec.pipeline.site import MODELS, Site
 from simrec.pipeline.words import words_of
 from simrec.pipeline.workspace import Workspace
 from simrec.policy.eligibility import reason_hidden
-from simrec.store import Snapshot, StoredBlock
+from simrec.store import Snapshot, Store, StoredBlock
 from simrec.types import Article, Corpus, Pick
 
 KEPT = timedelta(minutes=1)
@@ -37,11 +37,19 @@ class SiteRanker:
     def __init__(self, workspace: Workspace) -> None:
         self.workspace = workspace
         self._lock = threading.Lock()
+        self._store: Store | None = None
         self._hashes: Mapping[str, str] = {}
         self._site: Site | None = None
         self._picks: list[Pick] = []
-        self._articles: dict[str, Article] = {}
+        self._articles: Mapping[str, Article] = {}
         self._choosers: dict[str, tuple[datetime, Chooser]] = {}
+
+    def close(self) -> None:
+        """Closes the store."""
+        with self._lock:
+            if self._store:
+                self._store.close()
+            self._store = None
 
     def block(self, model: str, source_id: str, k: int, now: datetime) -> list[str]:
         """Ids of a model's block.
@@ -155,9 +163,31 @@ class SiteRanker:
         return chooser
 
     def _refresh(self) -> None:
-        """Reads the articles anew, where they are others."""
-        with self.workspace.store() as store:
-            hashes = store.article_hashes()
-            if hashes != self._hashes:
-                self._hashes, self._site, self._choosers, self._picks = hashes, None, {}, store.picks()
-                self._articles = {article.id: article for article in store.articles()}
+        """Reads the articles anew, where they are others; of a site that is too large, those that are asked for."""
+        store = self._store = self._store or self.workspace.store()
+        if store.article_count() > LARGEST:
+            self._hashes, self._site, self._choosers, self._articles = {}, None, {}, StoredArticles(store)
+            return
+        hashes = store.article_hashes()
+        if hashes != self._hashes:
+            self._hashes, self._site, self._choosers, self._picks = hashes, None, {}, store.picks()
+            self._articles = {article.id: article for article in store.articles()}
+
+
+class StoredArticles(Mapping[str, Article]):
+    """The articles of a store, each read when it is asked for."""
+
+    def __init__(self, store: Store) -> None:
+        self._store = store
+
+    def __getitem__(self, id_: str) -> Article:
+        found = self._store.article(id_)
+        if found is None:
+            raise KeyError(id_)
+        return found
+
+    def __iter__(self) -> Iterator[str]:
+        return iter(self._store.article_hashes())
+
+    def __len__(self) -> int:
+        return self._store.article_count()
