@@ -15,6 +15,7 @@ from simrec.pipeline.chooser import Chooser
 from simrec.pipeline.look_page import MOST, Hand, order, state_of
 from simrec.pipeline.look_types import Candidate, PageLook
 from simrec.pipeline.models import use_learned
+from simrec.pipeline.placed import Placed, hand_placed
 from simrec.pipeline.site import MODELS, Site
 from simrec.pipeline.words import words_of
 from simrec.pipeline.workspace import Workspace
@@ -43,6 +44,7 @@ class SiteRanker:
         self._picks: list[Pick] = []
         self._articles: Mapping[str, Article] = {}
         self._choosers: dict[str, tuple[datetime, Chooser]] = {}
+        self._placed = Placed({}, {})
 
     def close(self) -> None:
         """Closes the store."""
@@ -52,7 +54,7 @@ class SiteRanker:
             self._store = None
 
     def block(self, model: str, source_id: str, k: int, now: datetime) -> list[str]:
-        """Ids of a model's block.
+        """Ids of a model's block, without what is put first by hand, and without what is banned there.
 
         Raises:
             NotFoundError: there is no such article.
@@ -158,7 +160,7 @@ class SiteRanker:
             self._site = Site(corpus, self.workspace.settings, self.workspace.vectors)
         if model == "learned" and self._site.learned is None:
             use_learned(self._site, self._picks, self.workspace.learned)
-        chooser = Chooser(self._site, model, now=now, hub_limit=False)
+        chooser = Chooser(self._site, model, placed=self._placed, now=now, hub_limit=False)
         self._choosers[model] = now, chooser
         return chooser
 
@@ -168,6 +170,9 @@ class SiteRanker:
         if store.article_count() > LARGEST:
             self._hashes, self._site, self._choosers, self._articles = {}, None, {}, StoredArticles(store)
             return
+        placed = Placed({}, hand_placed(self.workspace.settings.policy, store.page_states()).bans)
+        if self._placed.differing(placed):
+            self._placed, self._choosers = placed, {}
         hashes = store.article_hashes()
         if hashes != self._hashes:
             self._hashes, self._site, self._choosers, self._picks = hashes, None, {}, store.picks()
