@@ -68,11 +68,6 @@ class Looks:
             self._store = self._site = self._mark = None
         self._others.close()
 
-    def use(self, pipeline: Pipeline | None) -> None:
-        """Looks at the site of a pipeline from now on, or no more: a process has become the writer, or ceased to be."""
-        with self._lock:
-            self._pipeline, self._site, self._mark = pipeline, None, None
-
     def refresh(self) -> None:
         """Takes over what has changed in the store since, in place of at the next look."""
         with self._lock:
