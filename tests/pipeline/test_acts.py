@@ -27,7 +27,7 @@ from simrec.pipeline.snapshots import rollback
 from simrec.pipeline.status import status
 from simrec.pipeline.viewer import Viewer
 from simrec.pipeline.workspace import Workspace
-from simrec.store import Act, NewAct, PageRow, Store
+from simrec.store import Act, NewAct, PageRow, Store, StoredBlock, StoredItem
 from simrec.types import Entry
 
 NOW = datetime(2025, 6, 1, 12, tzinfo=UTC)
@@ -331,6 +331,24 @@ def test_later_acts_on_the_same_item_stand_in_the_way(site: Workspace, desk: Des
         desk.undo("Ada", 99)
 
 
+def test_an_act_that_was_done_again_says_what_to_undo(site: Workspace, desk: Desk) -> None:
+    """The act that did it again, or that undid it last; whoever does as the messages say gets there."""
+    item = stored(site)[0]
+    desk.act("Ada", "accept", PAGE, item)
+    desk.act("Ada", "ban", PAGE, item)
+    desk.undo("Ada", 2)
+    desk.undo("Ada", 3)
+    with pytest.raises(ConflictError, match="act 2 was undone, and done again by act 4: undo that one"):
+        desk.undo("Ada", 2)
+    with pytest.raises(ConflictError, match="act 3 was undone already, by act 4: undo that one to have it back"):
+        desk.undo("Ada", 3)
+    desk.undo("Ada", 4)
+    with pytest.raises(ConflictError, match="act 2 was undone already, by act 5: undo that one to have it back"):
+        desk.undo("Ada", 2)
+    desk.undo("Ada", 1)
+    assert desk.state(PAGE) == PageState(PAGE, 6)
+
+
 def test_the_last_act_can_always_be_undone_and_leaves_the_page_as_it_was(site: Workspace) -> None:
     """Any acts on four items, undone and done again at random: lists and their order, to the item."""
     ids = ["t001", "t002", "t003", "t004"]
@@ -556,3 +574,39 @@ def test_a_newer_act_has_a_higher_number(site: Workspace) -> None:
     assert [act.id for act in acts] == [1, 2]
     assert isinstance(acts[0], Act)
     assert NewAct(NOW, "Ada", "pin", PAGE, None, PageRow(3), PageRow()).version == 3
+
+
+@pytest.mark.parametrize("what", ["accept", "ban", "ban and lift the ban"])
+def test_where_picks_are_pinned_acts_leave_what_a_build_makes(town: Callable[..., Workspace], what: str) -> None:
+    """Accepting changes no block; a picked item that is banned goes, and stands first again when the ban is lifted."""
+    workspace = town("[policy]\npin_picks = true\n")
+    with Pipeline(workspace, lambda: NOW) as pipeline:
+        picked = far(workspace)
+        pipeline.pick(PAGE, picked)
+        before, desk = stored(workspace), Desk(workspace, pipeline, lambda: NOW)
+        assert before[0] == picked
+        if what == "accept":
+            desk.act("Ada", "accept", PAGE, far(workspace))
+        else:
+            desk.act("Ada", "ban", PAGE, picked)
+        if what == "ban and lift the ban":
+            desk.act("Ada", "unban", PAGE, picked)
+    live, readers = stored(workspace), seen(workspace)
+    assert live == readers
+    assert (live == before) == (what != "ban")
+    assert not status(workspace, NOW).waiting
+    build(workspace, full=True)
+    assert stored(workspace) == live
+
+
+def test_a_block_that_was_made_with_a_pin_stays_as_it_is(site: Workspace) -> None:
+    """Also where it has what is like the pinned article, which whoever made it did not take for a copy."""
+    Desk(site, None, lambda: NOW).act("Ada", "pin", PAGE, "t001")
+    with site.store() as store:
+        like = replace(store.articles()[1], id="like", body=f"{store.articles()[1].body} Once more.")
+        store.put([Entry(like, "x")], entry_keys)
+        viewer = Viewer.open(store, site.settings, 5)
+        items = (StoredItem("t001", 1.0, {"pinned": True}), StoredItem("like", 0.9), StoredItem("t002", 0.5))
+        made, plain = StoredBlock(PAGE, items, None), StoredBlock(PAGE, items[1:], None)
+        assert [item.id for item in viewer.view(made).items] == ["t001", "like", "t002"]
+        assert [item.id for item in viewer.view(plain).items] == ["t001", "t002"]

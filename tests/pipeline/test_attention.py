@@ -2,18 +2,27 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable, Collection, Iterator
 from dataclasses import replace
 from datetime import UTC, datetime, timedelta
+from itertools import product
 from pathlib import Path
 
+import numpy as np
 import pytest
 
 from simrec.errors import InputError, UsageError
 from simrec.pipeline.acts import Desk
 from simrec.pipeline.attention import KINDS, Attentive, queue, read_views
+from simrec.pipeline.build import build
+from simrec.pipeline.publish import Pipeline
+from simrec.pipeline.snapshots import rollback
+from simrec.pipeline.watched import Watched, Watching, overlaps
 from simrec.pipeline.workspace import Workspace
-from simrec.store import Inputs, StoredBlock, StoredItem
-from simrec.types import Article, Entry
+from simrec.policy.eligibility import reason_hidden
+from simrec.store import Inputs, Store, StoredBlock, StoredItem
+from simrec.store.history import Scored
+from simrec.types import Article, Entry, Status
 
 NOW = datetime.now(UTC)
 
@@ -166,3 +175,77 @@ def test_the_newsroom_has_a_queue(site: Workspace) -> None:
         pages = store.article_count()
     assert 0 < found.total < pages / 2
     assert all(one.why and one.title for one in found.items)
+
+
+def same(one: Watched, other: Watched) -> bool:
+    """Whether two say the same, to the last number."""
+    arrays = ("public", "pages", "shown", "first", "last", "next")
+    plain = ("ids", "titles", "row_of", "shortfall", "off", "snapshot")
+    equal = [np.array_equal(getattr(one, name), getattr(other, name), equal_nan=name[0] in "fln") for name in arrays]
+    return all(equal) and all(getattr(one, name) == getattr(other, name) for name in plain)
+
+
+def test_what_is_followed_is_what_is_read_anew(town: Callable[..., Workspace], monkeypatch: pytest.MonkeyPatch) -> None:
+    """After articles that come, change and go, acts, moments that pass and other snapshots; few blocks are read."""
+    workspace, watching, read = town("[policy]\noff = ['t003']", articles=24), Watching(), list[str]()
+    scored = Store.scored
+
+    def counted(store: Store, number: int, pages: Collection[str] | None = None) -> Iterator[Scored]:
+        for block in scored(store, number, pages):
+            read.append(block.source_id)
+            yield block
+
+    monkeypatch.setattr(Store, "scored", counted)
+    first = Article("a-first", "Bridge crack anchor", "Bridge crack anchor engineer lorries closed county.", lang="en")
+    later = replace(first, id="later", published_at=NOW + timedelta(hours=1), body=f"{first.body} Repair again.")
+    with Pipeline(workspace, lambda: NOW) as pipeline, workspace.store() as store:
+        desk = Desk(workspace, pipeline, lambda: NOW)
+        shown = next(iter(store.blocks(1, ["t000"]))).items[0].id
+        changes: list[tuple[Callable[[], object], int]] = [
+            (lambda: None, 24),
+            (lambda: desk.act("Ada", "ban", "t000", shown), 1),
+            (lambda: desk.act("Ada", "accept", "t001", "t002"), 0),
+            (lambda: pipeline.publish(first), 24),
+            (lambda: pipeline.withdraw(shown), 24),
+            (lambda: pipeline.publish(later), 24),
+            (lambda: pipeline.publish(replace(first, title="Bridge harbor")), 24),
+            (lambda: build(workspace, full=True), 99),
+            (lambda: rollback(workspace), 99),
+            (lambda: None, 0),
+        ]
+        for change, most in changes:
+            change()
+            read.clear()
+            for now in (NOW, NOW + timedelta(hours=2)):
+                followed = watching.watched(store, now)
+                assert len(read) <= most
+                assert same(followed, Watching().watched(store, now))
+                read.clear()
+                most = 0
+
+
+@pytest.mark.parametrize("status", ["published", "draft", "withdrawn", "embargoed"])
+def test_who_may_be_seen_is_who_may_be_shown(tmp_path: Path, status: Status) -> None:
+    """By status, dates and the moment, to the second."""
+    moments = (None, NOW - timedelta(days=1), NOW, NOW + timedelta(days=1))
+    articles = [
+        Article(f"p{n:02}", "Page", "Text.", status=status, published_at=a, embargo_until=b, expires_at=c)
+        for n, (a, b, c) in enumerate(product(moments, repeat=3))
+    ]
+    workspace = Workspace.open(tmp_path / "pages", create=True)
+    with workspace.store() as store:
+        store.put([Entry(article, "x") for article in articles], lambda entry: ())
+        store.write_snapshot([], model="tfidf", k=2, settings={}, keep=5, inputs=Inputs())
+        for now in (NOW, NOW + timedelta(days=1, seconds=1)):
+            public = Watching().watched(store, now).public.tolist()
+            assert public == [reason_hidden(article, now) is None for article in store.articles()]
+
+
+def test_blocks_overlap_by_what_either_shows(pages: Workspace) -> None:
+    """As sets: order is no difference, an empty block that was full is another one, a new page has none before."""
+    write(pages, {"p00": [("p01", 1.0), ("p02", 0.5)], "p01": [("p02", 1.0)], "p02": [], "p03": [("p04", 1.0)]})
+    with pages.store() as store:
+        watched = Watching().watched(store, NOW)
+    before = [("p00", ["p02", "p01", "p03"]), ("p01", ["p05"]), ("p02", ["p01"]), ("gone", ["p01"])]
+    assert overlaps(watched, before).tolist() == [2 / 3, 0, 0, 1]
+    assert overlaps(watched, []).tolist() == [1, 1, 1, 1]

@@ -457,8 +457,12 @@ def test_errors_say_what_to_do(base: dict[str, Path], tmp_path: Path) -> None:
     shutil.copytree(base["tfidf"], tmp_path / "site")
     workspace = Workspace.open(tmp_path / "site")
     with Pipeline(workspace, lambda: NOW) as pipeline:
+        with pipeline.reading() as before:
+            pass
         with pytest.raises(NotFoundError, match="nobody"):
             pipeline.withdraw("nobody")
+        with pipeline.reading() as after:
+            assert after is before  # a mistake does not have the site read once more
         with pytest.raises(UsageError, match="under itself"):
             pipeline.pin("a000", "a000")
         with pytest.raises(InputError, match="published_at needs a zone"):

@@ -5,14 +5,17 @@ from __future__ import annotations
 import threading
 from collections.abc import Callable
 from dataclasses import replace
+from datetime import UTC, datetime
 
 import numpy as np
 import pytest
 
 from simrec.errors import NotFoundError
+from simrec.pipeline.acts import Desk
 from simrec.pipeline.build import build
 from simrec.pipeline.chooser import Chooser
 from simrec.pipeline.look import Looks, PageLook
+from simrec.pipeline.look_site import SiteRanker
 from simrec.pipeline.publish import Pipeline
 from simrec.pipeline.site import Site
 from simrec.pipeline.workspace import Workspace
@@ -136,6 +139,43 @@ def test_where_nothing_is_fitted_pages_are_ranked_for_the_moment(town: Callable[
     assert look.models == whole.models
     assert [one.id for one in look.candidates[:10]] == [one.id for one in whole.candidates[:10]]
     assert look.missing.keys() == {"nonsense"}
+
+
+def test_a_model_that_was_not_fitted_keeps_to_bans_and_has_no_pins(town: Callable[..., Workspace]) -> None:
+    """As one that was fitted, so that neither is at a disadvantage where two are compared; also after another ban."""
+    workspace = town('[policy]\npinned = {t000 = ["t001", "t002"]}\nbanned = {t000 = ["t012"]}\n')
+    desk, ranker = Desk(workspace, None), SiteRanker(workspace)
+    for _ in range(2):
+        with Looks(workspace, models=("tfidf",)) as looks:
+            fitted = looks.blocks("tfidf", "t000")
+            assert ranker.block("tfidf", "t000", 5, datetime.now(UTC)) == fitted
+        assert not {"t001", "t002", "t012"} & {*fitted}
+        desk.act("Ada", "ban", "t000", fitted[1])
+        build(workspace)
+    ranker.close()
+
+
+@pytest.mark.parametrize("fitted", [True, False])
+def test_a_large_site_is_not_read_whole_for_models_that_it_was_not_fitted_for(
+    town: Callable[..., Workspace], monkeypatch: pytest.MonkeyPatch, fitted: bool
+) -> None:
+    """Such models are said to be missing, and why; who is shown is read one by one."""
+    workspace = town()
+    if not fitted:
+        (workspace.path / "vectors" / "site" / "site.json").unlink()
+    with Looks(workspace, models=("tfidf", "static")) as looks:
+        if fitted:
+            looks.page("t000")  # the site that was fitted is read
+        monkeypatch.setattr("simrec.pipeline.look_site.LARGEST", 10)
+        monkeypatch.setattr("simrec.store.Store.articles", lambda *_: pytest.fail("all articles are read"))
+        look = looks.page("t001")
+        assert look.title
+        assert len(look.served) == 5
+        assert look.missing.keys() == ({"static"} if fitted else {"tfidf", "static"})
+        assert "more than 10 articles" in look.missing["static"]
+        assert [one.id for one in look.candidates][:5] == list(look.served)
+        with pytest.raises(NotFoundError, match="no article 'nope'"):
+            looks.page("nope")
 
 
 def test_an_article_that_waits_for_a_build_can_be_looked_at(town: Callable[..., Workspace]) -> None:

@@ -59,7 +59,7 @@ def test_a_patched_corpus_is_as_one_made_anew(first: list[Article], later: list[
     """Every column of it, whatever was worked out before; and so are the moments at which anything changes."""
     corpus, all_ = corpus_of(first), list(first)
     mark: Any = None
-    seen = Seen(mark, None, corpus, np.sort(times_of(corpus)), {}, {}, (), Settings())
+    seen = Seen(mark, None, corpus, np.sort(times_of(corpus)), {}, {}, ((), ()), Settings())
     for changed in later:
         _ = corpus.by_id, corpus.row_of, corpus.published, corpus.lang_codes
         corpus = patched(corpus, changed)

@@ -7,7 +7,7 @@ import json
 import threading
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
-from datetime import UTC, datetime, timedelta
+from datetime import UTC, datetime
 from pathlib import Path
 from typing import NamedTuple
 
@@ -15,7 +15,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from simrec.errors import InputError, NotFoundError, UsageError
-from simrec.pipeline.watched import Watched, overlaps, watch
+from simrec.pipeline.watched import Watched, Watching, overlaps
 from simrec.pipeline.workspace import Workspace
 from simrec.store import Store
 from simrec.types import NO_ROW, Mask
@@ -31,8 +31,6 @@ CHANGED = 0.5
 """Overlap with the block of before, from which on downwards a block has changed much."""
 TOP_VIEWED = 20
 """Pages that are in the queue for their views alone, until somebody has looked at them."""
-FRESH = timedelta(minutes=1)
-"""How long what was read is good, though no block has changed: articles come and go by the minute."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -90,20 +88,19 @@ class Attentive:
         workspace: of the site.
         views: how often each page was viewed, by id; None: as the file says that the settings name.
         clock: tells the moment.
+        watching: keeps the blocks, for others, too.
     """
 
     def __init__(
-        self, workspace: Workspace, views: Mapping[str, int] | None = None, clock: Callable[[], datetime] | None = None
-    ) -> None:
+        self, workspace: Workspace, views: Mapping[str, int] | None = None, clock: Callable[[], datetime] | None = None,
+        watching: Watching | None = None,
+    ) -> None:  # fmt: skip
         self.workspace = workspace
         self._views = views
         self._clock = clock or (lambda: datetime.now(UTC))
         self._lock = threading.Lock()
-        self._mark: tuple[int, int] | None = None
-        self._read_at = datetime.min.replace(tzinfo=UTC)
-        self._watched: Watched | None = None
+        self.watching = watching or Watching()
         self._before: tuple[int | None, list[tuple[str, list[str]]]] = (None, [])
-        self._signs: _Signs | None = None
 
     def queue(self, kind: str | None = None, after: int = 0, limit: int = 50) -> Queue:
         """A part of the queue.
@@ -147,14 +144,11 @@ class Attentive:
     def _refresh(self) -> tuple[Watched, _Signs, dict[str, datetime]]:
         now = self._clock()
         with self.workspace.store() as store:
-            snapshot = store.snapshot()
-            mark = snapshot.id, snapshot.revision
-            if self._watched is None or self._signs is None or mark != self._mark or now - self._read_at > FRESH:
-                self._watched, self._mark, self._read_at = watch(store, snapshot, now), mark, now
-                if snapshot.parent is not None and self._before[0] != snapshot.parent:
-                    self._before = snapshot.parent, _listed(store, snapshot.parent)
-                self._signs = _signs(self._watched, self._before[1] if snapshot.parent is not None else [])
-            return self._watched, self._signs, store.looked_at()
+            watched = self.watching.watched(store, now)
+            parent = watched.snapshot.parent
+            if parent is not None and self._before[0] != parent:
+                self._before = parent, _listed(store, parent)
+            return watched, _signs(watched, self._before[1] if parent is not None else []), store.looked_at()
 
     def _viewed(self, watched: Watched) -> NDArray[np.float64]:
         """(p,) views of each page."""

@@ -15,7 +15,7 @@ from simrec.policy.articles import ArticleRules
 from simrec.policy.caps import Tally, cap_names
 from simrec.policy.eligibility import reason_hidden
 from simrec.policy.pairs import Facts, PairRules
-from simrec.types import Article, Corpus, Pick, Rows
+from simrec.types import Article, Corpus, Pick
 
 
 class Fallback:
@@ -40,6 +40,7 @@ class Fallback:
         self._pairs = PairRules(policy, corpus.languages)
         self._facts = Facts(corpus.lang_codes, corpus.published)
         self._names = cap_names(policy)
+        self._known: dict[int, bool] = {}
         self._stories = {id_: number for number, ids in enumerate(policy.same_story) for id_ in ids}
 
     def fill(self, source: Article, chosen: Sequence[Article], most: int, exclude: Iterable[str]) -> list[Any]:
@@ -76,28 +77,27 @@ class Fallback:
         return found
 
     def _of(self, kind: str, source: Article) -> Iterator[int]:
+        """Rows of one kind that may be shown, best first; each is looked at when it is asked for."""
         if kind == "section":
-            yield from self._by_section.get((source.section or "").casefold(), ())
-        elif kind == "popular":
-            yield from self._popular
+            rows = self._by_section.get((source.section or "").casefold(), [])
         else:
-            yield from self._recent
+            rows = self._popular if kind == "popular" else self._newest
+        return filter(self._may, rows)
 
     def _names_of(self, row: int) -> Any:
         names: Callable[[Article], Any] = self._names or (lambda article: ())
         return names(self._corpus.articles[row])
 
     @cached_property
-    def _recent(self) -> Rows:
-        """Rows of all that may be shown, newest first; without a date at the end."""
-        order = np.argsort(self._corpus.tie_order)
-        may = [row for row in order.tolist() if self._may(self._corpus.articles[row])]
-        return np.array(may, dtype=np.int32)
+    def _newest(self) -> list[int]:
+        """All rows, newest first; without a date at the end."""
+        order: list[int] = np.argsort(self._corpus.tie_order).tolist()
+        return order
 
     @cached_property
     def _by_section(self) -> dict[str, list[int]]:
         found: dict[str, list[int]] = {}
-        for row in self._recent.tolist():
+        for row in self._newest:
             section = self._corpus.articles[row].section
             if section:
                 found.setdefault(section.casefold(), []).append(row)
@@ -105,11 +105,16 @@ class Fallback:
 
     @cached_property
     def _popular(self) -> list[int]:
-        picked = [row for row in self._recent.tolist() if self._picked[self._corpus.ids[row]]]
-        return sorted(picked, key=lambda row: -self._picked[self._corpus.ids[row]])
+        row_of, order = self._corpus.row_of, self._corpus.tie_order
+        rows = [row_of[id_] for id_ in self._picked if id_ in row_of]
+        return sorted(rows, key=lambda row: (-self._picked[self._corpus.ids[row]], order[row]))
 
-    def _may(self, article: Article) -> bool:
-        return reason_hidden(article, self._now) is None and self._rules.reason_barred(article, self._now) is None
+    def _may(self, row: int) -> bool:
+        if row not in self._known:
+            article = self._corpus.articles[row]
+            barred = reason_hidden(article, self._now) or self._rules.reason_barred(article, self._now)
+            self._known[row] = barred is None
+        return self._known[row]
 
     def story(self, article: Article) -> set[tuple[str, Any]]:
         """What tells that two articles are one story: their words, the original that both go back to, the settings."""

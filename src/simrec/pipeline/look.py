@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import threading
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from datetime import UTC, datetime
 from typing import TYPE_CHECKING, Self
@@ -12,7 +12,7 @@ from simrec.errors import UsageError
 from simrec.pipeline.kept import find_fitted
 from simrec.pipeline.live.site import LiveSite
 from simrec.pipeline.look_page import MOST, Hand, PageReader
-from simrec.pipeline.look_site import SiteRanker
+from simrec.pipeline.look_site import SiteRanker, StoredArticles
 from simrec.pipeline.look_types import Candidate, PageLook, State
 from simrec.pipeline.placed import placed_of
 from simrec.pipeline.synced import catch_up
@@ -66,11 +66,7 @@ class Looks:
             if self._store:
                 self._store.close()
             self._store = self._site = self._mark = None
-
-    def use(self, pipeline: Pipeline | None) -> None:
-        """Looks at the site of a pipeline from now on, or no more: a process has become the writer, or ceased to be."""
-        with self._lock:
-            self._pipeline, self._site, self._mark = pipeline, None, None
+        self._others.close()
 
     def refresh(self) -> None:
         """Takes over what has changed in the store since, in place of at the next look."""
@@ -162,31 +158,12 @@ class Looks:
         store, now = self._open(), self._clock()
         hashes, placed = store.article_hashes(), placed_of(self.workspace, store)
         if self._site is not None and self._site.name == snapshot.fitted:
-            self._site.follow(_Stored(store), hashes, placed, now)
+            self._site.follow(StoredArticles(store), hashes, placed, now)
         else:
             self._site = None
             if find_fitted(self.workspace, snapshot) is not None:
                 self._site = catch_up(self.workspace, store, snapshot, hashes, placed, now, [])
         self._mark = mark
-
-
-class _Stored(Mapping[str, Article]):
-    """The articles of a store, each read when it is asked for."""
-
-    def __init__(self, store: Store) -> None:
-        self._store = store
-
-    def __getitem__(self, id_: str) -> Article:
-        found = self._store.article(id_)
-        if found is None:
-            raise KeyError(id_)
-        return found
-
-    def __iter__(self) -> Iterator[str]:
-        return iter(self._store.article_hashes())
-
-    def __len__(self) -> int:
-        return self._store.article_count()
 
 
 def _served(store: Store, snapshot: Snapshot, source_id: str, hand: Hand, now: datetime) -> list[str]:

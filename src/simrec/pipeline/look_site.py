@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import threading
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import replace
 from datetime import datetime, timedelta
 from typing import Any
@@ -15,11 +15,12 @@ from simrec.pipeline.chooser import Chooser
 from simrec.pipeline.look_page import MOST, Hand, order, state_of
 from simrec.pipeline.look_types import Candidate, PageLook
 from simrec.pipeline.models import use_learned
+from simrec.pipeline.placed import Placed, hand_placed
 from simrec.pipeline.site import MODELS, Site
 from simrec.pipeline.words import words_of
 from simrec.pipeline.workspace import Workspace
 from simrec.policy.eligibility import reason_hidden
-from simrec.store import Snapshot, StoredBlock
+from simrec.store import Snapshot, Store, StoredBlock
 from simrec.types import Article, Corpus, Pick
 
 KEPT = timedelta(minutes=1)
@@ -37,14 +38,23 @@ class SiteRanker:
     def __init__(self, workspace: Workspace) -> None:
         self.workspace = workspace
         self._lock = threading.Lock()
+        self._store: Store | None = None
         self._hashes: Mapping[str, str] = {}
         self._site: Site | None = None
         self._picks: list[Pick] = []
-        self._articles: dict[str, Article] = {}
+        self._articles: Mapping[str, Article] = {}
         self._choosers: dict[str, tuple[datetime, Chooser]] = {}
+        self._placed = Placed({}, {})
+
+    def close(self) -> None:
+        """Closes the store."""
+        with self._lock:
+            if self._store:
+                self._store.close()
+            self._store = None
 
     def block(self, model: str, source_id: str, k: int, now: datetime) -> list[str]:
-        """Ids of a model's block.
+        """Ids of a model's block, without what is put first by hand, and without what is banned there.
 
         Raises:
             NotFoundError: there is no such article.
@@ -150,14 +160,39 @@ class SiteRanker:
             self._site = Site(corpus, self.workspace.settings, self.workspace.vectors)
         if model == "learned" and self._site.learned is None:
             use_learned(self._site, self._picks, self.workspace.learned)
-        chooser = Chooser(self._site, model, now=now, hub_limit=False)
+        chooser = Chooser(self._site, model, placed=self._placed, now=now, hub_limit=False)
         self._choosers[model] = now, chooser
         return chooser
 
     def _refresh(self) -> None:
-        """Reads the articles anew, where they are others."""
-        with self.workspace.store() as store:
-            hashes = store.article_hashes()
-            if hashes != self._hashes:
-                self._hashes, self._site, self._choosers, self._picks = hashes, None, {}, store.picks()
-                self._articles = {article.id: article for article in store.articles()}
+        """Reads the articles anew, where they are others; of a site that is too large, those that are asked for."""
+        store = self._store = self._store or self.workspace.store()
+        if store.article_count() > LARGEST:
+            self._hashes, self._site, self._choosers, self._articles = {}, None, {}, StoredArticles(store)
+            return
+        placed = Placed({}, hand_placed(self.workspace.settings.policy, store.page_states()).bans)
+        if self._placed.differing(placed):
+            self._placed, self._choosers = placed, {}
+        hashes = store.article_hashes()
+        if hashes != self._hashes:
+            self._hashes, self._site, self._choosers, self._picks = hashes, None, {}, store.picks()
+            self._articles = {article.id: article for article in store.articles()}
+
+
+class StoredArticles(Mapping[str, Article]):
+    """The articles of a store, each read when it is asked for."""
+
+    def __init__(self, store: Store) -> None:
+        self._store = store
+
+    def __getitem__(self, id_: str) -> Article:
+        found = self._store.article(id_)
+        if found is None:
+            raise KeyError(id_)
+        return found
+
+    def __iter__(self) -> Iterator[str]:
+        return iter(self._store.article_hashes())
+
+    def __len__(self) -> int:
+        return self._store.article_count()

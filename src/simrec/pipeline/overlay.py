@@ -25,7 +25,7 @@ class Overlay:
         corpus: the articles.
         policy: the house rules.
         pages: what stands of acts, by page.
-        picks: editors' picks, where `policy.pin_picks` lets them stand first.
+        picks: those that `policy.pin_picks` lets stand first.
         story: what tells that two articles are one story.
         hidden: why an article may not be shown; None where it may.
     """
@@ -54,17 +54,18 @@ class Overlay:
             return stored
         pins, bans = self.placed.pins.get(page, ()), {*self.bans(page)}
         items = {item.id: item for item in stored.items if item.id not in bans}
-        first: list[StoredItem] = []
+        first, since = list[StoredItem](), list[StoredItem]()
         for id_ in dict.fromkeys(pins):
             item = items.pop(id_, None)
             if item is not None and item.reasons.get("pinned"):
                 first.append(item)
             elif id_ not in bans and self._may_stand(page, id_, first):
                 item = item or StoredItem(id_, 0.0)
-                first.append(replace(item, reasons={**item.reasons, "pinned": True}))
+                since.append(replace(item, reasons={**item.reasons, "pinned": True}))
+                first.append(since[-1])
             elif item is not None:
                 items[id_] = item
-        rest = _sorted([item for item in items.values() if not self._is_one_of(item, first)])
+        rest = _sorted([item for item in items.values() if not self._is_one_of(item, since)])
         banned = len(stored.items) - len({item.id for item in stored.items} - bans)
         return replace(stored, items=(*first, *rest), shortfall=_shortfall(stored.shortfall, banned))
 

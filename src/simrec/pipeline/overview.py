@@ -12,7 +12,7 @@ from simrec.errors import StoreError
 from simrec.pipeline.quality import EVALUATION, JUDGEMENTS, PICKS
 from simrec.pipeline.report import read_reports
 from simrec.pipeline.status import Status, status
-from simrec.pipeline.watched import Watched, watch
+from simrec.pipeline.watched import Watched, Watching
 from simrec.pipeline.workspace import Workspace
 from simrec.store.history import Measured
 from simrec.types import NO_ROW
@@ -105,7 +105,10 @@ class Overview:
     quality: tuple[Point, ...]
 
 
-def overview(workspace: Workspace, pipeline: Pipeline | None = None, now: datetime | None = None) -> Overview:
+def overview(
+    workspace: Workspace, pipeline: Pipeline | None = None, now: datetime | None = None,
+    watching: Watching | None = None,
+) -> Overview:  # fmt: skip
     """Looks at a site.
 
     Args:
@@ -113,6 +116,7 @@ def overview(workspace: Workspace, pipeline: Pipeline | None = None, now: dateti
         pipeline: of this process, which knows how far the site has moved from what was fitted; without it that is not
             told, for it would have to be read.
         now: the moment; None for this one.
+        watching: keeps the blocks; None: all are read.
 
     Raises:
         StoreError: the store cannot be read.
@@ -120,7 +124,7 @@ def overview(workspace: Workspace, pipeline: Pipeline | None = None, now: dateti
     now = now or datetime.now(UTC)
     with workspace.store() as store:
         try:
-            watched = watch(store, store.snapshot(), now)
+            watched = (watching or Watching()).watched(store, now)
         except StoreError:
             watched = None  # no snapshot yet, which the status says
         quality = [_point(one) for kind in KINDS for one in store.measured(kind=kind, last=POINTS)]

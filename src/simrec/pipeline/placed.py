@@ -49,7 +49,7 @@ def placed_of(
         picked: picks to be added to those of the store.
     """
     policy = workspace.settings.policy
-    picks = [*store.picks(), *picked] if policy.pin_picks else []
+    picks = [*store.own_picks(), *picked] if policy.pin_picks else []
     return hand_placed(policy, {**store.page_states(), **(changed or {})}, picks)
 
 

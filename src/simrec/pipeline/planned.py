@@ -74,7 +74,7 @@ def plan_undo(store: Store, who: str, number: int, version: int | None, now: dat
     before = store.page_states([act.source_id]).get(act.source_id, PageRow())
     check_version(store, act.source_id, before, version)
     if act.undone_by is not None:
-        raise ConflictError(f"act {number} was undone already, by act {act.undone_by}: undo that one to have it back")
+        raise ConflictError(_undone(store, act))
     later = _in_the_way(act, store.acts(source_id=act.source_id, after=act.id))
     if later:
         raise ConflictError(
@@ -197,6 +197,16 @@ def _taken(ids: Sequence[str], asked: Acting, how: str) -> tuple[str, ...]:
 def _touched(act: Act) -> set[str]:
     """The items that an act was about."""
     return {act.target_id} if act.target_id is not None else {*act.before["pins"], *act.after["pins"]}
+
+
+def _undone(store: Store, act: Act) -> str:
+    """Why an act cannot be undone that was: since then it may have been done again, and undone again."""
+    last, again = act, False
+    while last.undone_by is not None and (after := store.act(last.undone_by)):
+        last, again = after, not again
+    if again:
+        return f"act {act.id} was undone already, by act {last.id}: undo that one to have it back"
+    return f"act {act.id} was undone, and done again by act {last.id}: undo that one"
 
 
 def _in_the_way(act: Act, later: Sequence[Act]) -> Act | None:

@@ -186,9 +186,10 @@ class Pipeline:
         with self._lock:
             start = time.perf_counter()
             for _ in range(TRIES):
-                act = plan(self._store) if plan else None  # what it raises is no conflict that another try settles
+                # what these raise is no conflict that another try settles, and the site is as it was
+                act, articles = plan(self._store) if plan else None, make()
                 try:
-                    found = self._try(make(), picks, act)
+                    found = self._try(articles, picks, act)
                     return Change(tuple(block.source_id for block in found), time.perf_counter() - start)
                 except ConflictError as error:
                     logger.info("%s: its changes are taken over", error)

@@ -62,14 +62,14 @@ def similar(
         k = snapshot.k if k is None else k
         check_k(k)
         stored = next(iter(store.blocks(snapshot.id, [article_id])), None)
-        picks, pages = store.picks(), store.page_states()
-    viewer = Viewer(corpus, settings, k, now=now, picks=picks, pages=pages)
+        picks, own_picks, pages = store.picks(), store.own_picks(), store.page_states()
+    viewer = Viewer(corpus, settings, k, now=now, picks=picks, pages=pages, own_picks=own_picks)
     block = viewer.view(stored, exclude) if stored else None
     site: Site | None = None
     if block is None or stored is None or (_similar(block) < k and not (k == snapshot.k and stored.shortfall)):
         site = open_site(workspace, corpus, snapshot.model, picks, progress)
         rows = np.array([corpus.row_of[article_id]], dtype=np.int32)
-        placed = hand_placed(settings.policy, pages, picks if settings.policy.pin_picks else ())
+        placed = hand_placed(settings.policy, pages, own_picks if settings.policy.pin_picks else ())
         chooser = Chooser(site, snapshot.model, placed=placed, now=viewer.now, hub_limit=False)
         block = viewer.view(next(chooser.blocks(rows, k, spares=len(set(exclude)))), exclude)
     if explain and block.items and snapshot.model in why.MODELS:

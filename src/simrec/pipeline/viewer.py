@@ -30,13 +30,14 @@ class Viewer:
         settings: of the site.
         k: items a block.
         now: the moment that is looked at; None for this one.
-        picks: editors' picks, that say what is popular, and stand first where the policy says so.
+        picks: editors' picks, that say what is popular.
         pages: what stands of editors' acts, by page: it holds whatever the stored blocks were made with.
+        own_picks: those that stand first where the policy says so, see `Store.own_picks`.
     """
 
     def __init__(
         self, corpus: Corpus, settings: Settings, k: int, *, now: datetime | None = None, picks: Iterable[Pick] = (),
-        pages: Mapping[str, PageRow] | None = None,
+        pages: Mapping[str, PageRow] | None = None, own_picks: Sequence[Pick] = (),
     ) -> None:  # fmt: skip
         self.k = k
         self.now = now or datetime.now(UTC)
@@ -45,16 +46,17 @@ class Viewer:
         self._settings = settings.block
         self._policy = settings.policy
         self._rules = article_rules(settings.policy, corpus.published)
-        picks = list(picks)
         self._fallback = Fallback(corpus, settings.policy, self._rules, self.now, picks)
-        self._overlay = Overlay(corpus, settings.policy, pages or {}, picks, self._fallback.story, self.reason_hidden)
+        self._overlay = Overlay(
+            corpus, settings.policy, pages or {}, own_picks, self._fallback.story, self.reason_hidden
+        )
 
     @classmethod
     def open(cls, store: Store, settings: Settings, k: int, now: datetime | None = None) -> Viewer:
         """The viewer of what a store holds."""
-        policy = settings.policy
-        picks = store.picks() if policy.pin_picks or "popular" in policy.fallback else ()
-        return cls(Corpus(store.articles()), settings, k, now=now, picks=picks, pages=store.page_states())
+        picks, own_picks = picks_to_view(store, settings)
+        corpus, pages = Corpus(store.articles()), store.page_states()
+        return cls(corpus, settings, k, now=now, picks=picks, pages=pages, own_picks=own_picks)
 
     @property
     def corpus(self) -> Corpus:
@@ -137,3 +139,10 @@ class Viewer:
     def _is_yet_to_come(self, article_id: str) -> bool:
         article = self._articles.get(article_id)
         return article is not None and opens_at(article, self.now) is not None
+
+
+def picks_to_view(store: Store, settings: Settings) -> tuple[Sequence[Pick], Sequence[Pick]]:
+    """The picks that say what is popular, and those that stand first; none where the policy asks for none."""
+    policy = settings.policy
+    popular = store.picks() if "popular" in policy.fallback else ()
+    return popular, store.own_picks() if policy.pin_picks else ()

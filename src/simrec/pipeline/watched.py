@@ -2,17 +2,18 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+import threading
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime
 
 import numpy as np
 from numpy.typing import NDArray
 
-from simrec.policy.eligibility import reason_hidden
 from simrec.store import Snapshot, Store
-from simrec.store.history import Facts
-from simrec.types import NO_ROW, Article, Mask, Rows, Scores
+from simrec.store.changes import Changes, Mark
+from simrec.store.history import Facts, Scored
+from simrec.types import NO_ROW, Mask, Rows, Scores
 
 
 @dataclass(frozen=True, eq=False)
@@ -57,49 +58,118 @@ class Watched:
         return np.bincount(self.shown[self.shown != NO_ROW], minlength=len(self.ids))
 
 
-def watch(store: Store, snapshot: Snapshot, now: datetime) -> Watched:
-    """Reads the blocks of a snapshot."""
-    facts = store.facts()
-    row_of = {fact.id: row for row, fact in enumerate(facts)}
-    public = np.array([_is_public(fact, now) for fact in facts], dtype=bool)
-    pages, off, width = [], 0, snapshot.k + 1
-    items, scores, shortfall = list[list[int]](), list[list[float]](), list[str | None]()
-    for block in store.scored(snapshot.id):
-        page = row_of.get(block.source_id, NO_ROW)
-        if page == NO_ROW or not public[page]:
-            continue
-        if not block.ids and (block.shortfall or "").startswith("switched off"):
-            off += 1
-            continue
-        told = zip(block.ids, block.scores, block.pinned, strict=True)
-        seen = [(row_of[id_], np.nan if pinned else score) for id_, score, pinned in told if id_ in row_of]
-        seen = [(row, score) for row, score in seen if public[row]][:width]
-        pages.append(page)
-        items.append([row for row, _ in seen] + [NO_ROW] * (width - len(seen)))
-        scores.append([score for _, score in seen] + [np.nan] * (width - len(seen)))
-        shortfall.append(block.shortfall)
-    rows = np.array(items, dtype=np.int32).reshape(-1, width)
-    scored = np.array(scores, dtype=np.float32).reshape(-1, width)
-    return Watched(
-        snapshot, [fact.id for fact in facts], [fact.title for fact in facts], row_of, public,
-        np.array(pages, dtype=np.int32), rows[:, : snapshot.k], *_ends(scored[:, : snapshot.k]), scored[:, -1],
-        shortfall, off,
-    )  # fmt: skip
+class Watching:
+    """Keeps the blocks of the active snapshot as arrays; all are read once, and then no more than what has changed."""
+
+    def __init__(self) -> None:
+        self._lock = threading.Lock()
+        self._mark: Mark | None = None
+        self._held = _Held([], [])
+
+    def watched(self, store: Store, now: datetime) -> Watched:
+        """The blocks as they are in the store, of what may be seen at a moment.
+
+        Raises:
+            StoreError: there is no snapshot yet.
+        """
+        with self._lock:
+            snapshot = store.snapshot()
+            if self._mark is None:
+                mark = store.mark()
+                self._held, self._mark = _Held(store.facts(), store.scored(snapshot.id)), mark
+            elif store.mark() != self._mark:
+                self._follow(store, snapshot, store.changes(self._mark))
+            return self._held.watched(snapshot, now)
+
+    def _follow(self, store: Store, snapshot: Snapshot, changes: Changes) -> None:
+        self._mark = None  # should this fail, all is read again
+        if changes.blocks is None or changes.mark.snapshot != snapshot.id:
+            self._held = _Held(store.facts(), store.scored(snapshot.id))
+        else:
+            if changes.articles:
+                self._held.renumber(store.facts())
+            self._held.put(store.scored(snapshot.id, changes.blocks))
+        if changes.mark.snapshot == snapshot.id:
+            self._mark = changes.mark
+
+
+class _Held:
+    """Blocks with all their items and spares, whoever may see them, by the rows of articles in order of id."""
+
+    def __init__(self, facts: Sequence[Facts], found: Iterable[Scored]) -> None:
+        self.pages = np.zeros(0, dtype=np.int32)
+        self.items = np.full((0, 1), NO_ROW, dtype=np.int32)
+        self.scores = np.full((0, 1), np.nan, dtype=np.float32)
+        self.off = np.zeros(0, dtype=bool)
+        self.shortfall: list[str | None] = []
+        self.ids: list[str] = []
+        self.renumber(facts)
+        self.put(found)
+
+    def renumber(self, facts: Sequence[Facts]) -> None:
+        """Takes over the articles that there are now."""
+        before, self.ids = self.ids, [fact.id for fact in facts]
+        self.titles = [fact.title for fact in facts]
+        self.row_of = {id_: row for row, id_ in enumerate(self.ids)}
+        self.opens, self.closes = np.array([_times(fact) for fact in facts], dtype=np.float64).reshape(-1, 2).T
+        if before and before != self.ids:
+            rows = np.array([*(self.row_of.get(id_, NO_ROW) for id_ in before), NO_ROW], dtype=np.int32)
+            self.pages, self.items = rows[self.pages], rows[self.items]
+
+    def put(self, found: Iterable[Scored]) -> None:
+        """Takes over blocks, in place of those of their pages."""
+        place_of = {page: place for place, page in enumerate(self.pages.tolist())}
+        blocks = {place: block for block in found if (place := self.row_of.get(block.source_id)) is not None}
+        new = [page for page in blocks if page not in place_of]
+        place_of |= {page: len(self.pages) + at for at, page in enumerate(new)}
+        width = max([self.items.shape[1], *(len(block.ids) for block in blocks.values())])
+        self.pages = np.append(self.pages, np.array(new, dtype=np.int32))
+        self.off = np.append(self.off, np.zeros(len(new), dtype=bool))
+        self.shortfall += [None] * len(new)
+        grown = ((0, len(new)), (0, width - self.items.shape[1]))
+        self.items = np.pad(self.items, grown, constant_values=NO_ROW)
+        self.scores = np.pad(self.scores, grown, constant_values=np.nan)
+        for page, block in blocks.items():
+            place, rows = place_of[page], [self.row_of.get(id_, NO_ROW) for id_ in block.ids]
+            told = [np.nan if pinned else score for score, pinned in zip(block.scores, block.pinned, strict=True)]
+            self.items[place], self.scores[place] = NO_ROW, np.nan
+            self.items[place, : len(rows)], self.scores[place, : len(rows)] = rows, told
+            self.shortfall[place] = block.shortfall
+            self.off[place] = not block.ids and (block.shortfall or "").startswith("switched off")
+
+    def watched(self, snapshot: Snapshot, now: datetime) -> Watched:
+        """What may be seen of them at a moment."""
+        at, width = now.timestamp(), snapshot.k + 1
+        public = (self.opens <= at) & (at < self.closes)
+        seen = (self.pages != NO_ROW) & public[self.pages] if len(public) else np.zeros(len(self.pages), dtype=bool)
+        places = np.flatnonzero(seen & ~self.off)
+        places = places[np.argsort(self.pages[places], kind="stable")]
+        rows, scored = self.items[places], self.scores[places]
+        there = (rows != NO_ROW) & public[rows] if len(places) else np.zeros(rows.shape, dtype=bool)
+        order = np.argsort(~there, axis=1, kind="stable")
+        more = ((0, 0), (0, max(width - rows.shape[1], 0)))
+        rows = np.pad(np.take_along_axis(np.where(there, rows, NO_ROW), order, 1), more, constant_values=NO_ROW)
+        scored = np.pad(np.take_along_axis(np.where(there, scored, np.nan), order, 1), more, constant_values=np.nan)
+        shortfall = [self.shortfall[place] for place in places.tolist()]
+        return Watched(
+            snapshot, self.ids, self.titles, self.row_of, public, self.pages[places], rows[:, : snapshot.k],
+            *_ends(scored[:, : snapshot.k]), scored[:, snapshot.k], shortfall, int((seen & self.off).sum()),
+        )  # fmt: skip
 
 
 def overlaps(watched: Watched, before: Sequence[tuple[str, list[str]]]) -> NDArray[np.float64]:
     """(p,) the share of items that both blocks of a page show, of those that either does; 1 without one before."""
-    found, place_of = np.ones(len(watched.pages)), {page: place for place, page in enumerate(watched.pages.tolist())}
-    shown = watched.shown.tolist()
+    row_of, place_of = watched.row_of, {page: place for place, page in enumerate(watched.pages.tolist())}
+    then = np.full((len(watched.pages), max((len(ids) for _, ids in before), default=1)), NO_ROW, dtype=np.int32)
+    known = np.zeros(len(watched.pages), dtype=bool)
     for source_id, ids in before:
-        place = place_of.get(watched.row_of.get(source_id, NO_ROW))
-        if place is None:
-            continue
-        then = {watched.row_of[id_] for id_ in ids if id_ in watched.row_of}
-        now = {row for row in shown[place] if row != NO_ROW}
-        if then != now and (then or now):
-            found[place] = len(then & now) / len(then | now)
-    return found
+        place = place_of.get(row_of.get(source_id, NO_ROW))
+        if place is not None:
+            rows = [row_of[id_] for id_ in dict.fromkeys(ids) if id_ in row_of]
+            then[place, : len(rows)], known[place] = rows, True
+    both = ((watched.shown[:, :, None] == then[:, None, :]) & (then != NO_ROW)[:, None, :]).sum(axis=(1, 2))
+    either = watched.filled + (then != NO_ROW).sum(axis=1) - both
+    return np.asarray(np.where(known & (either > 0), both / np.maximum(either, 1), 1.0))
 
 
 def _ends(ranked: Scores) -> tuple[Scores, Scores]:
@@ -110,15 +180,16 @@ def _ends(ranked: Scores) -> tuple[Scores, Scores]:
     return np.where(there.any(axis=1), highest, np.nan), np.where(there.any(axis=1), lowest, np.nan)
 
 
-def _is_public(fact: Facts, now: datetime) -> bool:
-    if fact.status == "published" and not fact.embargo_until and not fact.expires_at and not fact.published_at:
-        return True
-    dates = {
-        name: datetime.fromisoformat(value) if (value := getattr(fact, name)) else None
-        for name in ("published_at", "embargo_until", "expires_at")
-    }
-    article = Article(fact.id, fact.title, "", status=fact.status, **dates)  # type: ignore[arg-type]
-    return reason_hidden(article, now) is None
+def _times(fact: Facts) -> tuple[float, float]:
+    """From when an article may be seen, and until when, in seconds since 1970: see `reason_hidden`."""
+    embargo, published, expires = (
+        datetime.fromisoformat(value).timestamp() if value else None
+        for value in (fact.embargo_until, fact.published_at, fact.expires_at)
+    )
+    opens = max([moment for moment in (embargo, published) if moment is not None], default=-np.inf)
+    if fact.status != "published" and not (fact.status == "embargoed" and embargo is not None):
+        opens = np.inf
+    return opens, np.inf if expires is None else expires
 
 
-__all__ = ["Watched", "overlaps", "watch"]
+__all__ = ["Watched", "Watching", "overlaps"]

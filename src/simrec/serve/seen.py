@@ -14,7 +14,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from simrec.pipeline.patched import patched
-from simrec.pipeline.viewer import Viewer
+from simrec.pipeline.viewer import Viewer, picks_to_view
 from simrec.policy.articles import ArticleRules
 from simrec.settings import Settings
 from simrec.store import PageRow, Snapshot, Store, StoredBlock, StoredItem
@@ -35,7 +35,7 @@ class Seen:
         times: (m,) float64, sorted: all moments at which some article comes or goes, in seconds since 1970.
         packed: the snapshot's blocks by page, each as `pack` has it.
         pages: what stands of editors' acts, by page.
-        picks: editors' picks, where they stand first, or a fallback asks what is popular.
+        picks: that say what is popular, and those that stand first, see `picks_to_view`.
         settings: of the site.
     """
 
@@ -45,7 +45,7 @@ class Seen:
     times: NDArray[np.float64]
     packed: Mapping[str, bytes]
     pages: Mapping[str, PageRow]
-    picks: Sequence[Pick]
+    picks: tuple[Sequence[Pick], Sequence[Pick]]
     settings: Settings
     _viewers: dict[int, tuple[Viewer, float]] = field(default_factory=dict)
     _lock: Any = field(default_factory=Lock)
@@ -55,7 +55,7 @@ class Seen:
         """All that the store holds; `mark` was read before, so that what is written meanwhile is read again."""
         corpus = Corpus(store.articles())
         times = np.sort(_times(corpus.articles, settings))
-        pages, picks = store.page_states(), _picks(store, settings)
+        pages, picks = store.page_states(), picks_to_view(store, settings)
         return cls(mark, _snapshot(store, mark), corpus, times, _blocks(store, mark), pages, picks, settings)
 
     def followed(self, store: Store, changes: Changes) -> Seen:
@@ -72,7 +72,9 @@ class Seen:
         before = [by_id[article.id] for article in changes.articles if article.id in by_id]
         times = _with(_without(self.times, _times(before, settings)), _times(changes.articles, settings))
         pages = {**self.pages, **store.page_states(changes.pages)} if changes.pages else self.pages
-        return Seen(mark, _snapshot(store, mark), corpus, times, packed, pages, _picks(store, settings), settings)
+        return Seen(
+            mark, _snapshot(store, mark), corpus, times, packed, pages, picks_to_view(store, settings), settings
+        )
 
     def stored(self, source_id: str) -> StoredBlock | None:
         """A page's block as the snapshot has it; None where it has none."""
@@ -86,7 +88,8 @@ class Seen:
         if kept and kept[0].now.timestamp() <= at < kept[1]:
             return kept[0]
         with self._lock:
-            made = Viewer(self.corpus, self.settings, k, now=now, picks=self.picks, pages=self.pages)
+            picks, own = self.picks
+            made = Viewer(self.corpus, self.settings, k, now=now, picks=picks, pages=self.pages, own_picks=own)
             self._viewers[k] = (made, self.changes_at(now))
         return made
 
@@ -157,8 +160,3 @@ def _snapshot(store: Store, mark: Mark) -> Snapshot | None:
 
 def _blocks(store: Store, mark: Mark) -> dict[str, bytes]:
     return {} if mark.snapshot is None else {one.source_id: pack(one) for one in store.blocks(mark.snapshot)}
-
-
-def _picks(store: Store, settings: Settings) -> Sequence[Pick]:
-    policy = settings.policy
-    return store.picks() if policy.pin_picks or "popular" in policy.fallback else ()

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
 from datetime import datetime
 from typing import Any, Literal, TypeAlias, get_args
@@ -25,6 +25,8 @@ JUDGED = "judged"
 """Origin of what editors said of items in blind comparisons."""
 EDITORS = (DESK, PIN, BAN, ACCEPT, JUDGED)
 """Origins of what editors said here; all others are of what was imported."""
+ACTS = (PIN, BAN, ACCEPT, JUDGED)
+"""Origins of what is said at the desk of items that a block has or could have."""
 Whose: TypeAlias = Literal["all", "imported", "editors"]
 """Whose judgements are looked at."""
 WHOSE: tuple[str, ...] = get_args(Whose)
@@ -75,15 +77,14 @@ class JudgementStore(Connected):
         A pair that one of the same judges rejected is none: a ban is said of what is there, and so later than what
         brought it.
         """
-        pairs: dict[tuple[str, str], Pick] = {}
-        rejected = set[tuple[str, str]]()
-        for said in self._judgements(whose):
-            pair = said.source_id, said.target_id
-            if said.rejects:
-                rejected.add(pair)
-            else:
-                pairs.setdefault(pair, Pick(*pair, said.rank, said.grade))
-        return [pick for pair, pick in pairs.items() if pair not in rejected]
+        return _as_picks(self._judgements(whose))
+
+    def own_picks(self) -> list[Pick]:
+        """What `policy.pin_picks` puts first: picks that were imported, or made one by one, whatever acts say of them.
+
+        Acts have a say of their own in what stands first and what never stands there; accepting changes no block.
+        """
+        return _as_picks(said for said in self._judgements("all") if said.origin not in ACTS)
 
     def rejected(self, whose: Whose = "all") -> list[Pick]:
         """The pairs that were said not to belong together, by source and target; each once."""
@@ -102,3 +103,16 @@ class JudgementStore(Connected):
         with self._read() as connection:
             for row in connection.execute(statement.order_by(*order)).mappings():
                 yield Judgement(**{**row, "at": datetime.fromisoformat(row["at"]) if row["at"] else None})
+
+
+def _as_picks(judgements: Iterable[Judgement]) -> list[Pick]:
+    """Each pair once, but those that some judgement rejects."""
+    pairs: dict[tuple[str, str], Pick] = {}
+    rejected = set[tuple[str, str]]()
+    for said in judgements:
+        pair = said.source_id, said.target_id
+        if said.rejects:
+            rejected.add(pair)
+        else:
+            pairs.setdefault(pair, Pick(*pair, said.rank, said.grade))
+    return [pick for pair, pick in pairs.items() if pair not in rejected]

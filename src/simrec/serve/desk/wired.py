@@ -155,7 +155,7 @@ class ServiceBackend:
 
     def overview(self) -> Overview:
         """The state of the site."""
-        return overview(self._workspace, now=self.now())
+        return overview(self._workspace, now=self.now(), watching=self._attentive.watching)
 
     def trial(self, who: str, models: tuple[str, str], source_id: str | None, drawn: str) -> Trial:
         """A blind comparison to judge."""
