@@ -331,16 +331,28 @@ def test_editors_see_the_block_of_a_draft(served: Served) -> None:
 
 
 def test_memory_for_bodies_has_an_end(served: Served, monkeypatch: pytest.MonkeyPatch) -> None:
-    """Beyond it, those that were made first go; nothing of them stays behind."""
+    """Beyond it, those that were made first go; nothing of them stays behind, whatever was asked for, and how."""
     from simrec.serve import lane as module
 
     client = served()
     lane = client.app.state.service.lane  # type: ignore[attr-defined]
-    monkeypatch.setattr(module, "MOST_BYTES", 6000)
+    monkeypatch.setattr(module, "MOST_BYTES", 30_000)
     for number in range(40):
         client.get(f"/v1/articles/t{number:03}/similar")
-    assert lane._bytes <= 6000
-    assert 0 < len(lane._ready) == len(lane._by_address) < 40
+    for k in range(1, 20):
+        client.get(f"/v1/articles/t000/similar?k={k}&format=html")
+        client.get(f"/v1/articles/t001/similar?{'k=5&' * 200}k={k}")
+    assert lane._bytes <= 30_000
+    assert 0 < len(lane._by_address) <= len(lane._ready) < 20
+    assert sum(map(len, lane._of_page.values())) == len(lane._ready)
+    assert lane._depends.keys() == lane._of_page.keys() == {key.source_id for key in lane._ready}
+    assert max(map(len, lane._by_address)) < 100
+    assert lane._bytes == sum(len(r.body) + module.COST + sum(map(len, r.addresses)) for r in lane._ready.values())
+    for page in [*lane._of_page]:
+        lane.moved(Moved(frozenset([page]), frozenset()))
+    held = lane._ready, lane._by_address, lane._of_page, lane._pages_with, lane._depends, lane._with_any
+    assert (lane._bytes, [*map(len, held)]) == (0, [0] * 6)
+    client.get("/v1/articles/t000/similar")
     lane.moved(Moved(frozenset(), None))
-    assert (lane._bytes, len(lane._ready), len(lane._by_address)) == (0, 0, 0)
+    assert (lane._bytes, [*map(len, held)]) == (0, [0] * 6)
     assert float("inf") == NEVER
