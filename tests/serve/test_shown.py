@@ -29,6 +29,7 @@ from simrec.serve.reading import Moved, Shown
 from simrec.serve.seen import NEVER, Seen
 from simrec.serve.state import Service
 from simrec.settings import Settings
+from simrec.store import StoredBlock
 from simrec.store.changes import Changes, Mark
 from simrec.types import Article, Corpus
 
@@ -241,13 +242,16 @@ def test_readers_and_the_store_can_go_on_at_once(served: Served, clock: Clock) -
     check_followed(service, clock)
 
 
-def test_a_store_that_is_away_stops_nothing(served: Served, clock: Clock, monkeypatch: pytest.MonkeyPatch) -> None:
+@pytest.mark.parametrize("error", [StoreError("the database is away"), RuntimeError("a fault")])
+def test_a_store_that_is_away_stops_nothing(
+    served: Served, clock: Clock, monkeypatch: pytest.MonkeyPatch, error: Exception
+) -> None:
     """What was read goes on being shown; the service says that it does not follow, and follows again."""
     client = served()
     service: Service = client.app.state.service  # type: ignore[attr-defined]
 
     def away(*_: Any) -> Any:
-        raise StoreError("the database is away")
+        raise error
 
     monkeypatch.setattr(service.shown, "refresh", away)
     wait_for(lambda: not client.get("/readyz").json()["following"])
@@ -356,3 +360,18 @@ def test_memory_for_bodies_has_an_end(served: Served, monkeypatch: pytest.Monkey
     lane.moved(Moved(frozenset(), None))
     assert (lane._bytes, [*map(len, held)]) == (0, [0] * 6)
     assert float("inf") == NEVER
+
+
+def test_all_sizes_of_blocks_share_what_is_made_of_the_corpus(served: Served, monkeypatch: pytest.MonkeyPatch) -> None:
+    """A fallback looks through all articles: once after a change, not once for each k that somebody asks for."""
+    from simrec.pipeline import viewer as module
+
+    client = served(more='[policy]\nfallback = ["section", "recent"]\n')
+    service: Service = client.app.state.service  # type: ignore[attr-defined]
+    made, fallback = [], module.Fallback
+    monkeypatch.setattr(module, "Fallback", lambda *given: made.append(given) or fallback(*given))
+    seen = Seen.read(service.store, service.store.mark(), service.workspace.settings)
+    block = StoredBlock("t000", (), None)
+    found = [seen.viewer(k, service.clock()).view(block).items for k in (1, 3, 7, 5)]
+    assert [len(items) for items in found] == [1, 3, 7, 5]
+    assert len(made) == 1

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Mapping, Sequence
+from copy import copy
 from datetime import UTC, datetime
 from typing import Any
 
@@ -55,6 +56,14 @@ class Viewer:
         policy = settings.policy
         picks = store.picks() if policy.pin_picks or "popular" in policy.fallback else ()
         return cls(Corpus(store.articles()), settings, k, now=now, picks=picks, pages=store.page_states())
+
+    def of(self, k: int) -> Viewer:
+        """The same with k items a block; it shares all that was made of the corpus."""
+        if k == self.k:
+            return self
+        other = copy(self)
+        other.k = k
+        return other
 
     @property
     def corpus(self) -> Corpus:
