@@ -466,7 +466,7 @@ def test_metrics_are_for_keys(served: Served) -> None:
     change = {"authorization": key_of(client, "publish")}
     assert client.delete("/v1/articles/t001", headers=change).status_code == 200
     assert client.delete("/v1/articles/nobody", headers=change).status_code == 404
-    time.sleep(0.5)
+    time.sleep(1.5)
     text = client.get("/metrics", headers=headers).text
     assert 'simrec_publishes_total{kind="withdraw"} 1.0' in text
     assert "simrec_writer 1.0" in text

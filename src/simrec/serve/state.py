@@ -128,7 +128,6 @@ class Service:
             looks += 1
             try:
                 self.metrics.settle()
-                self.metrics.writer.set(float(self.writer is not None and self.writer.is_writer))
                 self.shown.refresh()
                 if looks % KEYS == 0:
                     self.keyring.refresh()
