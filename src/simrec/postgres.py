@@ -149,7 +149,10 @@ def _told(context: ExceptionContext) -> SQLAlchemyError | None:
     if isinstance(error, OSError):
         context.is_disconnect = True
         return InterfaceError(None, None, error)
-    return DataError(None, None, error) if isinstance(error, ValueError) else None
+    if isinstance(error, ValueError):  # a text that cannot be encoded, say: half of the request is sent by then
+        context.is_disconnect, context.invalidate_pool_on_disconnect = True, False
+        return DataError(None, None, error)
+    return None
 
 
 def _answer(error: BaseException | None) -> dict[str, str] | None:

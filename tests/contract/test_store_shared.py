@@ -17,6 +17,7 @@ from sqlalchemy import URL, Connection, insert
 from simrec.database import parse_url
 from simrec.errors import ConflictError, NotFoundError, SettingsError, StoreError
 from simrec.store import NOTHING, Inputs, Snapshot, Store, StoredBlock, StoredItem, engine, inbox
+from simrec.store.inbox import applying
 from simrec.store.tables import acts
 from simrec.types import Article, Entry
 
@@ -292,3 +293,27 @@ def test_who_waits_too_long_for_a_server_is_told(schema: str, monkeypatch: pytes
             put(store, "a")
         assert time.monotonic() - started < 10
         put(store, "a")
+
+
+def test_a_text_that_cannot_be_sent_harms_nothing_that_follows(store: Store) -> None:
+    """Half of a surrogate pair is refused in words, and the connection is not used again half-way through."""
+    for _ in range(3):
+        with pytest.raises(StoreError, match="half of a surrogate pair"):
+            store.audit("PUT /", "200", name="\ud800")
+        store.audit("PUT /", "200", name="fine")
+        assert store.mark().snapshot is None
+    assert [one.name for one in store.audited()] == ["fine"] * 3
+
+
+def test_an_error_does_not_hide_a_change_that_is_stored(store: Store) -> None:
+    """The connection broke after the change was stored, before that was known here: what was done is the answer."""
+    number = store.ask("act", {}, "key").id
+    with applying(number) as claim:
+        store.put([entry("a")], lambda entry: [])
+    assert claim.marked
+    assert not store.answer(number, {"error": "StoreError"}, forget=True, failed=True)
+    [asked] = store.asked()
+    assert asked.applied is not None
+    assert not store.ask("act", {}, "key").new
+    assert store.answer(number, {"done": True})
+    assert store.outcomes([number]) == {number: {"done": True}}

@@ -14,15 +14,19 @@ import threading
 import time
 from collections.abc import Callable, Iterator
 from pathlib import Path
+from types import SimpleNamespace
 from typing import Any, NamedTuple
 
 import psutil
 import pytest
+from uvicorn.supervisors import multiprocess
 
 from simrec.cli import main
 from simrec.pipeline.build import build
 from simrec.pipeline.publish import Pipeline
 from simrec.pipeline.workspace import Workspace
+from simrec.serve.run import _config, _Processes
+from simrec.settings import ServeSettings
 
 SIMREC = [sys.executable, "-c", "from simrec.cli import main; raise SystemExit(main())"]
 Started = Callable[..., tuple[subprocess.Popen[str], int]]
@@ -152,15 +156,44 @@ def test_keys_are_made_listed_and_revoked(site: Path, run: Callable[..., Ran]) -
     assert run("keys", "revoke", "nobody", "-w", str(site)).code == 1
 
 
-def test_requests_under_way_are_answered_before_it_ends(started: Started) -> None:
-    """SIGTERM while the body of a request is on its way: it is answered; then the process ends, the port is free."""
+def test_a_large_site_has_time_to_be_read_before_a_process_is_replaced(monkeypatch: pytest.MonkeyPatch) -> None:
+    """On SIGHUP a new process takes the place of the old one although it needs a minute to start."""
+
+    class Slow:
+        pid = 1
+
+        def __init__(self, *_: Any) -> None:
+            self.told = list[str]()
+
+        def __getattr__(self, name: str) -> Any:
+            return lambda *_: self.told.append(name)
+
+        def wait_until_ready(self, seconds: float, _: Any) -> bool:
+            return seconds > 60
+
+    monkeypatch.setattr(multiprocess, "Process", Slow)
+    monkeypatch.setattr(signal, "signal", lambda *_: None)
+    config = _config(ServeSettings(), 1)
+    usual = config.timeout_worker_healthcheck
+    processes = _Processes(config, [], SimpleNamespace(renew=lambda: None))  # type: ignore[arg-type]
+    processes.processes = old = [Slow(), Slow()]  # type: ignore[list-item]
+    old = [*old]
+    processes.handle_hup()
+    assert [one.told for one in old] == [["terminate", "join"]] * 2
+    assert not {id(one) for one in processes.processes} & {id(one) for one in old}
+    assert config.timeout_worker_healthcheck == usual
+
+
+@pytest.mark.parametrize("number", [signal.SIGTERM, signal.SIGHUP])
+def test_requests_under_way_are_answered_before_it_ends(started: Started, number: signal.Signals) -> None:
+    """A signal while the body of a request is on its way: it is answered; then the process ends, the port is free."""
     process, port = started()
     body = json.dumps({"ids": ["t000"]}).encode()
     head = b"POST /v1/similar:batch HTTP/1.1\r\nhost: localhost\r\ncontent-type: application/json\r\n"
     with socket.create_connection(("127.0.0.1", port), timeout=20) as connection:
         connection.sendall(head + f"content-length: {len(body)}\r\n\r\n".encode() + body[:5])
         time.sleep(0.3)
-        process.send_signal(signal.SIGTERM)
+        process.send_signal(number)
         time.sleep(0.5)
         assert process.poll() is None
         connection.sendall(body[5:])

@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 import json
 import logging
+import time
 from collections.abc import Callable
 from typing import Any
 
@@ -462,6 +463,13 @@ def test_metrics_are_for_keys(served: Served) -> None:
         "simrec_ready 1.0",
     ):
         assert line in text
+    change = {"authorization": key_of(client, "publish")}
+    assert client.delete("/v1/articles/t001", headers=change).status_code == 200
+    assert client.delete("/v1/articles/nobody", headers=change).status_code == 404
+    time.sleep(1.5)
+    text = client.get("/metrics", headers=headers).text
+    assert 'simrec_publishes_total{kind="withdraw"} 1.0' in text
+    assert "simrec_writer 1.0" in text
     assert "simrec_stale_seconds" in text
     assert "t000" not in text
     assert client.get("/metrics").status_code == 401

@@ -29,6 +29,7 @@ from simrec.serve.reading import Moved, Shown
 from simrec.serve.seen import NEVER, Seen
 from simrec.serve.state import Service
 from simrec.settings import Settings
+from simrec.store import StoredBlock
 from simrec.store.changes import Changes, Mark
 from simrec.types import Article, Corpus
 
@@ -241,13 +242,16 @@ def test_readers_and_the_store_can_go_on_at_once(served: Served, clock: Clock) -
     check_followed(service, clock)
 
 
-def test_a_store_that_is_away_stops_nothing(served: Served, clock: Clock, monkeypatch: pytest.MonkeyPatch) -> None:
+@pytest.mark.parametrize("error", [StoreError("the database is away"), RuntimeError("a fault")])
+def test_a_store_that_is_away_stops_nothing(
+    served: Served, clock: Clock, monkeypatch: pytest.MonkeyPatch, error: Exception
+) -> None:
     """What was read goes on being shown; the service says that it does not follow, and follows again."""
     client = served()
     service: Service = client.app.state.service  # type: ignore[attr-defined]
 
     def away(*_: Any) -> Any:
-        raise StoreError("the database is away")
+        raise error
 
     monkeypatch.setattr(service.shown, "refresh", away)
     wait_for(lambda: not client.get("/readyz").json()["following"])
@@ -331,16 +335,43 @@ def test_editors_see_the_block_of_a_draft(served: Served) -> None:
 
 
 def test_memory_for_bodies_has_an_end(served: Served, monkeypatch: pytest.MonkeyPatch) -> None:
-    """Beyond it, those that were made first go; nothing of them stays behind."""
+    """Beyond it, those that were made first go; nothing of them stays behind, whatever was asked for, and how."""
     from simrec.serve import lane as module
 
     client = served()
     lane = client.app.state.service.lane  # type: ignore[attr-defined]
-    monkeypatch.setattr(module, "MOST_BYTES", 6000)
+    monkeypatch.setattr(module, "MOST_BYTES", 30_000)
     for number in range(40):
         client.get(f"/v1/articles/t{number:03}/similar")
-    assert lane._bytes <= 6000
-    assert 0 < len(lane._ready) == len(lane._by_address) < 40
+    for k in range(1, 20):
+        client.get(f"/v1/articles/t000/similar?k={k}&format=html")
+        client.get(f"/v1/articles/t001/similar?{'k=5&' * 200}k={k}")
+    assert lane._bytes <= 30_000
+    assert 0 < len(lane._by_address) <= len(lane._ready) < 20
+    assert sum(map(len, lane._of_page.values())) == len(lane._ready)
+    assert lane._depends.keys() == lane._of_page.keys() == {key.source_id for key in lane._ready}
+    assert max(map(len, lane._by_address)) < 100
+    assert lane._bytes == sum(len(r.body) + module.COST + sum(map(len, r.addresses)) for r in lane._ready.values())
+    for page in [*lane._of_page]:
+        lane.moved(Moved(frozenset([page]), frozenset()))
+    held = lane._ready, lane._by_address, lane._of_page, lane._pages_with, lane._depends, lane._with_any
+    assert (lane._bytes, [*map(len, held)]) == (0, [0] * 6)
+    client.get("/v1/articles/t000/similar")
     lane.moved(Moved(frozenset(), None))
-    assert (lane._bytes, len(lane._ready), len(lane._by_address)) == (0, 0, 0)
+    assert (lane._bytes, [*map(len, held)]) == (0, [0] * 6)
     assert float("inf") == NEVER
+
+
+def test_all_sizes_of_blocks_share_what_is_made_of_the_corpus(served: Served, monkeypatch: pytest.MonkeyPatch) -> None:
+    """A fallback looks through all articles: once after a change, not once for each k that somebody asks for."""
+    from simrec.pipeline import viewer as module
+
+    client = served(more='[policy]\nfallback = ["section", "recent"]\n')
+    service: Service = client.app.state.service  # type: ignore[attr-defined]
+    made, fallback = [], module.Fallback
+    monkeypatch.setattr(module, "Fallback", lambda *given: made.append(given) or fallback(*given))
+    seen = Seen.read(service.store, service.store.mark(), service.workspace.settings)
+    block = StoredBlock("t000", (), None)
+    found = [seen.viewer(k, service.clock()).view(block).items for k in (1, 3, 7, 5)]
+    assert [len(items) for items in found] == [1, 3, 7, 5]
+    assert len(made) == 1

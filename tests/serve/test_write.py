@@ -409,6 +409,12 @@ def test_acts_that_cannot_be_done(shared: Site) -> None:
     assert act(ONE, action="pin") == 422
     assert act(ONE, action="paint", target_id=TWO) == 422
     assert act(ONE, action="pin", target_id="a\x00b") == 422
+    for note in ("a\x00b", "\ud800"):
+        body = json.dumps({"action": "pin", "target_id": TWO, "note": note})
+        headers = {"content-type": "application/json"}
+        assert shared.send("POST", f"/v1/pages/{ONE}/acts", "edit", content=body, headers=headers).status_code == 422
+    assert shared.send("GET", "/v1/acts?who=%00", "edit").status_code == 422
+    assert shared.send("GET", "/v1/pages/a%00b/acts", "edit").status_code == 404
     assert act(ONE, action="pin", target_id=TWO, rank=0) == 422
     assert act(ONE, action="pin", target_id=TWO, version=2**70) == 422
     assert act(ONE, action="pin", target_id=TWO, note="x" * 1001) == 422

@@ -35,7 +35,9 @@ from simrec.pipeline.snapshots import activate
 from simrec.pipeline.workspace import Workspace
 from simrec.serve import writer as writing
 from simrec.serve.outcomes import passes, result, told
+from simrec.serve.work import Work
 from simrec.serve.writer import Writer
+from simrec.store import Store, inbox
 from simrec.store.inbox import applying
 
 WORKER = Path(__file__).with_name("worker.py")
@@ -308,6 +310,51 @@ def test_an_act_is_logged_once_whoever_dies(site: Workspace) -> None:
     with site.store() as store:
         assert [(act.id, act.who, act.action) for act in store.acts()] == [(done["act"]["id"], "Ann", "pin")]
     assert blocks(site)[page][0] == target
+
+
+def test_a_change_whose_commit_was_not_heard_of_is_done_once(site: Workspace, monkeypatch: pytest.MonkeyPatch) -> None:
+    """The connection breaks after the change was stored, before that is known: the answer is what was done."""
+    change, broken = Store.change, list[int]()
+
+    def unheard(self: Store, *args: Any, **values: Any) -> Any:
+        done, claim = change(self, *args, **values), inbox._claim.get()
+        if claim and not broken:
+            claim.marked = False
+            broken.append(claim.id)
+            raise StoreError("the connection broke")
+        return done
+
+    monkeypatch.setattr(Store, "change", unheard)
+    page, target = RECORDS[0]["id"], RECORDS[7]["id"]
+    payload = {"who": "Ann", "action": "pin", "source_id": page, "target_id": target}
+    with started(site) as writer:
+        done = writer.wait(writer.ask("act", payload, "key", "same"), 60)
+        assert done["state"]["pins"] == [target]
+        assert writer.wait(writer.ask("act", payload, "key", "same"), 60) == done
+    assert broken
+    with site.store() as store:
+        assert [act.action for act in store.acts()] == ["pin"]
+
+
+def test_an_answer_that_cannot_be_read_yet_is_not_an_error(site: Workspace, monkeypatch: pytest.MonkeyPatch) -> None:
+    """The change is stored, its writer died, and the store is away for a moment: the next look answers."""
+    again, failed = Work.again, list[int]()
+
+    def away(self: Work, asked: Any) -> Any:
+        failed.append(asked.id)
+        if len(failed) == 1:
+            raise StoreError("the store is away")
+        return again(self, asked)
+
+    monkeypatch.setattr(Work, "again", away)
+    with site.store() as store:
+        receipt = store.ask("withdraw", {"ids": [RECORDS[0]["id"]]}, "key", "same")
+        with applying(receipt.id):
+            store.put([], lambda entry: [])
+    with started(site) as writer:
+        assert writer.wait(receipt, 60)["blocks"] is not None
+        assert writer.ask("withdraw", {}, "key", "same").id == receipt.id
+    assert len(failed) == 2
 
 
 @pytest.fixture

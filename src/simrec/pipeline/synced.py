@@ -9,7 +9,7 @@ from collections.abc import Mapping
 from datetime import datetime
 from typing import Any
 
-from simrec.errors import ModelError, StoreError
+from simrec.errors import ModelError
 from simrec.files import write_whole
 from simrec.pipeline.live.site import LiveSite, state_folder
 from simrec.pipeline.locks import reading_fitted
@@ -30,11 +30,12 @@ def active_snapshot(store: Store) -> Snapshot | None:
     It need not be the newest: a newer one may have been refused, or gone back from. What was fitted is looked up by the
     snapshot's own `fitted`, and what a snapshot is up to date with by its number and revision, so that nothing that was
     done for another one passes for its own.
+
+    Raises:
+        StoreError: the store cannot be read.
     """
-    try:
-        return store.snapshot()
-    except StoreError:
-        return None
+    number = store.mark().snapshot
+    return None if number is None else store.snapshot(number)
 
 
 def catch_up(

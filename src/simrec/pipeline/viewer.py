@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Mapping, Sequence
+from copy import copy
 from datetime import UTC, datetime
 from typing import Any
 
@@ -57,6 +58,14 @@ class Viewer:
         picks, own_picks = picks_to_view(store, settings)
         corpus, pages = Corpus(store.articles()), store.page_states()
         return cls(corpus, settings, k, now=now, picks=picks, pages=pages, own_picks=own_picks)
+
+    def of(self, k: int) -> Viewer:
+        """The same with k items a block; it shares all that was made of the corpus."""
+        if k == self.k:
+            return self
+        other = copy(self)
+        other.k = k
+        return other
 
     @property
     def corpus(self) -> Corpus:

@@ -10,7 +10,7 @@ from pydantic import BaseModel, Field
 
 from simrec.serve.asking import IdempotencyKey, ask, off, service_of
 from simrec.serve.examples import example
-from simrec.serve.forms import ActIn, PickIn, UndoIn
+from simrec.serve.forms import ActIn, PickIn, Plain, UndoIn
 from simrec.serve.paths import ArticleId
 from simrec.serve.problems import ProblemError, responses
 from simrec.serve.security import Editor
@@ -111,8 +111,8 @@ async def post_act(
 @router.get("/acts", response_model=Log, summary="The log of all acts", responses=responses(401, 403, 422))
 async def get_acts(
     request: Request, caller: Editor,
-    source_id: Annotated[str | None, Query(max_length=512, description="on this page only")] = None,
-    who: Annotated[str | None, Query(max_length=200, description="by this editor only")] = None,
+    source_id: Annotated[Plain | None, Query(max_length=512, description="on this page only")] = None,
+    who: Annotated[Plain | None, Query(max_length=200, description="by this editor only")] = None,
     before: Annotated[int | None, Query(ge=1, le=2**53, description="acts with smaller numbers only")] = None,
     limit: Annotated[int, Query(ge=1, le=200, description="acts in one answer")] = 50,
 ) -> dict[str, Any]:  # fmt: skip

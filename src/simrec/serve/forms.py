@@ -31,15 +31,22 @@ def _an_id(text: str) -> str:
     return to_id(text)
 
 
-def _text(text: str) -> str:
-    if "\x00" in text:
-        raise ValueError("it holds a NUL: remove it")
+def _plain(text: str) -> str:
+    """A text that every store can hold.
+
+    Raises:
+        ValueError: it is none.
+    """
+    if "\x00" in text or any("\ud800" <= char <= "\udfff" for char in text):
+        raise ValueError("it holds a NUL or half of a character: remove it")
     return text
 
 
 Id = Annotated[str, AfterValidator(_an_id), Field(min_length=1, max_length=512, examples=["mill-bridge-closed"])]
 """An article's id."""
-Note = Annotated[str, AfterValidator(_text), Field(max_length=1000)]
+Plain = Annotated[str, AfterValidator(_plain)]
+"""A text that every store can hold."""
+Note = Annotated[Plain, Field(max_length=1000)]
 
 
 class ArticleIn(BaseModel):

@@ -19,8 +19,10 @@ from simrec.settings import ServeSettings
 
 MOST_BYTES = 256 * 1024 * 1024
 """Of all bodies that are held; beyond, those that were made first go."""
-ADDRESSES = 8
-"""Ways of writing an address that lead to one body at once; more are answered, but looked up anew."""
+COST = 2000
+"""Bytes that a body takes beside its own: its headers, and what it is found by."""
+ADDRESSES, LONGEST = 8, 500
+"""Ways of writing an address that lead to one body at once, and their bytes; others are answered, and looked up."""
 
 
 class Key(NamedTuple):
@@ -43,9 +45,11 @@ class Ready:
         brief: those of a 304.
         far: the moment up to which these can be used as they are.
         is_empty: whether the block has no item.
+        addresses: that lead to it at once.
+        size: bytes that it takes.
     """
 
-    __slots__ = ("addresses", "body", "brief", "etag", "far", "full", "is_empty", "until")
+    __slots__ = ("addresses", "body", "brief", "etag", "far", "full", "is_empty", "size", "until")
 
     def __init__(self, body: bytes, until: float, *, is_empty: bool) -> None:
         self.body, self.until, self.is_empty = body, until, is_empty
@@ -54,6 +58,7 @@ class Ready:
         self.brief: Pairs = []
         self.far = NEVER
         self.addresses: list[bytes] = []
+        self.size = len(body) + COST
 
 
 class Lane:
@@ -80,6 +85,7 @@ class Lane:
         self._by_address: dict[bytes, Ready] = {}
         self._of_page: dict[str, set[Key]] = defaultdict(set)
         self._pages_with: dict[str, set[str]] = defaultdict(set)
+        self._depends: dict[str, set[str]] = defaultdict(set)
         self._with_any: set[str] = set()
         self._bytes = 0
 
@@ -107,10 +113,12 @@ class Lane:
         else:
             self._metrics.misses.inc()
             found = self._render(key)
-        if address and found.addresses is not None and len(found.addresses) < ADDRESSES:
+        if address and len(address) <= LONGEST and len(found.addresses) < ADDRESSES:
             with self._lock:
                 if self._ready.get(key) is found and address not in found.addresses:
                     found.addresses.append(address)
+                    found.size += len(address)
+                    self._bytes += len(address)
                     self._by_address[address] = found
         return found
 
@@ -138,13 +146,14 @@ class Lane:
         """Forgets what is other now."""
         with self._lock:
             if moved.blocks is None:
-                for store in (self._ready, self._by_address, self._of_page, self._pages_with, self._with_any):
+                held = self._ready, self._by_address, self._of_page, self._pages_with, self._depends, self._with_any
+                for store in held:
                     store.clear()
                 self._bytes = 0
                 return
             pages = set(moved.blocks) | moved.articles
             for article in moved.articles:
-                pages |= self._pages_with.pop(article, set())
+                pages |= self._pages_with.get(article, set())
             if moved.articles or moved.blocks:
                 pages |= self._with_any
             for page in pages:
@@ -179,11 +188,12 @@ class Lane:
             self._drop(key)
             self._ready[key] = ready
             self._of_page[key.source_id].add(key)
-            self._bytes += len(body)
+            self._bytes += ready.size
             if viewed.depends is None:
                 self._with_any.add(key.source_id)
             for id_ in viewed.depends or ():
                 self._pages_with[id_].add(key.source_id)
+                self._depends[key.source_id].add(id_)
             while self._bytes > MOST_BYTES and len(self._ready) > 1:
                 self._drop(next(iter(self._ready)))
         return ready
@@ -203,16 +213,27 @@ class Lane:
         ready.full = [(b"content-type", TYPES[format]), (b"content-length", length), *brief]
 
     def _forget(self, page: str) -> None:
-        for key in self._of_page.pop(page, set()):
+        for key in list(self._of_page.get(page, ())):
             self._drop(key)
-        self._with_any.discard(page)
 
     def _drop(self, key: Key) -> None:
+        """Lets go of a body, and of what is known of its page where that was the last one."""
         ready = self._ready.pop(key, None)
-        if ready is not None:
-            self._bytes -= len(ready.body)
-            for address in ready.addresses:
-                self._by_address.pop(address, None)
+        if ready is None:
+            return
+        self._bytes -= ready.size
+        for address in ready.addresses:
+            self._by_address.pop(address, None)
+        page = key.source_id
+        self._of_page[page].discard(key)
+        if self._of_page[page]:
+            return
+        del self._of_page[page]
+        self._with_any.discard(page)
+        for id_ in self._depends.pop(page, ()):
+            self._pages_with[id_].discard(page)
+            if not self._pages_with[id_]:
+                del self._pages_with[id_]
 
 
 def is_same(said: bytes | None, etag: bytes) -> bool:

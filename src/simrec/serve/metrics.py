@@ -5,6 +5,7 @@ from __future__ import annotations
 import os
 from collections.abc import Callable, Iterable, Iterator
 from datetime import datetime
+from pathlib import Path
 
 from prometheus_client import CollectorRegistry, Counter, Gauge, Histogram, generate_latest
 from prometheus_client.core import GaugeMetricFamily, Metric
@@ -66,7 +67,8 @@ class Metrics:
     def text(self, shown: Shown, clock: Callable[[], datetime]) -> bytes:
         """All of it, as Prometheus reads it."""
         registry = self._registry
-        if os.environ.get(FOLDER):
+        if folder := os.environ.get(FOLDER):
+            _bury(Path(folder))
             registry = CollectorRegistry()
             MultiProcessCollector(registry)  # type: ignore[no-untyped-call]  # it has no types
         now = CollectorRegistry()
@@ -98,6 +100,18 @@ class _Now(Collector):
         blocks.add_metric(["filled"], snapshot.blocks)
         blocks.add_metric(["empty"], max(len(seen.packed) - snapshot.blocks, 0))
         yield blocks
+
+
+def _bury(folder: Path) -> None:
+    """Forgets the gauges of processes that have ended: a writer that was killed is the writer no more."""
+    for path in folder.glob("gauge_live*_*.db"):
+        number = path.stem.rpartition("_")[2]
+        try:
+            os.kill(int(number), 0)
+        except (ProcessLookupError, ValueError):
+            path.unlink(missing_ok=True)
+        except OSError:
+            pass  # it lives, and is another user's
 
 
 def prepared(folder: str) -> None:

@@ -52,7 +52,7 @@ def _article_id(
         found = unquote_to_bytes(id).decode("utf-8")
     except UnicodeDecodeError as error:
         raise ProblemError(404, NO_ARTICLE) from error
-    if len(found) > MOST_ID:
+    if len(found) > MOST_ID or "\x00" in found:  # no store can be asked for a NUL
         raise ProblemError(404, NO_ARTICLE)
     return found
 

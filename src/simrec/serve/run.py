@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import logging
 import os
+import signal
 import socket
 import sys
 import tempfile
@@ -29,6 +30,8 @@ SWITCH = 0.001
 KEEP_ALIVE = 75
 """Seconds for which an idle connection is kept: longer than a proxy's, which then is the one to end it."""
 BACKLOG = 2048
+READING = 120
+"""Seconds that a process has to read the site before it takes the place of another one."""
 
 
 def serve(workspace: Workspace, host: str, port: int, workers: int, tell: Callable[[str], None]) -> None:
@@ -49,6 +52,8 @@ def serve(workspace: Workspace, host: str, port: int, workers: int, tell: Callab
     settings = workspace.settings.serve
     with Writing() as writing:
         if workers == 1:
+            if hasattr(signal, "SIGHUP"):  # as its end would be, but requests under way are answered first
+                signal.signal(signal.SIGHUP, lambda *_: os.kill(os.getpid(), signal.SIGTERM))
             uvicorn.Server(_config(settings, 1)).run(sockets=[listening])
             return
         with tempfile.TemporaryDirectory(prefix="simrec-metrics-") as folder:
@@ -65,9 +70,14 @@ class _Processes(Multiprocess):
         self._writing = writing
 
     def handle_hup(self) -> None:
-        """Called by uvicorn."""
+        """Called by uvicorn, whose own patience with a process that starts is too short for a large site."""
         self._writing.renew()
-        super().handle_hup()
+        usual = self.config.timeout_worker_healthcheck
+        self.config.timeout_worker_healthcheck = READING
+        try:
+            super().handle_hup()
+        finally:
+            self.config.timeout_worker_healthcheck = usual
 
 
 def bind(host: str, port: int) -> socket.socket:

@@ -47,7 +47,7 @@ class Seen:
     pages: Mapping[str, PageRow]
     picks: tuple[Sequence[Pick], Sequence[Pick]]
     settings: Settings
-    _viewers: dict[int, tuple[Viewer, float]] = field(default_factory=dict)
+    _viewers: list[tuple[Viewer, float]] = field(default_factory=list)
     _lock: Any = field(default_factory=Lock)
 
     @classmethod
@@ -82,15 +82,15 @@ class Seen:
         return unpack(source_id, found) if found is not None else None
 
     def viewer(self, k: int, now: datetime) -> Viewer:
-        """The viewer of blocks of k items: kept until the moment at which any article may come or go."""
+        """The viewer of blocks of k items: one for all k, kept until the moment at which any article may come or go."""
         at = now.timestamp()
-        kept = self._viewers.get(k)
+        kept = self._viewers[0] if self._viewers else None
         if kept and kept[0].now.timestamp() <= at < kept[1]:
-            return kept[0]
+            return kept[0].of(k)
         with self._lock:
             picks, own = self.picks
             made = Viewer(self.corpus, self.settings, k, now=now, picks=picks, pages=self.pages, own_picks=own)
-            self._viewers[k] = (made, self.changes_at(now))
+            self._viewers[:] = [(made, self.changes_at(now))]
         return made
 
     def warm(self, now: datetime) -> None:

@@ -126,8 +126,8 @@ class Service:
         looks = 0
         while not self._stop.wait(POLL):
             looks += 1
-            self.metrics.settle()
             try:
+                self.metrics.settle()
                 self.shown.refresh()
                 if looks % KEYS == 0:
                     self.keyring.refresh()
@@ -135,6 +135,10 @@ class Service:
             except SimrecError as error:
                 if self.following:
                     logger.warning("the store cannot be followed, what was read is shown: %s", error)
+                self.following = False
+            except Exception:  # a thread that ends would leave readers with what is shown now, for ever
+                if self.following:
+                    logger.exception("the store cannot be followed, what was read is shown")
                 self.following = False
             else:
                 self.following = True

@@ -221,19 +221,23 @@ class Writer:
 
     def _answer(self, store: Store, work: Work, asked: Asked) -> None:
         """Does what is asked, and keeps the answer; nothing is answered where another writer was faster."""
+        failed, is_stored = False, asked.applied is not None
         forget = False
         with applying(asked.id) as claim:
             try:
-                done = work.again(asked) if asked.applied is not None else work.do(asked, claim)
+                done = work.again(asked) if is_stored else work.do(asked, claim)
                 outcome = json.loads(json.dumps(done))  # as another process would read it
             except Exception as error:
                 if claim.lost or claim.marked or not self._elected.holds():
                     raise  # who answers is the writer that did it, or does it now
+                if is_stored and isinstance(error, StoreError):
+                    raise  # it is done: what it came to can be read later
                 if not isinstance(error, SimrecError):
                     logger.exception("request %d, %s, failed", asked.id, asked.kind)
-                outcome, forget = told(error), passes(error)
-        store.answer(asked.id, outcome, forget=forget)
-        self._deliver({asked.id: outcome})
+                outcome, failed = told(error), not is_stored
+                forget = failed and passes(error)
+        if store.answer(asked.id, outcome, forget=forget, failed=failed):
+            self._deliver({asked.id: outcome})
 
     def _settle(self, store: Store) -> None:
         """Hands out the answers that other processes gave."""

@@ -173,6 +173,8 @@ ANSWERS = {
 
 def server_advice(error: BaseException, url: URL) -> str:
     """What PostgreSQL complains of, and what to do about it."""
+    if isinstance(getattr(error, "orig", None), UnicodeEncodeError):
+        return HALVED
     code, message = sqlstate(error), said(error, url)
     if not code:
         return f"the database cannot be reached ({message}); check that the server is up, and store.url"

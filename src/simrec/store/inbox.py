@@ -152,17 +152,21 @@ class InboxStore(Connected):
             more = update(inbox).where(inbox.c.id == request).values(tries=inbox.c.tries + 1)
             return int(connection.execute(more.returning(inbox.c.tries)).scalar_one())
 
-    def answer(self, request: int, outcome: Mapping[str, Any], *, forget: bool = False) -> bool:
+    def answer(self, request: int, outcome: Mapping[str, Any], *, forget: bool = False, failed: bool = False) -> bool:
         """Answers a request, unless that is done; whether it was.
 
         Args:
             request: its number.
             outcome: the answer.
             forget: the same key may ask again, for the answer tells of something that passes.
+            failed: it says that nothing was changed; so it is no answer where a change is stored after all, by a
+                transaction whose end was not heard of.
         """
         with aside(), self._write(alone=False) as connection:
             values = {"done_at": _now(), "outcome": dict(outcome), "payload": {}}
-            open_ = (inbox.c.id == request, inbox.c.done_at.is_(None))
+            open_ = [inbox.c.id == request, inbox.c.done_at.is_(None)]
+            if failed:
+                open_.append(inbox.c.applied_at.is_(None))
             done = connection.execute(update(inbox).where(*open_).values(values)).rowcount == 1
             if done and forget:
                 connection.execute(delete(idempotency).where(idempotency.c.inbox_id == request))
