@@ -60,7 +60,7 @@ class Drafted(BaseModel):
     summary="Publish an article, or its new version",
     responses={
         201: {"model": Published, "description": "It is new"},
-        **responses(400, 401, 403, 409, 412, 413, 415, 422, 503),
+        **responses(400, 401, 403, 404, 409, 412, 413, 415, 422, 503),
     },
 )
 async def put_article(
@@ -84,7 +84,7 @@ async def put_article(
     "/articles:batch",
     response_model=Published,
     summary="Publish several articles together",
-    responses=responses(400, 401, 403, 409, 413, 415, 422, 503),
+    responses=responses(400, 401, 403, 404, 409, 413, 415, 422, 503),
 )
 async def post_articles(
     request: Request, body: BatchIn, caller: Publisher, idempotency_key: IdempotencyKey = None
