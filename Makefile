@@ -83,8 +83,8 @@ prior: $(READY)  ## trains models/prior again, on SIMREC_CORPORA
 docs: $(READY)  ## writes the generated pages of docs/reference
 	$(BIN)/python docs/generate.py
 
-serve: demo  ## shows the demo at http://127.0.0.1:8000
-	$(BIN)/python -m http.server --bind 127.0.0.1 --directory out/demo 8000
+serve: $(READY)  ## the demo with the editors' desk, on this machine alone
+	$(BIN)/simrec demo --serve --out out/demo
 
 clean:
 	rm -rf $(VENV) out dist build .pytest_cache .mypy_cache .ruff_cache .hypothesis
