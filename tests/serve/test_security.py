@@ -19,6 +19,7 @@ from simrec.serve.limits import Buckets, read_body
 from simrec.serve.logs import AccessLog
 from simrec.serve.problems import ProblemError
 from simrec.serve.security import Admin, Editor, Keyring, Publisher
+from simrec.serve.state import Service
 
 from .conftest import NOW, Clock
 
@@ -38,7 +39,8 @@ def open_to(town: Callable[..., Any], clock: Clock, request: pytest.FixtureReque
     """A service with routes that change something, each for a scope, and some that fail."""
 
     def start(settings: str = "") -> TestClient:
-        app: FastAPI = create_app(town(settings), clock=clock)
+        workspace = town(settings)
+        app: FastAPI = create_app(workspace, clock=clock, service=Service(workspace, clock=clock))  # without a writer
 
         @app.put("/v1/try/{id}")
         async def publish(id: str, caller: Publisher) -> dict[str, str]:

@@ -6,7 +6,7 @@ from typing import Annotated, Any
 from urllib.parse import urljoin
 
 from fastapi import APIRouter, Query, Request
-from pydantic import BaseModel, ConfigDict, Field
+from pydantic import BaseModel, ConfigDict, Field, StrictBool, StrictInt
 from starlette.responses import Response
 
 from simrec.errors import NotFoundError
@@ -46,9 +46,9 @@ class Batch(BaseModel):
     )
 
     ids: Annotated[list[Annotated[str, Field(max_length=2000)]], Field(min_length=1, description="ids of pages")]
-    k: Annotated[int | None, Field(ge=1, le=100)] = None
+    k: Annotated[StrictInt | None, Field(ge=1, le=100)] = None
     exclude: Annotated[list[str], Field(max_length=100)] = []
-    explain: bool = False
+    explain: StrictBool = False
 
 
 class Choice(BaseModel):

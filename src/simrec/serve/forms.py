@@ -6,10 +6,10 @@ import json
 from collections.abc import Mapping
 from typing import Annotated, Any, Literal
 
-from pydantic import AfterValidator, BaseModel, ConfigDict, Field, model_validator
+from pydantic import AfterValidator, BaseModel, ConfigDict, Field, StrictBool, StrictInt, model_validator
 
 from simrec.ingest.fragment import fragment_text
-from simrec.ingest.record import to_article, to_id
+from simrec.ingest.record import FieldError, to_article, to_id
 from simrec.settings import IngestSettings
 from simrec.store.records import DATES, LISTS, PLAIN
 from simrec.text import safe_url
@@ -54,7 +54,7 @@ class ArticleIn(BaseModel):
 
     model_config = ConfigDict(extra="allow", json_schema_extra={"examples": [ARTICLE]})
 
-    id: str | int | None = Field(None, description="its id; where the address has one, it has to be the same")
+    id: str | StrictInt | None = Field(None, description="its id; where the address has one, it has to be the same")
     title: str | None = Field(None, description="plain text; needed, unless `status` takes the article out of sight")
     body: str | None = Field(None, description="plain text, paragraphs divided by an empty line; or `body_html`")
     body_html: str | None = Field(None, description="the body as HTML: what can be read of it is kept, and no markup")
@@ -70,7 +70,7 @@ class ArticleIn(BaseModel):
     status: Literal["published", "draft", "embargoed", "withdrawn"] | None = None
     embargo_until: str | None = Field(None, description="ISO 8601; no zone means UTC")
     expires_at: str | None = Field(None, description="ISO 8601; no zone means UTC")
-    canonical_id: str | int | None = Field(None, description="id of the article that this is a copy of")
+    canonical_id: str | StrictInt | None = Field(None, description="id of the article that this is a copy of")
 
     @model_validator(mode="after")
     def _one_body(self) -> ArticleIn:
@@ -89,8 +89,11 @@ class ArticleIn(BaseModel):
         html = record.pop("body_html", None)
         if html is not None:
             record["body"] = fragment_text(html)
-        if id_ is not None and "id" in record and to_id(record["id"]) != to_id(id_):
-            return f"the address says {id_!r} and the body {record['id']!r}: send the id once, or the same twice"
+        try:
+            if id_ is not None and "id" in record and to_id(record["id"]) != to_id(id_):
+                return f"the address says {id_!r} and the body {record['id']!r}: send the id once, or the same twice"
+        except FieldError as error:
+            return str(error)
         article = to_article(record if id_ is None else record | {"id": id_}, settings)
         return article if isinstance(article, str) else reason_unsafe(article) or article
 
@@ -110,8 +113,8 @@ class DraftIn(ArticleIn):
 
     model_config = ConfigDict(extra="allow", json_schema_extra={"examples": [{**ARTICLE, "k": 5}]})
 
-    k: int | None = Field(None, ge=1, le=100, description="items; as many as a block has, where it is missing")
-    explain: bool = Field(False, description="say in words why each item is there")
+    k: StrictInt | None = Field(None, ge=1, le=100, description="items; as many as a block has, where it is missing")
+    explain: StrictBool = Field(False, description="say in words why each item is there")
 
 
 class ActIn(BaseModel):
@@ -125,8 +128,8 @@ class ActIn(BaseModel):
     action: Literal["pin", "unpin", "ban", "unban", "order", "accept", "unaccept"]
     target_id: Id | None = Field(None, description="the article; not for `order`")
     targets: list[Id] = Field([], max_length=100, description="for `order`: all that is pinned, the first first")
-    rank: int | None = Field(None, ge=1, le=100, description="for `pin`: the place among the pins")
-    version: int | None = Field(
+    rank: StrictInt | None = Field(None, ge=1, le=100, description="for `pin`: the place among the pins")
+    version: StrictInt | None = Field(
         None, ge=0, le=2**53, description="of the page that was looked at; another one now is a conflict"
     )
     note: Note | None = Field(None, description="why, for the log")
@@ -137,7 +140,7 @@ class UndoIn(BaseModel):
 
     model_config = ConfigDict(extra="forbid", json_schema_extra={"examples": [{"version": 12}]})
 
-    version: int | None = Field(None, ge=0, le=2**53, description="of the page that was looked at")
+    version: StrictInt | None = Field(None, ge=0, le=2**53, description="of the page that was looked at")
 
 
 class PickIn(BaseModel):
@@ -154,7 +157,7 @@ class ActivateIn(BaseModel):
 
     model_config = ConfigDict(extra="forbid", json_schema_extra={"examples": [{"force": False}]})
 
-    force: bool = Field(False, description="also where the gate refused it")
+    force: StrictBool = Field(False, description="also where the gate refused it")
 
 
 def reason_unsafe(article: Article) -> str | None:

@@ -161,8 +161,13 @@ class Front:
             if body:
                 check_type(asked.path, headers)
             receive = _once(body, receive)
-        async with asyncio.timeout(self._settings.timeout):
-            await self._app(scope, receive, send)
+        async with asyncio.timeout(self._settings.timeout) as limit:
+
+            async def begun(message: MutableMapping[str, Any]) -> None:
+                limit.reschedule(None)  # an answer that has begun is sent whole
+                await send(message)
+
+            await self._app(scope, receive, begun)
 
     def _limit(self, asked: Asked, scope: Scope) -> None:
         reads = asked.method not in WITH_BODY or asked.path in READS_BY_POST
