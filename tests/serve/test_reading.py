@@ -181,6 +181,7 @@ def test_a_batch_has_a_limit(served: Served) -> None:
     client = served("max_batch = 2")
     assert client.get("/v1/similar", params={"ids": ["t001", "t002"]}).status_code == 200
     assert client.get("/v1/similar", params={"ids": ["t001", "t002", "t003"]}).status_code == 422
+    assert client.post("/v1/similar:batch", json={"ids": ["t001"], "k": True}).status_code == 422
     assert client.post("/v1/similar:batch", json={"ids": ["t001", "t002", "t003"]}).status_code == 422
     assert client.post("/v1/similar:batch", json={"ids": []}).status_code == 422
 

@@ -158,6 +158,8 @@ BAD: dict[str, tuple[dict[str, Any], str]] = {
     "no body": ({"title": "x"}, "no body"),
     "empty": ({"title": " \u200b", "body": "\n"}, "title"),
     "id": ({**NEW, "id": "other"}, "the address says"),
+    "id of no text": ({**NEW, "id": "a\x00b"}, "control character"),
+    "id of yes or no": ({**NEW, "id": True}, "valid"),
     "date": ({**NEW, "published_at": "yesterday"}, "is no date"),
     "year": ({**NEW, "published_at": "99999-01-01"}, "is no date"),
     "number": ({**NEW, "title": 7}, "string"),
