@@ -216,7 +216,7 @@ def test_processes_that_start_at_once_make_one_store(place: Path | URL) -> None:
         ready.wait()
         try:
             Store(place).close()
-        except Exception as error:
+        except Exception as error:  # told to the test, which is another thread
             errors.append(error)
 
     threads = [threading.Thread(target=start) for _ in range(4)]

@@ -14,7 +14,9 @@ import pytest
 from simrec.pipeline.build import build
 from simrec.pipeline.ingest import ingest
 from simrec.pipeline.sample import newsroom
+from simrec.pipeline.site import Site
 from simrec.pipeline.workspace import Workspace
+from simrec.types import Corpus
 
 
 @pytest.fixture(scope="session")
@@ -25,6 +27,14 @@ def built(tmp_path_factory: pytest.TempPathFactory) -> Path:
     ingest(workspace, [newsroom() / "articles.jsonl"], picks=[newsroom() / "picks.csv"])
     build(workspace)
     return path
+
+
+@pytest.fixture(scope="module")
+def newsroom_site(built: Path) -> Site:
+    """The newsroom with its vectors."""
+    workspace = Workspace.open(built)
+    with workspace.store() as store:
+        return Site(Corpus(store.articles()), workspace.settings, workspace.vectors)
 
 
 @pytest.fixture

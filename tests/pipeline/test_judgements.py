@@ -21,7 +21,7 @@ from simrec.pipeline.runs import Trial
 from simrec.pipeline.site import Site
 from simrec.pipeline.workspace import Workspace
 from simrec.rank.learned import LambdaRanker
-from simrec.types import Corpus, Pick, no_progress
+from simrec.types import Pick, no_progress
 
 SOURCES = 60
 
@@ -91,14 +91,6 @@ def test_a_page_is_ranked_as_if_nobody_had_judged_it(judged: Workspace) -> None:
                 found.runs["tfidf"][found.sources.tolist().index(row)].tolist() for found in (with_acts, plain)
             )
             assert ours == theirs
-
-
-@pytest.fixture(scope="module")
-def newsroom_site(built: Path) -> Site:
-    """The newsroom with its vectors."""
-    workspace = Workspace.open(built)
-    with workspace.store() as store:
-        return Site(Corpus(store.articles()), workspace.settings, workspace.vectors)
 
 
 @pytest.fixture

@@ -22,14 +22,6 @@ from simrec.types import Corpus, Progress, no_progress
 SOURCES = 60
 
 
-@pytest.fixture(scope="module")
-def newsroom_site(built: Path) -> Site:
-    """The newsroom with its vectors."""
-    workspace = Workspace.open(built)
-    with workspace.store() as store:
-        return Site(Corpus(store.articles()), workspace.settings, workspace.vectors)
-
-
 @pytest.fixture
 def known(built: Path, newsroom_site: Site) -> Truth:
     """The picks of some of its pages."""

@@ -35,14 +35,6 @@ from simrec.types import Article, Corpus, Neighbors
 DAY0 = datetime(2020, 1, 1, tzinfo=UTC)
 
 
-@pytest.fixture(scope="module")
-def newsroom_site(built: Path) -> Site:
-    """The newsroom with its vectors."""
-    workspace = Workspace.open(built)
-    with workspace.store() as store:
-        return Site(Corpus(store.articles()), workspace.settings, workspace.vectors)
-
-
 def lists(*rows: Sequence[int]) -> Neighbors:
     """One source's list of neighbors a row."""
     array = np.array(rows, dtype=np.int32)

@@ -209,7 +209,7 @@ def test_several_threads_look_at_once(town: Callable[..., Workspace]) -> None:
         try:
             for id_ in some:
                 found[id_] = looks.page(id_)
-        except BaseException as error:
+        except BaseException as error:  # told to the test, which is another thread
             errors.append(error)
 
     threads = [threading.Thread(target=ask, args=(ids[at::4],)) for at in range(4)]

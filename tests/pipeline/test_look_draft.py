@@ -160,7 +160,7 @@ def test_drafts_and_articles_at_once(town: Callable[..., Workspace]) -> None:
         def ask() -> None:
             try:
                 answers.extend(len(rank_draft(pipeline, NEW)) for _ in range(5))
-            except BaseException as error:
+            except BaseException as error:  # told to the test, which is another thread
                 errors.append(error)
 
         threads = [threading.Thread(target=ask) for _ in range(3)]

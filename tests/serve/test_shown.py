@@ -224,7 +224,7 @@ def test_readers_and_the_store_can_go_on_at_once(served: Served, clock: Clock) -
         try:
             while not done.is_set():
                 all_of(service)
-        except BaseException as error:
+        except BaseException as error:  # told to the test, which is another thread
             failed.append(error)
             raise
 

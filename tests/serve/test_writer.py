@@ -180,7 +180,7 @@ def test_a_killed_writer_between_many_requests(site: Workspace) -> None:
                 writer.call(
                     "publish", {"articles": [changed(number, f"Crane {number} of the harbor {version}")]}, timeout=120
                 )
-        except BaseException as error:
+        except BaseException as error:  # told to the test, which is another thread
             errors.append(error)
 
     with started(site) as first:

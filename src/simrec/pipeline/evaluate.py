@@ -15,11 +15,11 @@ from numpy.typing import NDArray
 from simrec.errors import StoreError, UsageError
 from simrec.evaluate import measures, slices, trec
 from simrec.evaluate.compare import Comparison, Interval, compare, correct, interval, interval_of_all
-from simrec.evaluate.protocol import SPLITS, Fold, Split, Truth, folds, truth
+from simrec.evaluate.protocol import SPLITS, Split, Truth, folds, truth
 from simrec.pipeline import blind
 from simrec.pipeline.build import check_k
+from simrec.pipeline.described import articles_hash, describe
 from simrec.pipeline.files import cache_folder, read_files
-from simrec.pipeline.finetuned import warn_of_leak
 from simrec.pipeline.quality import record_evaluation
 from simrec.pipeline.ratings import rate, read_ratings
 from simrec.pipeline.runs import Found, Point, Trial, importances, learning_curve
@@ -29,7 +29,6 @@ from simrec.rank.catalogue import LEARNED, Feature
 from simrec.settings import Settings
 from simrec.store import Whose
 from simrec.store.judgements import WHOSE
-from simrec.text import content_hash
 from simrec.types import NO_ROW, Corpus, Pick, Progress, Rows, no_progress
 
 logger = logging.getLogger(__name__)
@@ -218,7 +217,7 @@ def evaluate_corpus(
     main = f"nDCG@{task.k}"
     kinds = slices.slices(corpus, sources, hidden)
     return Evaluation(
-        protocol=_protocol(task, corpus, known, dealt, runs, settings),
+        protocol=describe(task, corpus, known, dealt, runs, settings),
         models={model: _intervals(run, values[model], len(corpus)) for model, run in runs.items()},
         comparisons=_comparisons(list(runs), values),
         corpus=corpus,
@@ -282,51 +281,6 @@ def _comparisons(models: Sequence[str], values: Mapping[str, Mapping[str, NDArra
     return correct(found)
 
 
-def _protocol(
-    task: Task,
-    corpus: Corpus,
-    known: Truth,
-    dealt: Sequence[Fold],
-    runs: Mapping[str, Rows],
-    settings: Settings,
-) -> dict[str, Any]:
-    from simrec import __version__
-
-    picks = sorted(
-        (corpus.ids[source], sorted(corpus.ids[target] for target in targets))
-        for source, targets in zip(known.sources.tolist(), known.picks, strict=True)
-    )
-    return {
-        "split": task.split,
-        "k": task.k,
-        "depth": max(run.shape[1] for run in runs.values()),
-        "as_published": task.as_published,
-        "rules": task.rules,
-        "articles": len(corpus),
-        "sources": sum(len(fold.test) for fold in dealt),
-        "picks": sum(len(known.picks[place]) for fold in dealt for place in fold.test),
-        "dropped_picks": known.dropped,
-        **_judged(task, known, dealt),
-        "folds": [{"train": len(fold.train), "test": len(fold.test)} for fold in dealt],
-        "seed": 0,
-        "resamples": 1000,
-        "articles_hash": articles_hash(corpus),
-        "picks_hash": content_hash(*(f"{source} {targets}" for source, targets in picks))[:16],
-        "warnings": warn_of_leak(
-            settings.sentence.model, {corpus.ids[known.sources[place]] for fold in dealt for place in fold.test}
-        ),
-        "settings": settings.model_dump(mode="json", include={"tfidf", "sentence", "rank", "policy"}),
-        "simrec": __version__,
-    }
-
-
-def _judged(task: Task, known: Truth, dealt: Sequence[Fold]) -> dict[str, Any]:
-    """Whose judgements counted, where not all did, and the rejections under tested sources, where there are any."""
-    found: dict[str, Any] = {} if task.judgements == "all" else {"judgements": task.judgements}
-    rejections = sum(map(len, known.rejections(place for fold in dealt for place in fold.test.tolist())))
-    return found | ({"rejections": rejections} if rejections else {})
-
-
 def evaluate_files(
     articles: Path, picks: Path, task: Task | None = None, progress: Progress = no_progress
 ) -> Evaluation:
@@ -337,15 +291,6 @@ def evaluate_files(
     """
     files = read_files(articles, picks, progress)
     return evaluate_corpus(files.corpus, files.picks, files.settings, task, cache=files.cache, progress=progress)
-
-
-def articles_hash(corpus: Corpus) -> str:
-    """Names the articles with all that a ranking looks at."""
-    parts = [
-        [a.id, a.title, a.body, a.lang, a.url, a.section, *a.tags, *a.authors, str(a.published_at), a.status]
-        for a in corpus.articles
-    ]
-    return content_hash(*map(repr, parts))[:16]
 
 
 def _plain(values: Any) -> Any:

@@ -194,7 +194,7 @@ class Pipeline:
                 except ConflictError as error:
                     logger.info("%s: its changes are taken over", error)
                     self._site = None
-                except BaseException:
+                except BaseException:  # also where it is told to end: what was read may be ahead of the store
                     self._site = None  # it may be ahead of the store
                     raise
             raise ConflictError("other processes keep changing the blocks: try again")

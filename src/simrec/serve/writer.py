@@ -167,7 +167,7 @@ class Writer:
                 pause = self._turn()
             except StoreError as error:
                 logger.warning("%s", error)
-            except Exception:
+            except Exception:  # a thread that ends would leave all requests without an answer
                 logger.exception("the writer failed, and goes on")
                 self._step_down()
             self._wake.wait(pause)
@@ -227,7 +227,7 @@ class Writer:
             try:
                 done = work.again(asked) if is_stored else work.do(asked, claim)
                 outcome = json.loads(json.dumps(done))  # as another process would read it
-            except Exception as error:
+            except Exception as error:  # who asked is answered, whatever fails
                 if claim.lost or claim.marked or not self._elected.holds():
                     raise  # who answers is the writer that did it, or does it now
                 if is_stored and isinstance(error, StoreError):

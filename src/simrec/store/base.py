@@ -43,7 +43,7 @@ class Connected:
         try:
             with self._guard():
                 migrate(self._writer, place)
-        except BaseException:
+        except BaseException:  # also where it is told to end
             self.close()
             raise
 

@@ -172,7 +172,7 @@ class DeskRoute(APIRoute):
                 return error_page(request, 422, "the address, or a field, has a value that cannot be used")
             except SimrecError as error:
                 return error_page(request, status_of(error), str(error))
-            except Exception:
+            except Exception:  # a page for editors, also of a fault of our own
                 logger.exception("the desk failed at %s", self.path)
                 return error_page(request, 500, "this is simrec's fault, and is in the service's log; try it again")
 
