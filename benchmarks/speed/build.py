@@ -45,15 +45,9 @@ def rows_of(whole: bool, found: dict[str, Measured]) -> list[Row]:
     """The table's lines; seconds and memory have their targets on the whole corpus only."""
     first = found["whole"]
     n = first.figures.get("articles")
+    what = f"whole build of {n:,} articles" if n else "whole build"
     rows = [
-        Row(
-            f"whole build of {n:,} articles" if n else "whole build", first.seconds, "s",
-            at_most=SECONDS if whole else None, note=stages(first), reason=first.missing,
-        ),
-        Row(
-            "its peak memory", None if first.missing else first.figures["peak_rss_mb"], "MB",
-            at_most=MEMORY if whole else None, reason=first.missing,
-        ),
+        *of_whole(what, first, (SECONDS, MEMORY) if whole else (None, None)),
         share("build with nothing changed", found["again"], first, UNCHANGED),
         share("build with 1% of the articles changed", found["changed"], first, CHANGED),
     ]  # fmt: skip
@@ -61,6 +55,16 @@ def rows_of(whole: bool, found: dict[str, Measured]) -> list[Row]:
     differ = None if compared.missing else compared.figures["differ"]
     rows.append(Row("its blocks that differ from a build from scratch", differ, "", at_most=0, reason=compared.missing))
     return rows
+
+
+def of_whole(what: str, found: Measured, targets: tuple[float | None, float | None]) -> list[Row]:
+    """Seconds and megabytes of a whole build, and what they may be at most."""
+    seconds, megabytes = targets
+    peak = None if found.missing else found.figures["peak_rss_mb"]
+    return [
+        Row(what, found.seconds, "s", at_most=seconds, note=stages(found), reason=found.missing),
+        Row("its peak memory", peak, "MB", at_most=megabytes, reason=found.missing),
+    ]
 
 
 def share(what: str, found: Measured, whole: Measured, at_most: float) -> Row:
@@ -75,12 +79,12 @@ def stages(found: Measured) -> str:
     return ", ".join(f"{name} {values['seconds']:.1f} s" for name, values in found.figures.get("stages", {}).items())
 
 
-def workspace(context: Context, n: int) -> Path | Measured:
-    """A workspace with n articles that is set to the fast hybrid and was not built yet; or why there is none."""
-    folder = context.work / f"workspace-{n}"
+def workspace(context: Context, n: int, speed: str = "fast") -> Path | Measured:
+    """A workspace with n articles that is set to hybrid and was not built yet; or why there is none."""
+    folder = context.work / f"workspace-{speed}-{n}"
     if not folder.exists():
         articles = articles_file(context, n)
-        made = context.run(Job("speed.build:create", {"folder": folder, "source": articles}, 1))
+        made = context.run(Job("speed.build:create", {"folder": folder, "source": articles, "speed": speed}, 1))
         if made.missing:
             shutil.rmtree(folder, ignore_errors=True)
             return made
@@ -110,7 +114,7 @@ def change(source: Path, out: Path) -> Path:
 # Contenders
 
 
-def create(folder: str, source: str) -> Work:
+def create(folder: str, source: str, speed: str = "fast") -> Work:
     """Ingests a file of articles into a new workspace."""
     from simrec.pipeline.ingest import ingest
     from simrec.pipeline.workspace import Workspace
@@ -118,7 +122,7 @@ def create(folder: str, source: str) -> Work:
 
     def work() -> dict[str, Any]:
         made = Workspace.open(Path(folder), create=True)
-        write_settings(Path(folder), {"build": {"model": "hybrid", "speed": "fast"}})
+        write_settings(Path(folder), {"build": {"model": "hybrid", "speed": speed}})
         return {"articles": ingest(made, [source]).new}
 
     return work
