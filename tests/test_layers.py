@@ -15,7 +15,7 @@ RANKS = (
     {"settings"},
     {"ingest", "embed", "index", "rank", "policy", "block", "evaluate", "store"},
     {"pipeline"},
-    {"serve"},
+    {"scale", "serve"},
     {"cli"},
 )
 RANK_OF = {part: rank for rank, parts in enumerate(RANKS) for part in parts}
