@@ -12,6 +12,7 @@ import os
 from collections.abc import Sequence
 from datetime import datetime
 from functools import cached_property
+from itertools import pairwise
 from pathlib import Path
 from typing import Any, NamedTuple
 from uuid import uuid4
@@ -73,7 +74,7 @@ class Ground:
     def spans(self) -> list[Span]:
         """The parts."""
         borders = self.about["borders"]
-        return [Span(part, *pair) for part, pair in enumerate(zip(borders[:-1], borders[1:], strict=True))]
+        return [Span(part, *pair) for part, pair in enumerate(pairwise(borders))]
 
     @cached_property
     def settings(self) -> Settings:

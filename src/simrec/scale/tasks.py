@@ -13,8 +13,8 @@ from simrec.files import write_whole
 DONE = "done"
 """The folder, in that of a build, with a file for each task that is done."""
 Work = Callable[..., Mapping[str, Any]]
-"""`work(folder, *arguments)`, at the top of a module: does a task, writes what it makes into the build's folder, each file
-whole or not at all, and says of it `rows` and `bytes`, and whatever else the driver asks for, in plain values."""
+"""`work(folder, *arguments)`, at the top of a module: does a task, writes what it makes into the build's folder, each
+file whole or not at all, and says of it `rows` and `bytes`, and whatever else the driver asks for, in plain values."""
 
 
 class Task(NamedTuple):
