@@ -27,6 +27,8 @@ from simrec.scale.terms import FIT, KINDS, MEMORY, Kind, fit_terms, rows_of
 from simrec.scale.words import CODES, GRAMS, OF_TEXTS, Read, read_words, texts_of, words_of
 from simrec.types import Article, Text, primary
 
+COLUMNS = "columns.json"
+"""Of the file, in the engine's folder, that says what each column is."""
 NAMES = "names.json"
 """Of the file, in the folder of what is fitted, with the names that have numbers."""
 FUSED = ("hybrid", "fusion")
@@ -35,7 +37,7 @@ FUSED = ("hybrid", "fusion")
 
 def make_columns(ground: Ground, runner: Runner) -> None:
     """Reads, fits, and leaves the columns of all articles in the engine's folder."""
-    if (ground.engine / "columns.json").exists():
+    if (ground.engine / COLUMNS).exists():
         return
     tasks = [Task(f"{span.part:06d}", (span.part,)) for span in ground.spans]
     read = read_words(ground, runner)
@@ -103,7 +105,7 @@ def _of_words(ground: Ground, span: Span) -> dict[str, Any]:
 
 
 def _of_articles(ground: Ground, articles: Sequence[Article], texts: Sequence[Text], published: Any) -> dict[str, Any]:
-    about, fitted, codes = ground.about, vectorizers_of(ground.folder), _codes(ground.folder)
+    about, fitted, codes = ground.about, vectorizers_of(ground.folder), codes_of(ground.folder)
     dates = opened(ground.engine / "fitted-dates.npy")
     policy, now = ground.settings.policy, ground.now
     widest = article_rules(policy, dates)
@@ -157,7 +159,7 @@ def _join(ground: Ground, said: Sequence[Mapping[str, Any]]) -> None:
             ground.join_ragged(name, 1 if kind == "rows" else 2)
     ground.say(cut_off=sum(values["cut_off"] for values in said))
     widths = {name.removeprefix("column-"): kind for name, kind in columns.items() if name.startswith("column-")}
-    ground.write_json(ground.engine / "columns.json", widths)
+    ground.write_json(ground.engine / COLUMNS, widths)
 
 
 # What is fitted
@@ -198,7 +200,8 @@ def _fit_dates(ground: Ground) -> None:
 
 
 @lru_cache(maxsize=4)
-def _codes(folder: Path) -> dict[str, list[str]]:
+def codes_of(folder: Path) -> dict[str, list[str]]:
+    """The names that have numbers: of authors, sections, folders and languages."""
     found: dict[str, list[str]] = json.loads((folder / FIT / NAMES).read_text(encoding="utf-8"))
     return found
 
@@ -206,7 +209,7 @@ def _codes(folder: Path) -> dict[str, list[str]]:
 @lru_cache(maxsize=4)
 def vectorizers_of(folder: Path) -> Vectorizers:
     """What turns the rest of an article into features, fitted."""
-    made, codes = Vectorizers(), _codes(folder)
+    made, codes = Vectorizers(), codes_of(folder)
     for name in CODES:
         setattr(made, name, Codes(codes[name]))
     for name in GRAMS:
