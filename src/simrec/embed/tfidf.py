@@ -105,20 +105,18 @@ class TfidfEmbedder(TransformerMixin, BaseEstimator):
         vocabulary, df, counts = learn(words, stemming, self.ngrams, self.title_weight, *self.limits(n))
         seen = np.bincount(words.bodies.numbers, minlength=len(words.lexicon))
         seen += np.bincount(words.titles.numbers, minlength=len(words.lexicon))
-        self.use(vocabulary, df, n)
-        self.surface_ = stemming.surface(seen, vocabulary.in_terms())
-        return self.weigh(counts)
+        return self.use(vocabulary, df, n, stemming.surface(seen, vocabulary.in_terms())).weigh(counts)
 
     def limits(self, n: int) -> tuple[int, float]:
         """In how many of n texts a term is at least, and at most."""
         return min(self.min_df, n), self.max_df * n
 
-    def use(self, vocabulary: Vocabulary, df: NDArray[np.int64], n: int) -> Self:
-        """Takes terms that were counted elsewhere: `df` (terms,) says in how many of n texts each is."""
+    def use(self, vocabulary: Vocabulary, df: NDArray[np.int64], n: int, surface: dict[str, str]) -> Self:
+        """Takes terms that were counted: `df` (terms,) says in how many of n texts each is; `surface` as `surface_`."""
         self._vocabulary = vocabulary
         self.terms_: list[str] = vocabulary.names()
         self.idf_ = idf(df, n)
-        self.surface_: dict[str, str] = {}
+        self.surface_ = surface
         return self
 
     def transform(self, X: Texts) -> csr_matrix:

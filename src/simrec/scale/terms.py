@@ -237,9 +237,8 @@ def _fitted(ground: Ground, read: Read, kind: Kind, shares: int, stemming: Stemm
         ground.save_array(f"{FIT}/{kind.name}-term-{name}", arrays[-1])
     keys, df = arrays
     vocabulary = Vocabulary(_known(ground.folder, kind.name).words, embedder.ngrams, keys)
-    embedder.use(vocabulary, df, ground.n)
     seen = _added(ground, f"{kind.name}-seen", len(read.lexicons[kind.source]))
-    embedder.surface_ = stemming.surface(seen, vocabulary.in_terms())
+    embedder.use(vocabulary, df, ground.n, stemming.surface(seen, vocabulary.in_terms()))
     folder.mkdir(parents=True, exist_ok=True)
     embedder.save(folder)
     return embedder
