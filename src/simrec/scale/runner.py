@@ -204,7 +204,7 @@ class _Stage:
         try:
             found = self._ray.get(ref)
         except (raised.RayTaskError, raised.RuntimeEnvSetupError) as error:  # the worker could not even begin
-            self._threw(one, f"{type(error).__name__}: {str(error).strip().splitlines()[-1]}", str(error), "a worker")
+            self._threw(one, str(error).strip().splitlines()[-1], str(error), "a worker")
         except raised.OutOfMemoryError as error:
             self._lost(one._replace(memory=self._larger(one.memory)), error)
         except raised.RayError as error:
