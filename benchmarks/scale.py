@@ -7,6 +7,7 @@ thread, and each build a new folder; results go to benchmarks/results/scale.json
 from __future__ import annotations
 
 import argparse
+import gzip
 import json
 import shutil
 import sys
@@ -33,7 +34,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
         print("SIMREC_CORPORA names no folder of corpora", file=sys.stderr)
         return 1
     with tempfile.TemporaryDirectory(prefix="simrec-scale-", dir=options.work) as work:
-        source = take(folder / options.corpus / "articles.jsonl", options.articles, Path(work) / "articles.jsonl")
+        source = take(folder / options.corpus / "articles.jsonl.gz", options.articles, Path(work) / "articles.jsonl")
         found = {str(workers): measure(Path(work), source, workers, options) for workers in options.workers}
         same = compare(Path(work), source, options) if options.equal else None
     values = {"about": describe(1), "corpus": options.corpus, "speed": options.speed, "workers": found, "equal": same}
@@ -60,7 +61,7 @@ def parser() -> argparse.ArgumentParser:
 
 def take(source: Path, n: int, out: Path) -> Path:
     """The first n articles of a file."""
-    with source.open(encoding="utf-8") as lines, out.open("w", encoding="utf-8") as file:
+    with gzip.open(source, "rt", encoding="utf-8") as lines, out.open("w", encoding="utf-8") as file:
         for _, line in zip(range(n), lines, strict=False):
             file.write(line)
     return out
