@@ -45,11 +45,11 @@ def find_neighbors(ground: Ground, runner: Runner) -> dict[str, float]:
     missing = [name for name in names if not all(ground.has(array.format(name)) for array in FOUND)]
     groups = put_groups(ground) if missing else []
     for name in missing:
-        _find(ground, runner, Space(ground, name), groups)
+        find_space(ground, runner, Space(ground, name), groups)
     return dict(ground.about.get("recalls", {}))
 
 
-def _find(ground: Ground, runner: Runner, space: Space, groups: Sequence[Group]) -> None:
+def find_space(ground: Ground, runner: Runner, space: Space, groups: Sequence[Group]) -> None:
     """Leaves the lists of a space; says the lowest recall of its groups, where some of them were too large."""
     name, k = space.name, width(space.name, ground.settings.rank.candidates, ground.n)
     jobs: list[Job] = []
@@ -95,4 +95,4 @@ def merge(folder: str, name: str, part: int, jobs: Sequence[Sequence[int]], k: i
     return {"rows": len(lists.rows), "bytes": sum(written)}
 
 
-__all__ = ["find_neighbors"]
+__all__ = ["find_neighbors", "find_space"]
