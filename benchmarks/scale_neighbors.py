@@ -1,6 +1,6 @@
 """Neighbors in tasks on a Ray cluster of this machine: one worker against two of one thread each, and a task's memory.
 
-Usage: python benchmarks/scale_neighbors.py [--rows 20000] [--articles FILE.jsonl.gz] [--memory] [--cells] [--json FILE].
+Usage: python benchmarks/scale_neighbors.py [--rows N] [--articles FILE.jsonl.gz] [--memory] [--cells] [--json FILE].
 Sparse rows are the TF-IDF of the articles, where a file is given; else their terms follow Zipf's law.
 """
 

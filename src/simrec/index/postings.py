@@ -48,28 +48,40 @@ def add_up(lists: Any, sums: Any, touched: Any, queries: Any, own: Any, out_rows
     Args:
         lists: `Postings`.
         sums: (n,) float32, zeros, left as such.
-        touched: (n,) int32, to write to.
+        touched: (n + 1,) int32, to write to.
         queries: (starts, terms, weights) of sparse rows, terms ascending.
         own: (b,) int32, the row that each may not find, -1 for none.
         out_rows: (b, k) int32, filled with -1, to write to.
         out_scores: (b, k) float32, filled with -inf, to write to.
     """
     starts, terms, weights = queries
+    list_starts, rows, values = lists.starts, lists.rows, lists.weights
     for query in range(len(own)):
         count = 0
         for at in range(starts[query], starts[query + 1]):
-            term, weight = terms[at], weights[at]
-            for entry in range(lists.starts[term], lists.starts[term + 1]):
-                row = lists.rows[entry]
-                before = sums[row]
-                sums[row] = before + weight * lists.weights[entry]
-                if before == 0 and sums[row] > 0:
-                    touched[count] = row
-                    count += 1
-        size = 0
+            count = _add(
+                rows, values, list_starts[terms[at]], list_starts[terms[at] + 1], weights[at], sums, touched, count
+            )
+        heap, found, size = out_scores[query], out_rows[query], 0
+        if own[query] >= 0:
+            sums[own[query]] = 0
         for place in range(count):
             row = touched[place]
-            if row != own[query]:
-                size = push(out_scores[query], out_rows[query], size, sums[row], row)
+            score = sums[row]
             sums[row] = 0
-        unload(out_scores[query], out_rows[query], size, out_rows[query], out_scores[query])
+            if score > 0 and (size < len(heap) or score >= heap[0]):
+                size = push(heap, found, size, score, row)
+        unload(heap, found, size, found, heap)
+
+
+@compiled
+def _add(rows: Any, values: Any, begin: Any, end: Any, weight: Any, sums: Any, touched: Any, count: Any) -> Any:
+    """Adds one term's products up, and notes the rows that had none before; returns how many are noted."""
+    for at in range(begin, end):
+        row = rows[at]
+        before = sums[row]
+        after = before + weight * values[at]
+        sums[row] = after
+        touched[count] = row
+        count += before == 0
+    return count

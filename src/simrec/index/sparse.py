@@ -97,7 +97,7 @@ class SparseIndex:
 
         if self._postings is not None:
             sums = np.zeros(self._postings.n, dtype=np.float32)
-            return partial(add_up, self._postings, sums, np.empty(len(sums), dtype=np.int32))
+            return partial(add_up, self._postings, sums, np.empty(len(sums) + 1, dtype=np.int32))
         assert self._lists is not None  # noqa: S101 - there is no third
         return partial(search, self._lists, scratch(self._lists, k))
 
