@@ -22,14 +22,14 @@ def paths() -> str:
 
 
 def begin(folder: str, name: str) -> int:
-    """Notes an attempt, and on which node it is; how many there were before."""
+    """Notes an attempt, its node and its process; how many there were before."""
     import ray
 
     kept = Path(folder) / "attempts"
     kept.mkdir(exist_ok=True)
     before = attempts(folder, name)
     where = ray.get_runtime_context().get_node_id()
-    (kept / f"{name}.{uuid4().hex}").write_text(where, encoding="utf-8")
+    (kept / f"{name}.{uuid4().hex}").write_text(f"{where} {os.getpid()}", encoding="utf-8")
     return before
 
 
@@ -38,9 +38,10 @@ def attempts(folder: str | Path, name: str = "*") -> int:
     return len([*(Path(folder) / "attempts").glob(f"{name}.*")])
 
 
-def nodes(folder: str | Path) -> set[str]:
-    """The nodes of all attempts."""
-    return {path.read_text(encoding="utf-8") for path in (Path(folder) / "attempts").glob("*.*")}
+def places(folder: str | Path) -> list[tuple[str, int]]:
+    """The node and the process of each attempt."""
+    told = [path.read_text(encoding="utf-8").split() for path in (Path(folder) / "attempts").glob("*.*")]
+    return [(one[0], int(one[1])) for one in told if one]
 
 
 def count(folder: str, name: str, seconds: float) -> dict[str, Any]:

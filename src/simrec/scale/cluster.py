@@ -8,7 +8,7 @@ import platform
 import signal
 import socket
 import threading
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from pathlib import Path
 from typing import Any, NamedTuple
@@ -164,8 +164,9 @@ def connect(address: str | None = None, *, cores: int | None = None) -> Iterator
         raise ClusterError("this process is connected to Ray already: call ray.shutdown() before")
     if address not in (None, "auto"):
         _knock(str(address))
-    with _stopped_by_sigterm():
+    with _stopped_by_sigterm() as stop:
         _init(ray, address, cores)
+        stop()
         try:
             yield Cluster(ray)
         finally:
@@ -192,6 +193,7 @@ def _init(ray: Any, address: str | None, cores: int | None) -> None:
             log_to_driver=False,
             **({} if address else here),
         )
+        ray._private.worker._worker_logs_enabled = False  # nodes' messages would go to stdout, where --json writes
     except (ConnectionError, RuntimeError, ValueError, OSError) as error:
         ray.shutdown()
         raise ClusterError(_why(str(error), address)) from error
@@ -234,12 +236,14 @@ def environment() -> dict[str, str]:
 
 
 @contextmanager
-def _stopped_by_sigterm() -> Iterator[None]:
+def _stopped_by_sigterm() -> Iterator[Callable[[], object]]:
+    """Calling what it gives lets SIGTERM interrupt, as Ctrl-C does, instead of what Ray sets up; at the end it does
+    again what it did."""
     if threading.current_thread() is not threading.main_thread():  # only it may say what a signal does
-        yield
+        yield lambda: None
         return
-    before = signal.signal(signal.SIGTERM, signal.default_int_handler)
+    before = signal.getsignal(signal.SIGTERM)
     try:
-        yield
+        yield lambda: signal.signal(signal.SIGTERM, signal.default_int_handler)
     finally:
         signal.signal(signal.SIGTERM, before or signal.SIG_DFL)
