@@ -26,6 +26,8 @@ from simrec.types import Dense
 
 FORMAT = 1
 """Raise it when the same model is converted to another one."""
+READ = 1
+"""Raise it when the same converted model gives a passage another vector."""
 SAMPLES = 300
 """Passages that calibrate the integers' ranges."""
 BATCH = 8
