@@ -30,7 +30,7 @@ WORTH = 2_000_000
 """Characters to embed from which converting a model, half a minute, is less than what it saves: measured."""
 
 NOTHING = -1
-"""In place of the length of a text without any word."""
+"""The length of a text without any word; less for spaces."""
 
 _failed: set[Path] = set()
 """Where a conversion failed in this process: it is not tried again for every part of a site."""
@@ -80,7 +80,8 @@ class Backend:
             return quantized
         if not self.is_worth(sum(len(texts[place]) for place in missing)):
             return None
-        return quantized if there or self._made(quantized, texts, make) else None
+        places = [] if there else calibrating(lengths_of(texts))
+        return quantized if there or self.made(quantized, [texts[place] for place in places], make) else None
 
     @property
     def forced(self) -> bool:
@@ -118,11 +119,10 @@ class Backend:
         other = VectorCache(self._cache, name(quantized))
         return (len(other.missing(keys)), -len(other)) < (len(missing), -len(own))
 
-    def _made(self, quantized: Quantized, texts: Sequence[str], make: Make) -> bool:
-        """Converts the model, calibrated on some texts."""
-        places = calibrating(np.array([len(text) if text.strip() else NOTHING for text in texts], dtype=np.int32))
+    def made(self, quantized: Quantized, sample: Sequence[str], make: Make) -> bool:
+        """Converts the model, calibrated on some texts; False, and a warning, where it cannot be done."""
         try:
-            make(quantized, [texts[place] for place in places] or ["a"])
+            make(quantized, sample or ["a"])
         except ModelError as error:
             logger.warning("OpenVINO cannot run the sentence model, torch does: %s", error)
             _failed.add(quantized.folder)
@@ -130,13 +130,18 @@ class Backend:
         return True
 
 
+def lengths_of(texts: Sequence[str]) -> NDArray[np.int32]:
+    """(n,) characters of each text; `NOTHING`, or less, for one without any word."""
+    return np.array([len(text) if text.strip() else NOTHING - len(text) for text in texts], dtype=np.int32)
+
+
 def calibrating(lengths: NDArray[np.int32]) -> list[int]:
     """The places of texts that calibrate a converted model: the longer half of all, evenly.
 
     Args:
-        lengths: (n,) characters of each; `NOTHING` for one without any word.
+        lengths: (n,) what `lengths_of` gives.
     """
-    known = np.flatnonzero(lengths != NOTHING)
+    known = np.flatnonzero(lengths > NOTHING)
     known = known[np.argsort(lengths[known], kind="stable")]
     longer = known[len(known) // 2 :]
     found: list[int] = longer[:: max(-(-len(longer) // SAMPLES), 1)].tolist()

@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import io
 import logging
+import os
 import warnings
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager, redirect_stderr, redirect_stdout
@@ -121,7 +122,9 @@ class Quantized:
         import openvino
 
         if self._compiled is None:
-            plan = {"PERFORMANCE_HINT": "THROUGHPUT", "INFERENCE_PRECISION_HINT": "f32"}
+            plan: dict[str, Any] = {"PERFORMANCE_HINT": "THROUGHPUT", "INFERENCE_PRECISION_HINT": "f32"}
+            if os.environ.get("OMP_NUM_THREADS", "").isdecimal():  # OpenVINO's threads are not OpenMP's
+                plan["INFERENCE_NUM_THREADS"] = int(os.environ["OMP_NUM_THREADS"])
             core = openvino.Core()
             self._compiled = core.compile_model(core.read_model(self.folder / GRAPH), "CPU", plan)
         vectors = np.zeros((len(passages), self._compiled.output(0).partial_shape[1].get_length()), dtype=np.float32)

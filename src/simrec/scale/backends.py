@@ -10,9 +10,8 @@ from typing import Any, NamedTuple
 import numpy as np
 from numpy.typing import NDArray
 
-from simrec.embed.backend import NOTHING, calibrating
+from simrec.embed.backend import NOTHING, calibrating, lengths_of
 from simrec.embed.sentence import SentenceEmbedder
-from simrec.errors import ModelError
 from simrec.scale.dataset import read_texts
 from simrec.scale.ground import Ground
 from simrec.scale.kept import Kept, index
@@ -90,7 +89,11 @@ def _choose(ground: Ground, runner: Runner, gpus: bool) -> Choice:
     (said,) = runner.run("backend", decide, [Task("decide", (torch, by_openvino, gpus))], memory=MEMORY)
     if said["quantized"] and not there:
         (said,) = runner.run("convert", convert, [Task("convert")], memory=MEMORY)
-    return Choice(True, embedder.of_quantized(quantized)) if said["quantized"] else Choice(False, torch)
+    if not said["quantized"]:
+        return Choice(False, torch)
+    by_openvino = embedder.of_quantized(quantized)
+    index(ground, runner, cache, by_openvino)
+    return Choice(True, by_openvino)
 
 
 # Tasks
@@ -105,7 +108,7 @@ def look(folder: str, part: int, torch: str, by_openvino: str) -> Mapping[str, A
     lacking = BY_TORCH * (Kept(ground, torch).find(keys)["shard"] < 0).astype(np.uint8)
     if by_openvino:
         lacking |= BY_OPENVINO * (Kept(ground, by_openvino).find(keys)["shard"] < 0).astype(np.uint8)
-    lengths = np.array([len(text) if text.strip() else NOTHING - len(text) for text in kinds], dtype=np.int32)
+    lengths = lengths_of(kinds)
     short = np.array([int(key[:16], 16) for key in keys], dtype=np.uint64)
     arrays = {LENGTHS: lengths, KEYS: short, LACKING: lacking}
     written = sum(ground.put(name, part, array.reshape(-1, 3)) for name, array in arrays.items())
@@ -135,14 +138,14 @@ def convert(folder: str) -> Mapping[str, Any]:
     """Makes the converted model, calibrated on the same texts as on one machine; False where it cannot be made."""
     ground = Ground(folder)
     embedder = sentence_embedder(ground)
-    lengths = np.maximum(_all(ground, LENGTHS), NOTHING)
-    sample = _texts(ground, calibrating(lengths))
-    made = embedder.chooser.made(sample, embedder.convert)
+    sample = _texts(ground, calibrating(_all(ground, LENGTHS)))
+    quantized = embedder.chooser.possible()
+    made = quantized is not None and embedder.chooser.made(quantized, sample, embedder.convert)
     return {"quantized": made, "rows": len(sample)}
 
 
 def _all(ground: Ground, name: str) -> NDArray[Any]:
-    """(3n,) an array of all parts, in the order of one machine: titles, then bodies, then what passages are cut from."""
+    """(3n,) an array of all parts, as one machine has it: titles, then bodies, then what passages are cut from."""
     parts = [ground.part(name, span.part) for span in ground.spans]
     return np.concatenate([part[:, column] for column in range(3) for part in parts])
 
@@ -158,6 +161,3 @@ def _texts(ground: Ground, places: list[int]) -> list[str]:
             text = texts[int(rows[at]) - span.begin]
             found[at] = (text.title, text.body, main_of(text))[places[at] // ground.n]
     return [found[at] for at in range(len(places))]
-
-
-__all__ = ["Choice", "ModelError", "cache_of", "choose", "sentence_embedder"]

@@ -6,9 +6,10 @@ build: a sorted file a shard of the cache, then merged by the first bits of the 
 
 from __future__ import annotations
 
+import json
 import logging
 import zipfile
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from functools import lru_cache
 from pathlib import Path
 from typing import Any
@@ -16,7 +17,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from simrec.embed.cache import Passages, VectorCache, listed, sha256
+from simrec.embed.cache import Passages, listed, sha256
 from simrec.scale.ground import Ground, opened, save
 from simrec.scale.tasks import Runner, Task
 from simrec.types import Dense
@@ -135,9 +136,8 @@ class Kept:
             places[asked[there]] = known[at[there]]
         return places
 
-    def cache(self, keys: Sequence[str]) -> VectorCache:
-        """A cache in memory of the vectors that some keys have."""
-        made = VectorCache(None, "")
+    def found(self, keys: Sequence[str]) -> Iterator[tuple[list[str], Passages]]:
+        """Those of some keys that have vectors, and these, by shards."""
         different = list(dict.fromkeys(keys))
         places = self.find(different)
         for shard in np.unique(places["shard"][places["shard"] >= 0]).tolist():
@@ -149,8 +149,7 @@ class Kept:
             asked = np.flatnonzero(places["shard"] == shard)
             starts, lengths = places["start"][asked], places["length"][asked].astype(np.int64)
             rows = np.arange(lengths.sum()) + np.repeat(starts - (np.cumsum(lengths) - lengths), lengths)
-            made.put([different[place] for place in asked], Passages(np.array(vectors[rows]), lengths))
-        return made
+            yield [different[place] for place in asked], Passages(np.array(vectors[rows]), lengths)
 
 
 def as_bytes(keys: Sequence[str]) -> NDArray[np.bytes_]:
@@ -199,7 +198,5 @@ def _names(folder: Path) -> dict[str, str]:
 
 
 def _read(path: Path) -> dict[str, Any]:
-    import json
-
     found: dict[str, Any] = json.loads(path.read_text(encoding="utf-8"))
     return found
