@@ -22,7 +22,6 @@ from simrec.scale.embed import embed
 from simrec.scale.ground import Ground
 from simrec.scale.kept import Kept, index
 from simrec.scale.tasks import Serial
-from simrec.settings import Settings
 from simrec.types import Text
 
 WORDS = ["bridge", "river", "mayor", "potatoes", "fields", "farmers", "penguins", "ice", "breed", "closed", "open"]
@@ -39,33 +38,6 @@ def some_texts(n: int, seed: int = 0) -> list[Text]:
     ]
     texts[n // 2] = Text("  ", "\n")
     return [Text(text.title, text.body, "en") for text in texts]
-
-
-@pytest.fixture
-def make(toy_model: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Callable[..., Ground]:
-    """Grounds of texts, in parts of seven."""
-    monkeypatch.setattr(backend, "_failed", set())
-    monkeypatch.setattr(embedding_workers, "CHARACTERS", 900)
-
-    def ground(
-        texts: list[Text], name: str = "ground", speed: str = "best", wanted: str = "torch", **about: Any
-    ) -> Ground:
-        import pyarrow as pa
-        import pyarrow.parquet as pq
-
-        made = Ground(tmp_path / name)
-        (made.folder / "articles").mkdir(parents=True)
-        borders = [*range(0, len(texts), 7), len(texts)]
-        sentence = {"model": str(toy_model), "device": "cpu", "backend": wanted, "passage_tokens": 16, "overlap": 4}
-        settings = Settings(sentence=sentence, build={"speed": speed})  # type: ignore[arg-type]
-        known = {"model": "hybrid", "n": len(texts), "borders": borders, "main_lang": "en", **about}
-        made.say(settings=settings.model_dump(mode="json"), **known)
-        for span in made.spans:
-            rows = [text._asdict() for text in texts[span.begin : span.end]]
-            pq.write_table(pa.Table.from_pylist(rows), made.folder / "articles" / f"{span.part:06d}.parquet")
-        return made
-
-    return ground
 
 
 def views_of(ground: Ground) -> Views:
@@ -100,10 +72,10 @@ def local(ground: Ground, cache: Path | None) -> SentenceEmbedder:
 class TestSentence:
     """The sentence model."""
 
-    def test_parts_have_the_vectors_of_one_machine(self, make: Callable[..., Ground]) -> None:
+    def test_parts_have_the_vectors_of_one_machine(self, ground_of: Callable[..., Ground]) -> None:
         """By torch within 1e-6; what was embedded is in the cache, where one machine finds it."""
         texts = some_texts(40)
-        ground = make(texts)
+        ground = ground_of(texts)
         embed(ground, Serial(ground.folder))
         assert_same(views_of(ground), local(ground, None).views(texts), WHOLE)
         embedder = local(ground, ground.folder / "vectors")
@@ -113,13 +85,13 @@ class TestSentence:
         assert ground.about["quantized"] is False
 
     def test_vectors_that_are_there_are_used_again(
-        self, make: Callable[..., Ground], tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+        self, ground_of: Callable[..., Ground], tmp_path: Path, monkeypatch: pytest.MonkeyPatch
     ) -> None:
         """To the bit, from many shards and pieces of the index; only new texts are embedded, and none of the old."""
         monkeypatch.setattr(kept, "AT_ONCE", 10)
         monkeypatch.setattr("simrec.embed.sentence.SHARD", 8)
         texts, new = some_texts(40), some_texts(60, seed=1)[40:]
-        ground = make([*texts, *new], vectors=str(tmp_path / "vectors"))
+        ground = ground_of([*texts, *new], vectors=str(tmp_path / "vectors"))
         before = local(ground, tmp_path / "vectors").views(texts)
         seen: list[str] = []
         encode = SentenceEmbedder._embed
@@ -137,11 +109,11 @@ class TestSentence:
         assert_same(found, local(ground, tmp_path / "vectors").views([*texts, *new]))
 
     def test_a_damaged_shard_is_made_again(
-        self, make: Callable[..., Ground], tmp_path: Path, caplog: pytest.LogCaptureFixture
+        self, ground_of: Callable[..., Ground], tmp_path: Path, caplog: pytest.LogCaptureFixture
     ) -> None:
         """With a warning that names it."""
         texts = some_texts(20)
-        ground = make(texts, vectors=str(tmp_path / "vectors"))
+        ground = ground_of(texts, vectors=str(tmp_path / "vectors"))
         embedder = local(ground, tmp_path / "vectors")
         embedder.views(texts)
         folder = tmp_path / "vectors" / embedder.fingerprint
@@ -151,10 +123,10 @@ class TestSentence:
         assert name in caplog.text
         assert_same(views_of(ground), local(ground, None).views(texts), WHOLE)
 
-    def test_a_build_is_gone_on_with(self, make: Callable[..., Ground], monkeypatch: pytest.MonkeyPatch) -> None:
+    def test_a_build_is_gone_on_with(self, ground_of: Callable[..., Ground], monkeypatch: pytest.MonkeyPatch) -> None:
         """Parts that are done are not embedded again, and come to the cache with the others."""
         texts = some_texts(40)
-        ground = make(texts)
+        ground = ground_of(texts)
         put, parts = Ground.put, []
 
         def breaks(self: Ground, name: str, part: int, array: Any) -> int:
@@ -178,9 +150,9 @@ class TestSentence:
         assert parts == []
 
     @pytest.mark.parametrize(("model", "names"), [("tfidf", []), ("sentence", ["column-sentence.0.npy"])])
-    def test_a_model_has_what_it_looks_at(self, make: Callable[..., Ground], model: str, names: list[str]) -> None:
+    def test_a_model_has_what_it_looks_at(self, ground_of: Callable[..., Ground], model: str, names: list[str]) -> None:
         """Titles, bodies and passages only where pairs are looked at."""
-        ground = make(some_texts(10), model=model)
+        ground = ground_of(some_texts(10), model=model)
         embed(ground, Serial(ground.folder))
         assert sorted(path.name for path in ground.engine.glob("*")) == names
 
@@ -211,7 +183,7 @@ class TestChoice:
     @pytest.mark.parametrize("before", ["nothing", "torch", "half by torch", "openvino", "half by openvino"])
     def test_as_on_one_machine(
         self,
-        make: Callable[..., Ground],
+        ground_of: Callable[..., Ground],
         fake: list[list[str]],
         tmp_path: Path,
         monkeypatch: pytest.MonkeyPatch,
@@ -224,7 +196,7 @@ class TestChoice:
         for name in ("ours", "theirs"):
             monkeypatch.setattr(backend, "WORTH", 0)
             cache = tmp_path / name
-            ground = make(texts, f"ground-{name}", wanted="auto", vectors=str(cache))
+            ground = ground_of(texts, f"ground-{name}", wanted="auto", vectors=str(cache))
             if before != "nothing":
                 values = ground.settings.sentence.model_dump() | {"backend": before.rsplit(" ")[-1]}
                 SentenceEmbedder(**values, cache=cache).views(texts[:20] if "half" in before else texts)
@@ -241,28 +213,32 @@ class TestChoice:
         assert found[0] == found[1]
 
     def test_it_is_made_once(
-        self, make: Callable[..., Ground], fake: list[list[str]], monkeypatch: pytest.MonkeyPatch
+        self, ground_of: Callable[..., Ground], fake: list[list[str]], monkeypatch: pytest.MonkeyPatch
     ) -> None:
         """A build that is gone on with stays with it, though it would be another one now."""
         monkeypatch.setattr(backend, "WORTH", 0)
-        ground = make(some_texts(20), wanted="auto")
+        ground = ground_of(some_texts(20), wanted="auto")
         choice = backends.choose(ground, Serial(ground.folder))
         assert choice.quantized
         monkeypatch.setattr(backend, "WORTH", 10**9)
         assert backends.choose(ground, Serial(ground.folder)) == choice
 
-    def test_a_cluster_with_gpus_has_torch(self, make: Callable[..., Ground], monkeypatch: pytest.MonkeyPatch) -> None:
+    def test_a_cluster_with_gpus_has_torch(
+        self, ground_of: Callable[..., Ground], monkeypatch: pytest.MonkeyPatch
+    ) -> None:
         """Though the driver sees none."""
         monkeypatch.setattr(backend, "WORTH", 0)
         monkeypatch.setattr(backend, "is_installed", lambda: True)
-        ground = make(some_texts(20), wanted="auto")
+        ground = ground_of(some_texts(20), wanted="auto")
         assert not backends.choose(ground, Serial(ground.folder), gpus=True).quantized
 
     @pytest.mark.skipif(not is_installed(), reason="the extra openvino is not installed")
-    def test_in_8_bits_the_vectors_are_those_of_one_machine(self, make: Callable[..., Ground], tmp_path: Path) -> None:
+    def test_in_8_bits_the_vectors_are_those_of_one_machine(
+        self, ground_of: Callable[..., Ground], tmp_path: Path
+    ) -> None:
         """To the bit, though the company of each text is another one."""
         texts = some_texts(60)
-        ground = make(texts, wanted="openvino", vectors=str(tmp_path / "vectors"))
+        ground = ground_of(texts, wanted="openvino", vectors=str(tmp_path / "vectors"))
         embed(ground, Serial(ground.folder))
         (made,) = (tmp_path / "vectors").glob("openvino-*")
         (tmp_path / "alone").mkdir()
@@ -276,12 +252,12 @@ class TestStatic:
 
     @pytest.mark.parametrize(("speed", "model"), [("fast", "hybrid"), ("best", "static")])
     def test_counted_in_parts_it_is_that_of_one_machine(
-        self, make: Callable[..., Ground], monkeypatch: pytest.MonkeyPatch, speed: str, model: str
+        self, ground_of: Callable[..., Ground], monkeypatch: pytest.MonkeyPatch, speed: str, model: str
     ) -> None:
         """To the bit: its key, its vectors, and those of the site."""
         monkeypatch.setattr(distilling, "PARTS_A_SHARE", 2)
         texts = some_texts(40)
-        ground = make(texts, speed=speed, model=model)
+        ground = ground_of(texts, speed=speed, model=model)
         values = ground.settings.sentence.model_dump()
         with distilling._all_threads():
             expected = StaticEmbedder(**values).fit(texts)

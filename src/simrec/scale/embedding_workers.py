@@ -3,8 +3,10 @@
 from __future__ import annotations
 
 import logging
+import shutil
 from collections.abc import Iterator, Mapping, Sequence
 from functools import lru_cache
+from pathlib import Path
 from typing import Any
 
 import numpy as np
@@ -13,7 +15,7 @@ from simrec.embed.cache import Passages, VectorCache, write_shard
 from simrec.embed.sentence import SentenceEmbedder
 from simrec.embed.static import StaticEmbedder
 from simrec.embed.views import Views
-from simrec.scale.attempt import SAID, attempt
+from simrec.scale.attempt import REFUSED, SAID, THROWN, attempt
 from simrec.scale.backends import cache_of, sentence_embedder
 from simrec.scale.dataset import read_texts
 from simrec.scale.ground import Ground
@@ -30,8 +32,10 @@ MEMORY = 2_000_000_000
 """Bytes that a worker may take: the libraries and the model, and a part."""
 ROUNDS = 3
 """Times that workers are started where they do not come to an end."""
-DEATHS = 3
-"""Times that a worker that died is started again, and that a part is given to another one."""
+ATTEMPTS = 3
+"""Times that workers begin a part: one that takes its worker with it would else be given to the next for ever."""
+BEGUN = "begun"
+"""The folder, in that of a build, with a file for each part of a byte an attempt."""
 
 
 class Worker:
@@ -48,14 +52,23 @@ class Worker:
         self._given = folder, token, stage, work
 
     def __call__(self, batch: Mapping[str, Any]) -> dict[str, Any]:
-        """Which of some parts are done now, by their places."""
-        places = batch["place"].tolist()
-        made = [attempt(*self._given, Task(str(name), (int(part),))) for name, part in _parts_of(batch)]
-        return {"place": places, "done": [SAID in one for one in made]}
+        """What some parts came to, by their places; nothing for those that are done."""
+        named = zip(batch["name"].tolist(), batch["part"].tolist(), strict=True)
+        return {"place": batch["place"], "wrong": [self._try(Task(name, (part,))) for name, part in named]}
 
-
-def _parts_of(batch: Mapping[str, Any]) -> Iterator[tuple[str, int]]:
-    return zip(batch["name"].tolist(), batch["part"].tolist(), strict=True)
+    def _try(self, task: Task) -> str:
+        """What is wrong with a part, after another attempt where it may have one; nothing where it is done."""
+        folder, _, stage, _ = self._given
+        if said_before(Path(folder), stage, task) is not None:
+            return ""
+        path = Path(folder) / BEGUN / stage / task.name
+        path.parent.mkdir(parents=True, exist_ok=True)
+        if path.exists() and path.stat().st_size >= ATTEMPTS:
+            return f"{ATTEMPTS} attempts came to nothing"
+        with path.open("ab") as file:
+            file.write(b".")
+        found = attempt(*self._given, task)
+        return "" if SAID in found else str(found.get(THROWN) or found.get(REFUSED) or "it sees another folder")
 
 
 def run_by_workers(
@@ -75,7 +88,7 @@ def run_by_workers(
     if getattr(runner, "cluster", None) is None:
         return runner.run(stage, work, tasks, memory=MEMORY)
     ray_runner: Any = runner
-    before, retries = sum(_is_done(ray_runner, stage, task) for task in tasks), 0
+    before, retries = len(tasks) - len(_left(ray_runner, stage, tasks)), 0
     if before < len(tasks):
         retries = _run_on_ray(ray_runner, stage, work, tasks, gpus)
     said = runner.run(stage, work, tasks, memory=MEMORY)
@@ -87,28 +100,35 @@ def run_by_workers(
 
 def _run_on_ray(runner: Any, stage: str, work: Work, tasks: Sequence[Task], gpus: int) -> int:
     """Gives parts to workers, and those that are left again; how many attempts came to nothing."""
-    retries = 0
+    begun = runner.folder / BEGUN / stage
+    shutil.rmtree(begun, ignore_errors=True)
     runner.cluster.prove(runner.folder, runner.token)
+    todo = len(left := _left(runner, stage, tasks))
     for _ in range(ROUNDS):
-        left = [task for task in tasks if not _is_done(runner, stage, task)]
         if not left:
             break
         with runner.summary.watch(stage, len(tasks), len(tasks) - len(left), runner.progress) as watch:
             try:
-                for place, is_done in _stream(runner, stage, work, left, gpus):
-                    if is_done:
+                for place, wrong in _stream(runner, stage, work, left, gpus):
+                    if wrong:
+                        logger.warning("%s, part %s is tried again: %s", stage, left[place].name, wrong)
+                    else:
                         watch.done(said_before(runner.folder, stage, left[place]) or {})
             except runner.cluster.ray.exceptions.RayError as error:
                 logger.warning("%s: workers are started again: %s", stage, str(error).strip().splitlines()[0])
-        lost = sum(not _is_done(runner, stage, task) for task in left)
-        retries += lost
-        if lost == len(left):  # it is nothing that another time would heal
+        before, left = len(left), _left(runner, stage, tasks)
+        if len(left) == before:  # it is nothing that another time would heal
             break
-    return retries
+    attempts = sum(path.stat().st_size for path in begun.glob("*"))
+    return max(attempts - (todo - len(left)), 0)
 
 
-def _stream(runner: Any, stage: str, work: Work, tasks: Sequence[Task], gpus: int) -> Iterator[tuple[int, bool]]:
-    """The place of each part that a worker is through with, and whether it is done."""
+def _left(runner: Any, stage: str, tasks: Sequence[Task]) -> list[Task]:
+    return [task for task in tasks if said_before(runner.folder, stage, task) is None]
+
+
+def _stream(runner: Any, stage: str, work: Work, tasks: Sequence[Task], gpus: int) -> Iterator[tuple[int, str]]:
+    """The place of each part that a worker is through with, and what is wrong with it."""
     import ray.data
 
     context = ray.data.DataContext.get_current()
@@ -122,18 +142,14 @@ def _stream(runner: Any, stage: str, work: Work, tasks: Sequence[Task], gpus: in
         Worker,
         fn_constructor_args=(str(runner.folder), runner.token, stage, work),
         batch_size=1,
-        compute=ray.data.ActorPoolStrategy(min_size=1, max_size=size, initial_size=size),
+        compute=ray.data.ActorPoolStrategy(
+            min_size=1, max_size=size, initial_size=size, max_tasks_in_flight_per_actor=2
+        ),
         memory=min(MEMORY, runner.cluster.memory) or None,
-        max_restarts=DEATHS,
-        max_task_retries=DEATHS,
         **asked,
     )
     for row in made.iter_rows():
-        yield int(row["place"]), bool(row["done"])
-
-
-def _is_done(runner: Any, stage: str, task: Task) -> bool:
-    return said_before(runner.folder, stage, task) is not None
+        yield int(row["place"]), str(row["wrong"])
 
 
 # A part
