@@ -46,6 +46,8 @@ def test_tasks_are_done_once_on_all_nodes_and_not_again(
     runner = RayRunner(tmp_path, two_nodes)
     assert runner.run("count", works.count, counts(14, 0.2))[:12] == first
     assert attempts(tmp_path) == 14
+    resources = [two_nodes.ray.cluster_resources(), two_nodes.ray.available_resources()]
+    assert len({one["object_store_memory"] for one in resources}) == 1  # nothing is in it, so nothing is spilled
     assert runner.run("nothing", works.count, []) == []
     stage = Summary(tmp_path).stages["count"]
     assert (stage.tasks, stage.skipped, stage.rows, stage.bytes, stage.retries) == (14, 12, 28, 42, 0)

@@ -129,7 +129,7 @@ def test_a_task_whose_memory_was_short_asks_for_more(tmp_path: Path) -> None:
 
     made = MadeUp(short)
     RayRunner(tmp_path, made).run("big", print, tasks(1), memory=1 << 30)  # type: ignore[arg-type]
-    assert [one >> 30 for one in asked] == [1, 2, 4, 8]
+    assert [one >> 30 for one in asked] == [1, 4, 8]
     made.answer = lambda task, memory: NoMemoryError("worker was killed")
     with pytest.raises(ClusterError, match=rf"failed {LOSSES} times, NoMemoryError: worker was killed; .*run it again"):
         RayRunner(tmp_path, made).run("huge", print, tasks(1))  # type: ignore[arg-type]
@@ -171,7 +171,7 @@ def test_a_node_that_loses_the_folder_ends_the_build(tmp_path: Path) -> None:
 def test_work_that_a_worker_cannot_load_is_told(tmp_path: Path) -> None:
     """By its last line, as Python tells it."""
     made = MadeUp(lambda task, memory: BrokenError("trace\nModuleNotFoundError: no module simrec"))
-    with pytest.raises(ClusterError, match=r"BrokenError: ModuleNotFoundError: no module simrec; "):
+    with pytest.raises(ClusterError, match=r"3 times, ModuleNotFoundError: no module simrec; "):
         RayRunner(tmp_path, made).run("load", print, tasks(1))  # type: ignore[arg-type]
 
 

@@ -134,7 +134,7 @@ class RayRunner:
     def submit(self, stage: str, work: Work, task: Task, memory: int) -> Any:
         """Gives an attempt at a task, for which it asks for so many bytes, to Ray."""
         asked = {"memory": memory} if memory else {}
-        remote = self._attempt.options(num_cpus=1, max_retries=0, **asked)
+        remote = self._attempt.options(num_cpus=1, max_retries=0, scheduling_strategy="SPREAD", **asked)
         return remote.remote(str(self.folder), self._token, stage, work, task)
 
 
@@ -214,7 +214,7 @@ class _Stage:
         try:
             found = self._ray.get(ref)
         except (raised.RayTaskError, raised.RuntimeEnvSetupError) as error:  # the worker could not even begin
-            self._threw(one, f"{type(error).__name__}: {str(error).strip().splitlines()[-1]}", str(error), "a worker")
+            self._threw(one, str(error).strip().splitlines()[-1], str(error), "a worker")
         except raised.OutOfMemoryError as error:
             self._lost(one._replace(memory=self._larger(one.memory)), error)
         except raised.RayError as error:
@@ -257,7 +257,7 @@ class _Stage:
 
     def _larger(self, memory: int) -> int:
         """Bytes to ask for where a task was ended since memory was short: fewer run beside it."""
-        return min(max(2 * memory, self._memory // 4), self._memory)
+        return min(max(4 * memory, self._memory // 4), self._memory)
 
     def _look(self, *, force: bool = False) -> None:
         """Nodes come and go: looks how many cpus there are, and how much memory one has."""
