@@ -13,7 +13,7 @@ import os
 import shutil
 import tempfile
 import zipfile
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from contextlib import suppress
 from pathlib import Path
 from typing import NamedTuple
@@ -98,19 +98,30 @@ class VectorCache:
         self._add(keys, passages)
         if self.folder is None:
             return
-        self.folder.mkdir(parents=True, exist_ok=True)
-        with tempfile.NamedTemporaryFile(dir=self.folder, prefix=part_prefix(), suffix=PART, delete=False) as file:
-            np.savez(file, keys=np.array(keys, dtype="S64"), lengths=passages.lengths, vectors=passages.vectors)
-        checksum = sha256(Path(file.name))
-        name = f"{checksum[:16]}.npz"
-        Path(file.name).replace(self.folder / name)
-        _write_manifest(self.folder, {**_manifest(self.folder), name: checksum})
+        name, checksum = write_shard(self.folder, keys, passages)
+        list_shards(self.folder, {name: checksum})
 
     def _add(self, keys: Sequence[str], passages: Passages) -> None:
         starts = self._rows + np.cumsum(passages.lengths) - passages.lengths
         self._span.update(zip(keys, zip(starts.tolist(), passages.lengths.tolist(), strict=True), strict=True))
         self._rows += len(passages.vectors)
         self._shards.append(passages.vectors)
+
+
+def write_shard(folder: Path, keys: Sequence[str], passages: Passages) -> tuple[str, str]:
+    """Writes vectors into the folder of a cache; its name and checksum. It is read when it is listed: `list_shards`."""
+    folder.mkdir(parents=True, exist_ok=True)
+    with tempfile.NamedTemporaryFile(dir=folder, prefix=part_prefix(), suffix=PART, delete=False) as file:
+        np.savez(file, keys=np.array(keys, dtype="S64"), lengths=passages.lengths, vectors=passages.vectors)
+    checksum = sha256(Path(file.name))
+    name = f"{checksum[:16]}.npz"
+    Path(file.name).replace(folder / name)
+    return name, checksum
+
+
+def list_shards(folder: Path, shards: Mapping[str, str]) -> None:
+    """Adds shards that were written, with their checksums, to those that are read."""
+    _write_manifest(folder, {**listed(folder), **shards})
 
 
 def sha256(path: Path) -> str:
@@ -127,7 +138,7 @@ def intact(folder: Path) -> list[Path]:
     found = []
     with suppress(OSError):  # it is not there, or not ours
         os.utime(folder)
-    for name, checksum in sorted(_manifest(folder).items()):
+    for name, checksum in sorted(listed(folder).items()):
         path = folder / name
         if path.is_file() and sha256(path) == checksum:
             found.append(path)
@@ -138,13 +149,13 @@ def intact(folder: Path) -> list[Path]:
 
 def unlisted(folder: Path, before: float) -> list[Path]:
     """Shards that no manifest names, and that are older than a moment: of a process that died between the two."""
-    known = _manifest(folder)
+    known = listed(folder)
     return [path for path in sorted(folder.glob("*.npz")) if path.name not in known and path.stat().st_mtime < before]
 
 
 def is_intact(folder: Path) -> bool:
     """Whether a folder that `write_folder` made is there and all its files are as they were written."""
-    names = _manifest(folder)
+    names = listed(folder)
     return bool(names) and len(intact(folder)) == len(names)
 
 
@@ -184,7 +195,8 @@ def keep_newest(folder: Path, prefix: str, keep: int) -> None:
         shutil.rmtree(old, ignore_errors=True)
 
 
-def _manifest(folder: Path) -> dict[str, str]:
+def listed(folder: Path) -> dict[str, str]:
+    """The files that the manifest of a folder names, and their checksums."""
     try:
         names = json.loads((folder / MANIFEST).read_text(encoding="utf-8"))
     except FileNotFoundError:

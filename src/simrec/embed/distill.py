@@ -105,12 +105,28 @@ def split_words(tokenizer: Any, chunks: Mapping[str, int], most: int) -> list[st
         chunks: what stands between two spaces, and how often.
         most: words, at most.
     """
+    return most_frequent(tokenizer, count_words(tokenizer, chunks), most)
+
+
+def count_words(tokenizer: Any, chunks: Mapping[str, int]) -> dict[str, int]:
+    """The words that could get a vector of their own, as a tokenizer sees them, and how often each stands in chunks."""
     counts: dict[str, int] = {}
     normalizer = tokenizer.normalizer
     for chunk, count in chunks.items():
         for word in _WORD.findall(normalizer.normalize_str(chunk) if normalizer else chunk):
             counts[word] = counts.get(word, 0) + count
-    frequent = sorted((-count, word) for word, count in counts.items() if count >= LEAST and _is_worth(word))
+    return {word: count for word, count in counts.items() if _is_worth(word)}
+
+
+def most_frequent(tokenizer: Any, counts: Mapping[str, int], most: int) -> list[str]:
+    """The most frequent of words that a tokenizer cuts to pieces; where two are as frequent, in order of the alphabet.
+
+    Args:
+        tokenizer: of the `tokenizers` library.
+        counts: how often each word stands in all texts.
+        most: words, at most.
+    """
+    frequent = sorted((-count, word) for word, count in counts.items() if count >= LEAST)
     encoded = zip(
         frequent, tokenizer.encode_batch_fast([word for _, word in frequent], add_special_tokens=False), strict=True
     )

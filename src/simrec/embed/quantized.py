@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import io
 import logging
+import os
 import warnings
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager, redirect_stderr, redirect_stdout
@@ -26,10 +27,12 @@ from simrec.types import Dense
 
 FORMAT = 1
 """Raise it when the same model is converted to another one."""
+READ = 1
+"""Raise it when the same converted model gives a passage another vector."""
 SAMPLES = 300
 """Passages that calibrate the integers' ranges."""
 BATCH = 8
-"""Passages a request: measured, see docs/adr/0009."""
+"""Passages a request, all of one length: measured, see docs/adr/0009."""
 LEAST_COSINE = 0.97
 """Mean likeness to the original's vectors under which the integers are not used."""
 CHECKED = 32
@@ -109,6 +112,9 @@ class Quantized:
     def encode(self, model: Any, passages: Sequence[str]) -> Dense:
         """(n, d) float32 unit rows of passages that are no longer than the model reads.
 
+        Only passages of as many tokens share a request: none is filled up, so that its row does not depend on those
+        beside it, to the last bit. Filled up, a sum takes another order, and what is then rounded to 8 bits differs.
+
         Args:
             model: the original, for its tokenizer.
             passages: n texts.
@@ -116,23 +122,35 @@ class Quantized:
         import openvino
 
         if self._compiled is None:
-            plan = {"PERFORMANCE_HINT": "THROUGHPUT", "INFERENCE_PRECISION_HINT": "f32"}
+            plan: dict[str, Any] = {"PERFORMANCE_HINT": "THROUGHPUT", "INFERENCE_PRECISION_HINT": "f32"}
+            if os.environ.get("OMP_NUM_THREADS", "").isdecimal():  # OpenVINO's threads are not OpenMP's
+                plan["INFERENCE_NUM_THREADS"] = int(os.environ["OMP_NUM_THREADS"])
             core = openvino.Core()
             self._compiled = core.compile_model(core.read_model(self.folder / GRAPH), "CPU", plan)
-        order = sorted(range(len(passages)), key=lambda place: -len(passages[place]))
         vectors = np.zeros((len(passages), self._compiled.output(0).partial_shape[1].get_length()), dtype=np.float32)
         # not AsyncInferQueue: its callbacks take Python's lock, and what is deleted just then waits for ever
         often = 2 * self._compiled.get_property("OPTIMAL_NUMBER_OF_INFER_REQUESTS")
         requests = [self._compiled.create_infer_request() for _ in range(often)]
+        read = [_inputs(model, [passage]) for passage in passages]
         under_way: dict[int, list[int]] = {}
-        for number, start in enumerate(range(0, len(order), BATCH)):
+        for number, places in enumerate(_alike(read)):
             turn = number % often
             _collect(requests[turn], under_way.pop(turn, []), vectors)
-            under_way[turn] = order[start : start + BATCH]
-            requests[turn].start_async(_inputs(model, [passages[place] for place in under_way[turn]]))
+            under_way[turn] = places
+            requests[turn].start_async({name: np.concatenate([read[p][name] for p in places]) for name in read[0]})
         for turn, places in under_way.items():
             _collect(requests[turn], places, vectors)
         return vectors
+
+
+def _alike(read: Sequence[Inputs]) -> Iterator[list[int]]:
+    """The places of passages of one length in tokens, the longest first, up to `BATCH` at a time."""
+    of_length: dict[int, list[int]] = {}
+    for place, inputs in enumerate(read):
+        of_length.setdefault(next(iter(inputs.values())).shape[1], []).append(place)
+    for length in sorted(of_length, reverse=True):
+        places = of_length[length]
+        yield from (places[start : start + BATCH] for start in range(0, len(places), BATCH))
 
 
 def _collect(request: Any, places: list[int], vectors: Dense) -> None:

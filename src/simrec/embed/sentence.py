@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from copy import copy
 from functools import cached_property
@@ -15,7 +15,7 @@ from sklearn.base import BaseEstimator, TransformerMixin
 from simrec.embed.backend import Backend
 from simrec.embed.cache import MANIFEST, Passages, VectorCache, is_intact, sha256
 from simrec.embed.inputs import Texts, as_texts
-from simrec.embed.quantized import Quantized
+from simrec.embed.quantized import READ, Quantized
 from simrec.embed.views import Views
 from simrec.errors import ModelError
 from simrec.text import content_hash, passages
@@ -59,7 +59,7 @@ class SentenceEmbedder(TransformerMixin, BaseEstimator):
     """
 
     name = "sentence"
-    _settled = False
+    _settled: Callable[[Sequence[str]], VectorCache] | None = None
     engine_: Quantized | None = None
 
     def __init__(
@@ -126,11 +126,14 @@ class SentenceEmbedder(TransformerMixin, BaseEstimator):
         titles, bodies = vectors[:n], vectors[n : 2 * n]
         return Views(mix(titles, bodies, self.title_weight), titles, bodies, passages)
 
-    def settled(self, quantized: bool | None = None) -> Self:
+    def settled(
+        self, quantized: bool | None = None, known: Callable[[Sequence[str]], VectorCache] | None = None
+    ) -> Self:
         """A copy that stays with one backend and keeps no vectors: for one text at a time.
 
         Args:
             quantized: whether that is the converted model in `cache`; None: what embedded the last texts.
+            known: gives a cache for texts with these keys, with the vectors of those that have some; None: none has.
 
         Raises:
             ModelError: there is no converted model.
@@ -141,7 +144,8 @@ class SentenceEmbedder(TransformerMixin, BaseEstimator):
             if quantized and (engine is None or not engine.is_there):
                 raise ModelError(f"there is no converted model in {self.cache}: run `simrec build --full`")
         copied = copy(self)
-        copied.cache, copied.engine_, copied._settled = None, engine, True
+        copied.cache, copied.engine_ = None, engine
+        copied._settled = known or (lambda keys: VectorCache(None, self.fingerprint))
         return copied
 
     def _look_up(self, texts: Sequence[str], progress: Progress) -> Passages:
@@ -157,23 +161,37 @@ class SentenceEmbedder(TransformerMixin, BaseEstimator):
     def _choose(self, texts: Sequence[str], keys: Sequence[str], progress: Progress) -> VectorCache:
         """The cache of the backend that embeds these texts, which becomes `engine_`."""
         if self._settled:
-            return VectorCache(None, self.fingerprint)
+            return self._settled(keys)
         self.engine_ = None
         own = VectorCache(self.cache, self.fingerprint)
         if self.backend == "torch" or (self.backend == "auto" and not own.missing(keys)):
             return own
-        backend = Backend(self.backend, self.device, self.cache, self._checksum)
+        backend = self.chooser
 
         def make(quantized: Quantized, sample: Sequence[str]) -> None:
             with progress("convert the sentence model", 1) as bar:
-                quantized.make(load(self._folder, "cpu"), [piece for text in sample for piece in self._cut(text)[:1]])
+                self.convert(quantized, sample)
                 bar.update(1)
 
-        self.engine_ = backend.choose(own, texts, keys, self._of_quantized, make)
-        return VectorCache(self.cache, self._of_quantized(self.engine_)) if self.engine_ else own
+        self.engine_ = backend.choose(own, texts, keys, self.of_quantized, make)
+        return VectorCache(self.cache, self.of_quantized(self.engine_)) if self.engine_ else own
 
-    def _of_quantized(self, quantized: Quantized) -> str:
-        return f"sentence-{content_hash(self.fingerprint, quantized.key)[:16]}"
+    @property
+    def chooser(self) -> Backend:
+        """Chooses what runs the model; see `simrec.embed.backend`."""
+        return Backend(self.backend, self.device, self.cache, self._checksum)
+
+    def convert(self, quantized: Quantized, sample: Sequence[str]) -> None:
+        """Makes the converted model, calibrated on the beginnings of some texts.
+
+        Raises:
+            ModelError: it cannot be made.
+        """
+        quantized.make(load(self._folder, "cpu"), [piece for text in sample for piece in self._cut(text)[:1]])
+
+    def of_quantized(self, quantized: Quantized) -> str:
+        """The fingerprint of vectors by a converted model."""
+        return f"sentence-{content_hash(self.fingerprint, quantized.key, str(READ))[:16]}"
 
     def _embed(self, texts: Sequence[str], bar: Bar) -> Passages:
         found, at_once = [], len(texts) if self.engine_ else self.batch_size

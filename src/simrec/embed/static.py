@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from pathlib import Path
 from typing import Self
 
@@ -85,22 +85,39 @@ class StaticEmbedder(TransformerMixin, BaseEstimator):
         Raises:
             ModelError: the teacher cannot be loaded, or cannot be distilled.
         """
-        chunks = Counter[str]()
-        for text in as_texts(X):
-            chunks.update(text.title.split())
-            chunks.update(text.body.split())
-        teacher = Teacher(self.model, self.device, self.cache, progress)
+        chunks = count_chunks(as_texts(X))
+        teacher = self.teacher(progress)
+        words = split_words(teacher.base.tokenizer, chunks, self.vocabulary)
+        return self.fit_words(words, count_tokens(teacher.base, words, chunks), progress)
+
+    def teacher(self, progress: Progress = no_progress) -> Teacher:
+        """What is distilled.
+
+        Raises:
+            ModelError: it cannot be found.
+        """
+        return Teacher(self.model, self.device, self.cache, progress)
+
+    def fit_words(self, words: Sequence[str], counts: NDArray[np.int64], progress: Progress = no_progress) -> Self:
+        """As `fit`, of what was counted in the texts.
+
+        Args:
+            words: that get a vector of their own.
+            counts: what `count_tokens` gives for them.
+            progress: shows long work.
+
+        Raises:
+            ModelError: the teacher cannot be loaded, or cannot be distilled.
+        """
+        teacher = self.teacher(progress)
         base = teacher.base
-        words = split_words(base.tokenizer, chunks, self.vocabulary)
-        tokenizer = add_words(base.tokenizer, words)
-        counts = _counts(Pieces(tokenizer, base.silent), chunks)
         made_of = (FORMAT, SMOOTH, base.key, self.dimensions, *words, *counts.tolist())
         key = content_hash(*map(str, made_of))[:16]
         folder = self.cache / f"{OF_MODELS}{key}" if self.cache else None
         if folder and is_intact(folder):
             return self.load(folder)
         vectors = np.concatenate([base.vectors, teacher.embed(words)])
-        said = vectors.any(axis=1)
+        tokenizer, said = add_words(base.tokenizer, words), vectors.any(axis=1)
         table = np.zeros((len(vectors), min(self.dimensions, vectors.shape[1])), dtype=np.float32)
         table[said] = weigh(vectors[said], counts[said], self.dimensions)
         self._use(Distilled(tokenizer, table, base.window, key))
@@ -205,8 +222,24 @@ class StaticEmbedder(TransformerMixin, BaseEstimator):
         return min(self.model_.window, self.passage_tokens or self.model_.window)
 
 
-def _counts(pieces: Pieces, chunks: Mapping[str, int]) -> NDArray[np.int64]:
-    """(tokens,) how often each token stands in some texts, given what stands between their spaces, and how often."""
+def count_chunks(texts: Iterable[Text]) -> Counter[str]:
+    """What stands between the spaces of some texts, and how often."""
+    chunks = Counter[str]()
+    for text in texts:
+        chunks.update(text.title.split())
+        chunks.update(text.body.split())
+    return chunks
+
+
+def count_tokens(base: Distilled, words: Sequence[str], chunks: Mapping[str, int]) -> NDArray[np.int64]:
+    """(tokens,) how often each token of a teacher, then of the words that it learns, stands in some texts.
+
+    Args:
+        base: the teacher.
+        words: that get a vector of their own.
+        chunks: what stands between the texts' spaces, and how often.
+    """
+    pieces = Pieces(add_words(base.tokenizer, words), base.silent)
     tokens = pieces.of_chunks(list(chunks))
     times = np.repeat(np.fromiter(chunks.values(), np.int64, len(chunks)), tokens.lengths)
     counts = np.zeros(pieces.tokenizer.get_vocab_size(), dtype=np.int64)

@@ -40,7 +40,7 @@ def _first(ground: Ground) -> dict[str, Any]:
         "columns": {name: kind if isinstance(kind, int) else None for name, kind in kinds.items()},
         "parts": parts,
         "back": back,
-        "quantized": False,
+        "quantized": bool(about.get("quantized")),
         "far": {},
         "dates_are_of_publication": False,
         "titles_are_headlines": False,

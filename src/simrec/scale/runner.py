@@ -121,6 +121,16 @@ class RayRunner:
             there = set()
         return [said_before(self.folder, stage, task) if f"{task.name}.json" in there else None for task in tasks]
 
+    @property
+    def token(self) -> str:
+        """Proves to workers that the folder is this driver's."""
+        return self._token
+
+    @property
+    def progress(self) -> Progress:
+        """Shows how far a stage is."""
+        return self._progress
+
     def submit(self, stage: str, work: Work, task: Task, memory: int) -> Any:
         """Gives an attempt at a task, for which it asks for so many bytes, to Ray."""
         asked = {"memory": memory} if memory else {}
