@@ -5,10 +5,14 @@ from __future__ import annotations
 import sys
 from argparse import Namespace
 from dataclasses import asdict
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from simrec.cli.options import MODELS, add_command, add_workspace, say
 from simrec.cli.progress import progress
+from simrec.errors import UsageError
+
+if TYPE_CHECKING:
+    from simrec.pipeline.build import Report
 
 AS_NEEDED = ("decision", "recalls", "refused")
 """What is told only where there is something to tell."""
@@ -25,21 +29,29 @@ def add(commands: Any) -> None:
         action="store_true",
         help="fit the site anew: terms, statistics, static vectors; and make all blocks again",
     )
-    command.add_argument("--engine", choices=("local",), default="local", help="where it runs")
+    command.add_argument(
+        "--engine", choices=("local", "ray"), default="local", help="where it runs: here, or on a Ray cluster"
+    )
+    command.add_argument(
+        "--address", metavar="HOST:PORT", help="of the Ray cluster, or auto (default: one of this machine alone)"
+    )
+    command.add_argument(
+        "--articles", metavar="DATASET", help="with --engine ray: Parquet files in place of the workspace's articles"
+    )
+    command.add_argument(
+        "--out", metavar="DATASET", help="with --engine ray: a folder or URL for blocks/ and candidates/ as Parquet"
+    )
 
 
 def run(options: Namespace) -> dict[str, Any]:
     """Builds, and says how long each stage took and, for `learned`, what ranks and why."""
-    from simrec.pipeline.build import build
-    from simrec.pipeline.workspace import Workspace
-
-    workspace = Workspace.open(options.workspace)
-    report = build(workspace, model=options.model, k=options.k, full=options.full, progress=progress())
+    report = _on_cluster(options) if options.engine == "ray" else _here(options)
     stages = ", ".join(f"{name} {stage['seconds']:.1f}" for name, stage in report.stages.items())
     seconds = sum(stage["seconds"] for stage in report.stages.values())
+    what = f"snapshot {report.snapshot}" if report.snapshot else str(options.out)
     say(
         options,
-        f"snapshot {report.snapshot}: {report.blocks} blocks for {report.articles} articles in {seconds:.1f} s "
+        f"{what}: {report.blocks} blocks for {report.articles} articles in {seconds:.1f} s "
         f"({stages}), {report.peak_rss_mb:.0f} MB",
     )
     for name, recall in report.recalls.items():
@@ -52,3 +64,25 @@ def run(options: Namespace) -> dict[str, Any]:
         print(f"simrec: gate: snapshot {report.snapshot} is not activated: {report.refused}", file=sys.stderr)
         options.failed = True
     return values
+
+
+def _here(options: Namespace) -> Report:
+    from simrec.pipeline.build import build
+    from simrec.pipeline.workspace import Workspace
+
+    for name in ("address", "articles", "out"):
+        if getattr(options, name) is not None:
+            raise UsageError(f"--{name} is for --engine ray only: add that, or leave --{name} out")
+    workspace = Workspace.open(options.workspace)
+    return build(workspace, model=options.model, k=options.k, full=options.full, progress=progress())
+
+
+def _on_cluster(options: Namespace) -> Report:
+    from simrec.pipeline.workspace import Workspace
+    from simrec.scale.build import build
+
+    workspace = Workspace.open(options.workspace, create=options.articles is not None)
+    return build(
+        workspace, model=options.model, k=options.k, address=options.address, articles=options.articles,
+        out=options.out, full=options.full, progress=progress(),
+    )  # fmt: skip

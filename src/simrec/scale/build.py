@@ -5,33 +5,36 @@ from __future__ import annotations
 import json
 import logging
 import shutil
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from datetime import UTC, datetime
-from pathlib import Path
 from typing import Any
 
 from filelock import FileLock, Timeout
 
 from simrec.errors import ConflictError, UsageError
-from simrec.files import write_whole
 from simrec.pipeline.build import Report, check_k, peak_rss_mb
 from simrec.pipeline.locks import working
-from simrec.pipeline.placed import placed_of
+from simrec.pipeline.placed import hand_placed, placed_of
 from simrec.pipeline.site import MODELS, describe
 from simrec.pipeline.workspace import Workspace
 from simrec.scale import dataset
 from simrec.scale.adopt import adopt_blocks
-from simrec.scale.cluster import Cluster, connect
+from simrec.scale.cluster import connect
 from simrec.scale.columns import make_columns
-from simrec.scale.composing import blocks_of, compose
+from simrec.scale.composing import compose
+from simrec.scale.copying import find_copies
 from simrec.scale.embed import embed
-from simrec.scale.ground import PARTS, Ground
+from simrec.scale.fitted import note_fitted
+from simrec.scale.ground import Ground
+from simrec.scale.limiting import limit_hubs
 from simrec.scale.neighbors import find_neighbors
 from simrec.scale.output import write_output
 from simrec.scale.ranking import rank
 from simrec.scale.runner import RayRunner
-from simrec.scale.tasks import DONE, Runner
+from simrec.scale.site import put_placed
+from simrec.scale.standards import measure
+from simrec.scale.tasks import Runner
 from simrec.text import content_hash
 from simrec.types import Progress, no_progress
 
@@ -39,13 +42,11 @@ logger = logging.getLogger(__name__)
 
 FOLDER = "scale"
 """Of the builds, in a workspace."""
-LOCK = ".lock"
-"""The file that is locked by the driver of a build."""
 
 
 def build(
     workspace: Workspace, *, model: str | None = None, k: int | None = None, address: str | None = None,
-    cores: int | None = None, articles: str | None = None, out: str | None = None,
+    cores: int | None = None, articles: str | None = None, out: str | None = None, full: bool = False,
     progress: Progress = no_progress, now: datetime | None = None,
 ) -> Report:  # fmt: skip
     """Makes all blocks on a cluster: of the workspace's articles, as a new snapshot; or of a dataset, as datasets.
@@ -61,6 +62,7 @@ def build(
         cores: that such a one has; None: all.
         articles: a Parquet file, a folder of them, or the URL of one; None: those of the store.
         out: a folder or URL, for the blocks and the candidates as datasets; with `articles` it has to be given.
+        full: begin anew where a build broke off.
         progress: shows how far each stage is.
         now: the moment that decides who may be shown; None for this one.
 
@@ -73,22 +75,44 @@ def build(
     model, k = model or settings.build.model, settings.block.k if k is None else k
     check(model, k, articles, out)
     asked = {"model": model, "k": k, "settings": describe(settings), "articles": articles}
-    with opened(workspace, asked, now) as ground, connect(address, cores=cores) as cluster:
+    with opened(workspace, asked, full, now) as ground, connect(address, cores=cores) as cluster:
         runner = RayRunner(ground.folder, cluster, progress)
         report = Report()
         if articles is None:
             with working(workspace, "build"):
-                _read_store(workspace, ground, runner)
-                report.recalls = make(ground, runner)
-                _adopt(workspace, ground, report)
+                _of_workspace(workspace, ground, runner, report)
         else:
             dataset.dataset(ground, runner, articles)
+            put_placed(ground, hand_placed(settings.policy, {}))
             report.recalls = make(ground, runner)
         if out is not None:
             write_output(ground, runner, out)
-        _tell(report, ground, runner, cluster)
-        _clear(ground)
+        _tell(report, ground, runner)
+        shutil.rmtree(ground.folder)
     return report
+
+
+def _of_workspace(workspace: Workspace, ground: Ground, runner: RayRunner, report: Report) -> None:
+    """Makes the blocks of the store's articles, and a snapshot of them."""
+    with workspace.store() as store:
+        dataset.from_store(ground, runner, store)
+        placed = placed_of(workspace, store)
+    put_placed(ground, placed)
+    report.recalls = make(ground, runner)
+    with runner.summary.watch("write") as watch:
+        written = adopt_blocks(workspace, ground, placed)
+        watch.done({"rows": written.blocks})
+    report.snapshot, report.refused = written.id, written.refused or ""
+
+
+def _tell(report: Report, ground: Ground, runner: RayRunner) -> None:
+    """What was done, as a build on one machine tells it."""
+    report.articles = report.blocks = ground.n
+    report.stages = {
+        name: {"seconds": stage.seconds, "rows": stage.rows} for name, stage in runner.summary.stages.items()
+    }
+    report.peak_rss_mb = peak_rss_mb()
+    logger.info("stages of the build:\n%s", runner.summary.table())
 
 
 def check(model: str, k: int, articles: str | None, out: str | None) -> None:
@@ -106,30 +130,49 @@ def make(ground: Ground, runner: Runner) -> dict[str, float]:
     """All stages between articles and blocks; returns the recall of approximate neighbors, by space."""
     make_columns(ground, runner)
     embed(ground, runner)
+    note_fitted(ground, quantized=bool(ground.about.get("quantized")))
     recalls = find_neighbors(ground, runner)
+    measure(ground, runner)
+    find_copies(ground, runner)
     rank(ground, runner)
+    limit_hubs(ground, runner)
     compose(ground, runner)
     return recalls
 
 
 @contextmanager
-def opened(workspace: Workspace, asked: dict[str, Any], now: datetime | None) -> Iterator[Ground]:
+def opened(workspace: Workspace, asked: Mapping[str, Any], full: bool, now: datetime | None) -> Iterator[Ground]:
     """The folder of a build: that of one that was asked for the same and broke off, or a new one.
 
     Raises:
         ConflictError: another process is at it.
     """
-    key = content_hash(json.dumps(asked, sort_keys=True), _state_of(workspace, asked["articles"]))[:16]
-    folder = (workspace.path / FOLDER / key).resolve()
+    folder = (workspace.path / FOLDER / content_hash(json.dumps(asked, sort_keys=True))[:16]).resolve()
     folder.mkdir(parents=True, exist_ok=True)
-    lock = FileLock(folder / LOCK)
+    lock = FileLock(folder.with_suffix(".lock"))
     try:
-        with lock.acquire(timeout=0):
-            ground = Ground(folder)
-            if not (folder / "about.json").exists():
-                ground.say(**asked, now=(now or datetime.now(UTC)).isoformat())
-            else:
-                logger.info("going on with the build in %s", folder)
-            yield ground
+        lock.acquire(timeout=0)
     except Timeout:
         raise ConflictError(f"the same build is under way in {folder}: wait for it, or stop it") from None
+    try:
+        state = state_of(workspace, asked["articles"])
+        ground = Ground(folder)
+        if full or (ground.is_begun and ground.about["state"] != state):
+            shutil.rmtree(folder)
+            ground = Ground(folder)
+        if ground.is_begun:
+            logger.warning("going on with the build that broke off in %s", folder)
+        else:
+            ground.say(**asked, state=state, now=(now or datetime.now(UTC)).isoformat())
+        yield ground
+    finally:
+        lock.release()
+
+
+def state_of(workspace: Workspace, articles: str | None) -> str:
+    """Names what a build starts from: it is not gone on with where that is another by now."""
+    if articles is not None:
+        return dataset.fingerprint(articles)
+    with workspace.store() as store:
+        placed = placed_of(workspace, store)
+        return content_hash(json.dumps([sorted(store.article_hashes().items()), placed.pins, placed.bans]))

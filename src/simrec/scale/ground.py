@@ -59,9 +59,14 @@ class Ground:
         found: dict[str, Any] = json.loads((self.folder / ABOUT).read_text(encoding="utf-8"))
         return found
 
+    @property
+    def is_begun(self) -> bool:
+        """Whether anything is said of a build in it."""
+        return (self.folder / ABOUT).exists()
+
     def say(self, **values: Any) -> None:
         """Adds to `about`; the driver's to do."""
-        known = self.about if (self.folder / ABOUT).exists() else {}
+        known = self.about if self.is_begun else {}
         self.write_json(self.folder / ABOUT, {**known, **values})
         self.__dict__.pop("about", None)
 
