@@ -1,6 +1,7 @@
 """Neighbors in tasks on a Ray cluster of this machine: one worker against two of one thread each, and a task's memory.
 
-Usage: python benchmarks/scale_neighbors.py [--rows N] [--articles FILE.jsonl.gz] [--memory] [--cells] [--json FILE].
+Usage: python benchmarks/scale_neighbors.py [--memory | --cells] [--rows N] [--articles FILE.jsonl.gz]
+[--vectors FILE.npy] [--times N] [--json FILE].
 Sparse rows are the TF-IDF of the articles, where a file is given; else their terms follow Zipf's law.
 """
 
@@ -41,6 +42,7 @@ def main() -> None:
     parser = argparse.ArgumentParser(description=(__doc__ or "").partition("\n")[0])
     parser.add_argument("--rows", type=int, default=20_000)
     parser.add_argument("--articles", type=Path)
+    parser.add_argument("--vectors", type=Path, help="unit rows, .npy, in place of made up ones")
     parser.add_argument("--times", type=int, default=3, help="runs with each number of workers")
     parser.add_argument("--memory", action="store_true", help="a task at its largest against the stated bound, instead")
     parser.add_argument("--cells", action="store_true", help="cells against comparing all, instead")
@@ -254,13 +256,14 @@ def cells(options: argparse.Namespace) -> dict[str, Any]:
     """Seconds for a few thousand pages, by cells and by comparing all, one thread."""
     asked = 4 * comparing.LEAST
     with tempfile.TemporaryDirectory(prefix="simrec-bench-") as work:
-        ground = make_ground(Path(work), {"sentence": dense_rows(options.rows)})
+        vectors = np.load(options.vectors)[: options.rows] if options.vectors else dense_rows(options.rows)
+        ground, rows = make_ground(Path(work), {"sentence": vectors}), len(vectors)
         put_groups(ground)
         start = time.perf_counter()
         made = inverted.prepare(ground, Serial(ground.folder), "sentence", 0)
         prepared = time.perf_counter() - start
         start = time.perf_counter()
-        comparing.compare(work, "sentence", 0, 0, 0, asked, 0, options.rows, 128)
+        comparing.compare(work, "sentence", 0, 0, 0, asked, 0, rows, 128)
         exact = time.perf_counter() - start
         found = {"prepare_seconds": round(prepared, 1), "pages": asked, "exact_seconds": round(exact, 2)}
         if made is None:

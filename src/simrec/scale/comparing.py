@@ -13,7 +13,7 @@ from simrec.index.dense import BATCH as TILE_ROWS
 from simrec.index.dense import COLUMNS as TILE_COLUMNS
 from simrec.pipeline.nearby import BATCH, Found, make_index, search
 from simrec.scale.ground import Ground
-from simrec.scale.spaces import Space, add, blocks, group_of, nothing, places_in, put_found
+from simrec.scale.spaces import Space, add, blocks, group_of, narrowed, nothing, places_in, put_found
 from simrec.types import NO_ROW, Rows
 
 MEMORY = 512 << 20
@@ -26,7 +26,7 @@ PAIRS = 20_000_000_000
 """Pairs of a job at most: some minutes of a core."""
 TILE = 4 * TILE_ROWS * TILE_COLUMNS
 """Bytes of a dense index's products."""
-ROW, VALUE, TERM = 512, 72, 96
+ROW, VALUE, TERM = 512, 60, 16
 """Bytes that a sparse index takes while it is made: for a row, for a value of a row, for a term of the space."""
 
 
@@ -104,11 +104,11 @@ def nearest(space: Space, pages: Rows, others: Rows, k: int) -> Found:
     best = nothing(len(pages), k)
     for block in blocks(costs(space, others), room(space)):
         rows = others[block]
-        base = space.vectors(rows)
+        base, narrow = narrowed(space.vectors(rows))
         index, own = make_index(base), places_in(rows, pages)
         for begin in range(0, len(pages), BATCH):
             part = slice(begin, begin + BATCH)
-            vectors = space.vectors(pages[part])
+            vectors = narrow(space.vectors(pages[part]))
             found = search(index, base, vectors, np.arange(vectors.shape[0], dtype=np.int32), own[part], k)
             near = np.where(found.rows == NO_ROW, NO_ROW, rows[found.rows]).astype(np.int32)
             add(best, part, found._replace(rows=near))

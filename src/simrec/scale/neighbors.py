@@ -13,6 +13,7 @@ from typing import Any
 
 import numpy as np
 
+from simrec.index.approximate import EXACT_UP_TO
 from simrec.pipeline.nearby import ordered, width
 from simrec.policy.pairs import Group
 from simrec.scale import inverted
@@ -30,9 +31,6 @@ from simrec.scale.spaces import (
     spaces_with_lists,
 )  # fmt: skip
 from simrec.scale.tasks import Runner, Task
-
-EXACT_UP_TO = 1_000_000
-"""Articles that may be shown under a page up to which dense vectors are compared exactly."""
 
 
 def find_neighbors(ground: Ground, runner: Runner) -> dict[str, float]:
