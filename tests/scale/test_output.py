@@ -15,11 +15,12 @@ from simrec.errors import InputError, StoreError, UsageError
 from simrec.pipeline.site import describe
 from simrec.scale.dataset import dataset, read_articles
 from simrec.scale.ground import Ground, Span
-from simrec.scale.output import BLOCKS, CANDIDATES, Ranked, read_blocks, write_output
+from simrec.scale.output import BLOCKS, CANDIDATES, read_blocks, write_output
 from simrec.scale.published import MARK, Published, finish, put
 from simrec.scale.tasks import Serial
 from simrec.settings import Settings
 from simrec.store import StoredBlock, StoredItem
+from simrec.types import Rows, Scores
 
 N = 40
 
@@ -37,9 +38,9 @@ def ground(tmp_path: Path) -> Ground:
     return found
 
 
-def blocks_of(folder: str, span: Span) -> Iterator[StoredBlock]:
+def blocks_of(ground: Ground, span: Span) -> Iterator[StoredBlock]:
     """Blocks with everything that they may hold; every fourth is empty."""
-    for article in read_articles(Ground(folder), span):
+    for article in read_articles(ground, span):
         number = int(article.id[1:])
         reasons = {"terms": ["é", "x"], "same_section": True, "deep": {"a": [1, None, 0.1 + number]}}
         items = [StoredItem(f"a{(number + at) % N:02d}", 1 / (at + number), reasons if at > 1 else {})
@@ -47,17 +48,17 @@ def blocks_of(folder: str, span: Span) -> Iterator[StoredBlock]:
         yield StoredBlock(article.id, tuple(items), None if number % 4 == 3 else f"{len(items)} of 3: no more")
 
 
-def candidates_of(folder: str, span: Span) -> Ranked:
+def candidates_of(folder: str, span: Span) -> tuple[Rows, Scores]:
     """Each page's next rows; pages near the end have fewer, with gaps."""
     rows = (span.rows[:, None] + np.array([1, 2, 3], dtype=np.int32)).astype(np.int32)
     rows[rows >= N] = -1
     rows[::5, 0] = -1
-    return Ranked(rows, np.where(rows < 0, -np.inf, rows / 7).astype(np.float32))
+    return rows, np.where(rows < 0, -np.inf, rows / 7).astype(np.float32)
 
 
 def all_of(ground: Ground) -> list[StoredBlock]:
     """The blocks of all parts."""
-    return [block for span in ground.spans for block in blocks_of(str(ground.folder), span)]
+    return [block for span in ground.spans for block in blocks_of(ground, span)]
 
 
 @pytest.mark.parametrize("where", ["path", "file", "memory"])
@@ -79,8 +80,8 @@ def test_blocks_come_back_as_they_were(tmp_path: Path, ground: Ground, where: st
     rows = [row for table in candidates.tables() for row in table.to_pylist()]
     wanted = []
     for span in ground.spans:
-        ranked = candidates_of("", span)
-        for page, targets, scores in zip(span.rows, ranked.rows, ranked.scores, strict=True):
+        found_rows, found_scores = candidates_of("", span)
+        for page, targets, scores in zip(span.rows, found_rows, found_scores, strict=True):
             kept = [(row, score) for row, score in zip(targets, scores, strict=True) if row >= 0]
             wanted += [
                 {"source_id": f"a{page:02d}", "rank": rank, "target_id": f"a{row:02d}", "score": float(score)}

@@ -10,7 +10,7 @@ import json
 from collections.abc import Callable, Iterable, Iterator
 from functools import cache, partial
 from itertools import groupby
-from typing import Any, NamedTuple, TypeAlias
+from typing import Any, TypeAlias
 
 import numpy as np
 
@@ -25,19 +25,10 @@ from simrec.types import NO_ROW, Rows, Scores
 BLOCKS, CANDIDATES = "blocks", "candidates"
 """Kinds of datasets, and their folders."""
 
-BlocksOf: TypeAlias = Callable[[str, Span], Iterable[StoredBlock]]
-"""The blocks of a part, by row, from a build's folder."""
-
-
-class Ranked(NamedTuple):
-    """The candidates of a part's pages: rows (r, c) int32, best first, -1 for none, and scores (r, c) float32."""
-
-    rows: Rows
-    scores: Scores
-
-
-CandidatesOf: TypeAlias = Callable[[str, Span], Ranked]
-"""The candidates of a part, from a build's folder."""
+BlocksOf: TypeAlias = Callable[[Ground, Span], Iterable[StoredBlock]]
+"""The blocks of a part, by row."""
+CandidatesOf: TypeAlias = Callable[[str, Span], tuple[Rows, Scores]]
+"""The candidates of a part, from a build's folder: rows (r, c) int32, best first, -1 for none, and their scores."""
 
 
 def write_output(
@@ -72,13 +63,13 @@ def _write_blocks(blocks_of: BlocksOf, folder: str, part: int, target: str) -> d
     span = ground.spans[part]
     meta, main = Meta(ground), ground.about["main_lang"]
     langs = (meta.field("lang", row) or main for row in range(span.begin, span.end))
-    return put_blocks(target, part, blocks_of(folder, span), langs)
+    return put_blocks(target, part, blocks_of(ground, span), langs)
 
 
 def _write_candidates(candidates_of: CandidatesOf, folder: str, part: int, target: str) -> dict[str, Any]:
     ground = Ground(folder)
     span = ground.spans[part]
-    return put_candidates(target, part, Ids(Meta(ground)), span, candidates_of(folder, span))
+    return put_candidates(target, part, Ids(Meta(ground)), span, *candidates_of(folder, span))
 
 
 def put_blocks(
@@ -92,21 +83,23 @@ def put_blocks(
     return published.put(target, part, pa.Table.from_pylist(rows, schema=block_schema()))
 
 
-def put_candidates(target: str, part: int, ids: Ids, span: Span, ranked: Ranked) -> dict[str, Any]:
-    """Writes a part's candidates, best first; see `published.put`."""
+def put_candidates(
+    target: str, part: int, ids: Ids, span: Span, rows: Rows, scores: Scores
+) -> dict[str, Any]:  # fmt: skip
+    """Writes a part's candidates, best first, -1 for none; see `published.put`."""
     import pyarrow as pa
 
-    there = ranked.rows != NO_ROW
+    there = rows != NO_ROW
     pages, _ = np.nonzero(there)
     ranks = np.cumsum(there, axis=1)[there].astype(np.int32)
-    unique, at = np.unique(np.concatenate([ranked.rows[there], span.rows[pages]]), return_inverse=True)
+    unique, at = np.unique(np.concatenate([rows[there], span.rows[pages]]), return_inverse=True)
     names = pa.array([ids[row] for row in unique.tolist()], pa.string())
     targets, sources = np.split(at.astype(np.int32), [len(ranks)])
     columns = {
         "source_id": names.take(pa.array(sources)),
         "rank": pa.array(ranks),
         "target_id": names.take(pa.array(targets)),
-        "score": pa.array(ranked.scores[there].astype(np.float32)),
+        "score": pa.array(scores[there].astype(np.float32)),
     }
     return published.put(target, part, pa.table(columns))
 
@@ -143,4 +136,4 @@ def read_blocks(dataset: Published) -> Iterator[StoredBlock]:
             yield StoredBlock(source_id, tuple(items), shortfall)
 
 
-__all__ = ["BLOCKS", "CANDIDATES", "Ranked", "put_blocks", "put_candidates", "read_blocks", "write_output"]
+__all__ = ["BLOCKS", "CANDIDATES", "put_blocks", "put_candidates", "read_blocks", "write_output"]
