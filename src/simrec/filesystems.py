@@ -82,6 +82,16 @@ class Place:
         """Whether there is a file."""
         return bool(self._try(self._kind) == 2)
 
+    def size(self) -> int | None:
+        """The file's bytes; None where there is none."""
+        found: int | None = self._try(lambda: self.filesystem.get_file_info([self.path])[0].size)
+        return found
+
+    def state(self) -> tuple[int | None, int | None]:
+        """The file's bytes, and when it was written, in nanoseconds since 1970; each None where it is not known."""
+        found = self._try(lambda: self.filesystem.get_file_info([self.path])[0])
+        return found.size, found.mtime_ns
+
     def files(self) -> list[str]:
         """The paths of the files in the folder and the folders below it, from there, in the order of their parts."""
         from pyarrow import fs

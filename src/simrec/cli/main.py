@@ -13,6 +13,7 @@ from typing import Any
 from simrec import __version__
 from simrec.cli import (
     acts,
+    adopt,
     build,
     compare,
     copies,
@@ -37,6 +38,7 @@ COMMANDS = (
     run,
     ingest,
     build,
+    adopt,
     publish,
     acts,
     status,

@@ -15,6 +15,7 @@ from pathlib import Path
 from typing import Any, NamedTuple, TypeVar
 
 from simrec.errors import InputError
+from simrec.filesystems import Place
 from simrec.scale import meta
 from simrec.scale.files import write_through
 from simrec.scale.ground import ARTICLES, Ground, Span
@@ -23,6 +24,7 @@ from simrec.scale.reading import CHECK_MEMORY, REJECTS, RUNS, check, cut, listed
 from simrec.scale.rows import as_table, from_record, to_record
 from simrec.scale.tasks import Runner, Task
 from simrec.store import Store
+from simrec.text import content_hash
 from simrec.types import Article, Reject, Text, primary
 
 T = TypeVar("T")
@@ -100,6 +102,16 @@ def from_store(ground: Ground, runner: Runner, store: Store, *, rows_per_part: i
         _say(ground, sizes, langs, Counts(sum(sizes), sum(sizes), 0, 0))
     meta.write(ground, runner)
     return Counts(**ground.about["counts"])
+
+
+def fingerprint(source: str) -> str:
+    """Names the state of a dataset: its files, their sizes, and when they were written.
+
+    Raises:
+        InputError: there is no such dataset, or no file in it.
+    """
+    place = Place.of(source)
+    return content_hash(*(f"{inner}\0{(place / inner if inner else place).state()}" for inner in listed(source)[0]))
 
 
 def read_articles(ground: Ground, span: Span) -> list[Article]:
@@ -195,4 +207,14 @@ def _records(ground: Ground, span: Span, columns: Sequence[str] | None = None) -
     return found
 
 
-__all__ = ["ROWS", "Counts", "dataset", "from_store", "read_articles", "read_hashes", "read_rejects", "read_texts"]
+__all__ = [
+    "ROWS",
+    "Counts",
+    "dataset",
+    "fingerprint",
+    "from_store",
+    "read_articles",
+    "read_hashes",
+    "read_rejects",
+    "read_texts",
+]

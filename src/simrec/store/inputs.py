@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
+from itertools import islice
 from typing import Any
 
 from sqlalchemy import Connection, delete, select
@@ -11,6 +12,8 @@ from sqlalchemy import Connection, delete, select
 from simrec.store.rows import MANY, put_rows
 from simrec.store.tables import snapshot_articles, snapshot_pins, snapshots
 
+MANY_HASHES = 10 * MANY
+"""That are stored at once."""
 HASH = 16
 """Characters of an article's hash that a snapshot keeps: enough to tell one version of it from another."""
 
@@ -35,13 +38,13 @@ class Inputs:
 def put_inputs(connection: Connection, number: int, inputs: Inputs) -> None:
     """Notes what a snapshot's blocks were made of: articles are added to those noted, pins replace them."""
     if connection.dialect.name == "sqlite":  # by the driver: a hundred thousand of them take a tenth of the time
-        rows = [(number, id_, hash_[:HASH]) for id_, hash_ in inputs.hashes.items()]
-        if rows:
+        found = iter(inputs.hashes.items())
+        while rows := [(number, id_, hash_[:HASH]) for id_, hash_ in islice(found, MANY_HASHES)]:
             connection.exec_driver_sql("INSERT OR REPLACE INTO snapshot_articles VALUES (?, ?, ?)", rows)
     else:
         hashes = inputs.hashes.items()
         named = ({"snapshot_id": number, "article_id": id_, "hash": hash_[:HASH]} for id_, hash_ in hashes)
-        put_rows(connection, snapshot_articles, named, many=10 * MANY)
+        put_rows(connection, snapshot_articles, named, many=MANY_HASHES)
     if inputs.pins is None:
         return
     connection.execute(delete(snapshot_pins).where(snapshot_pins.c.snapshot_id == number))
