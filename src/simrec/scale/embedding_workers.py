@@ -157,7 +157,7 @@ def _stream(runner: Any, stage: str, work: Work, tasks: Sequence[Task], gpus: in
 
 def embed_part(folder: str, part: int) -> Mapping[str, Any]:
     """Embeds a part, and leaves its arrays; the vectors that were not in the cache come to it as one shard."""
-    meaning = _opened(folder)
+    meaning = opened(folder)
     texts = read_texts(meaning.ground, meaning.ground.spans[part])
     views = [meaning.embedder.views(some) for some in slices(texts)]
     said = {"rows": len(texts), "bytes": _put(meaning.ground, part, views)}
@@ -218,7 +218,8 @@ class _Noting(VectorCache):
 
 
 @lru_cache(maxsize=1)
-def _opened(folder: str) -> Meaning:
+def opened(folder: str) -> Meaning:
+    """What embeds the articles of a build, kept from part to part."""
     return Meaning(folder)
 
 
