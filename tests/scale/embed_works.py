@@ -1,11 +1,13 @@
-"""Embedding that misbehaves, for workers to import."""
+"""Embedding that misbehaves, for workers to import; run as a program it is a driver that embeds."""
 
 from __future__ import annotations
 
 import os
 import signal
+import sys
 import time
 from collections.abc import Mapping
+from pathlib import Path
 from typing import Any
 
 from scale_works import attempts, begin
@@ -43,4 +45,21 @@ def wrong(folder: str, part: int) -> Mapping[str, Any]:
     raise InputError("part.parquet has no column id: add one")
 
 
-__all__ = ["attempts", "dying", "noted", "shaky", "wrong"]
+def drive(folder: str, address: str) -> None:
+    """A driver."""
+    import embed_works
+
+    from simrec.scale import embed
+    from simrec.scale.cluster import connect
+    from simrec.scale.ground import Ground
+    from simrec.scale.runner import RayRunner
+
+    embed.embed_part = embed_works.noted
+    with connect(address) as cluster:
+        embed.embed(Ground(folder), RayRunner(Path(folder), cluster))
+
+
+if __name__ == "__main__":
+    drive(*sys.argv[1:])
+
+__all__ = ["attempts", "drive", "dying", "noted", "shaky", "wrong"]

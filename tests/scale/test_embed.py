@@ -191,6 +191,7 @@ class TestChoice:
         worth: int,
     ) -> None:
         """Whatever is in the cache, and however much there is to embed; calibrated on the same texts."""
+        monkeypatch.setattr(backends, "AT_ONCE", 50)
         texts = some_texts(40)
         found = []
         for name in ("ours", "theirs"):
@@ -255,7 +256,7 @@ class TestStatic:
         self, ground_of: Callable[..., Ground], monkeypatch: pytest.MonkeyPatch, speed: str, model: str
     ) -> None:
         """To the bit: its key, its vectors, and those of the site."""
-        monkeypatch.setattr(distilling, "PARTS_A_SHARE", 2)
+        monkeypatch.setattr(distilling, "SHARED", 1)
         texts = some_texts(40)
         ground = ground_of(texts, speed=speed, model=model)
         values = ground.settings.sentence.model_dump()

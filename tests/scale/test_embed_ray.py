@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import subprocess
+import sys
 import threading
 from collections.abc import Callable
 from pathlib import Path
@@ -19,7 +21,7 @@ from simrec.scale.cluster import Cluster
 from simrec.scale.embed import embed
 from simrec.scale.ground import Ground
 from simrec.scale.runner import RayRunner
-from simrec.scale.tasks import Serial
+from simrec.scale.tasks import DONE, Serial
 from simrec.scale.watching import Summary
 
 pytestmark = [
@@ -84,3 +86,25 @@ def test_a_node_that_goes_takes_nothing_with_it(
     killer.join()
     assert_same(views_of(ground), local(ground, None).views(texts), WHOLE)
     assert np.unique([path.name.split(".")[0] for path in (Path(ground.folder) / "attempts").iterdir()]).size == 15
+
+
+def test_a_driver_that_is_killed_is_gone_on_with(
+    ground_of: Callable[..., Ground], two_nodes: Cluster, ray_cluster: Any, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """What workers have done is not done again; what they were at may be."""
+    texts = some_texts(105)
+    ground = ground_of(texts)
+    done = ground.folder / DONE / "embed"
+    told = {"stdout": subprocess.DEVNULL, "stderr": subprocess.DEVNULL}
+    driver = subprocess.Popen([sys.executable, works.__file__, str(ground.folder), ray_cluster.address], **told)
+    wait_for(lambda: len([*done.glob("*.json")]) >= 3, 120)
+    driver.kill()
+    driver.wait()
+    before = {path.name for path in done.glob("*.json")}
+    monkeypatch.setattr("simrec.scale.embed.embed_part", works.noted)
+    again = Ground(ground.folder)
+    embed(again, RayRunner(ground.folder, two_nodes))
+    assert_same(views_of(again), local(ground, None).views(texts), WHOLE)
+    assert len(before) < 15
+    assert Summary(ground.folder).stages["embed"].skipped >= len(before)
+    assert attempts(ground.folder) <= 15 + 4

@@ -125,6 +125,7 @@ class Quantized:
             plan: dict[str, Any] = {"PERFORMANCE_HINT": "THROUGHPUT", "INFERENCE_PRECISION_HINT": "f32"}
             if os.environ.get("OMP_NUM_THREADS", "").isdecimal():  # OpenVINO's threads are not OpenMP's
                 plan["INFERENCE_NUM_THREADS"] = int(os.environ["OMP_NUM_THREADS"])
+                plan["ENABLE_CPU_PINNING"] = False  # all processes would take the same cores
             core = openvino.Core()
             self._compiled = core.compile_model(core.read_model(self.folder / GRAPH), "CPU", plan)
         vectors = np.zeros((len(passages), self._compiled.output(0).partial_shape[1].get_length()), dtype=np.float32)

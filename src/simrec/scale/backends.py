@@ -21,8 +21,10 @@ from simrec.types import Text
 
 CHOICE = "backend.json"
 """The file, in the folder of a build, with what was chosen."""
-MEMORY = 2_000_000_000
-"""Bytes that a task may take: converting a model takes most; the choice 100 bytes an article."""
+MEMORY, LENGTH = 2_000_000_000, 64
+"""Bytes that a task may take: a model that is converted, and for each article the lengths of its texts, sorted."""
+AT_ONCE = 10_000_000
+"""Keys that are looked at together."""
 LENGTHS, KEYS, LACKING = "embedded-lengths", "embedded-keys", "embedded-lacking"
 """Arrays of parts, a row an article and a column each for title, body, and the body or else the title."""
 BY_TORCH, BY_OPENVINO = 1, 2
@@ -88,7 +90,7 @@ def _choose(ground: Ground, runner: Runner, gpus: bool) -> Choice:
     runner.run("texts", look, tasks)
     (said,) = runner.run("backend", decide, [Task("decide", (torch, by_openvino, gpus))], memory=MEMORY)
     if said["quantized"] and not there:
-        (said,) = runner.run("convert", convert, [Task("convert")], memory=MEMORY)
+        (said,) = runner.run("convert", convert, [Task("convert")], memory=MEMORY + LENGTH * ground.n)
     if not said["quantized"]:
         return Choice(False, torch)
     by_openvino = embedder.of_quantized(quantized)
@@ -121,16 +123,13 @@ def decide(folder: str, torch: str, by_openvino: str, gpus: bool) -> Mapping[str
     chooser = sentence_embedder(ground).chooser
     if chooser.forced:
         return {"quantized": True, "rows": ground.n}
-    keys, lacking = _all(ground, KEYS), _all(ground, LACKING)
-    missing, first = np.unique(keys[(lacking & BY_TORCH) > 0], return_index=True)
-    if not len(missing):
+    missing, characters = _lacking(ground, BY_TORCH)
+    if not missing:
         return {"quantized": False, "rows": ground.n}
     if by_openvino:
-        others = len(np.unique(keys[(lacking & BY_OPENVINO) > 0]))
-        if (others, -len(Kept(ground, by_openvino))) < (len(missing), -len(Kept(ground, torch))):
+        others = _lacking(ground, BY_OPENVINO)[0], -len(Kept(ground, by_openvino))
+        if others < (missing, -len(Kept(ground, torch))):
             return {"quantized": True, "rows": ground.n}
-    lengths = _all(ground, LENGTHS)[(lacking & BY_TORCH) > 0][first]
-    characters = int(np.where(lengths < 0, NOTHING - lengths, lengths).sum(dtype=np.int64))
     return {"quantized": chooser.is_worth(characters, gpus), "rows": ground.n}
 
 
@@ -142,6 +141,23 @@ def convert(folder: str) -> Mapping[str, Any]:
     quantized = embedder.chooser.possible()
     made = quantized is not None and embedder.chooser.made(quantized, sample, embedder.convert)
     return {"quantized": made, "rows": len(sample)}
+
+
+def _lacking(ground: Ground, kind: int) -> tuple[int, int]:
+    """How many different texts lack a vector by a backend, and their characters; counted by ranges of keys."""
+    count = characters = 0
+    passes = 1 + 3 * ground.n // AT_ONCE
+    for number in range(passes):
+        keys, lengths = [np.zeros(0, dtype=np.uint64)], [np.zeros(0, dtype=np.int64)]
+        for span in ground.spans:
+            known, lacking, found = (ground.part(name, span.part).ravel() for name in (KEYS, LACKING, LENGTHS))
+            asked = ((lacking & kind) > 0) & (known % np.uint64(passes) == number)
+            keys.append(known[asked])
+            lengths.append(np.where(found < 0, NOTHING - found, found)[asked].astype(np.int64))
+        _, first = np.unique(np.concatenate(keys), return_index=True)
+        count += len(first)
+        characters += int(np.concatenate(lengths)[first].sum())
+    return count, characters
 
 
 def _all(ground: Ground, name: str) -> NDArray[Any]:

@@ -11,6 +11,7 @@ from collections import Counter
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from functools import lru_cache
+from math import ceil
 from pathlib import Path
 from typing import Any
 from zlib import crc32
@@ -30,8 +31,8 @@ CHUNKS, WORDS = "chunks", "chunk-words"
 """Folders of parts: chunks, and words of them, with how often each stands in a part, a share after the other."""
 MERGED, FREQUENT, TOKENS = "chunks-merged", "words-frequent", "tokens"
 """Folders of shares: chunks of all parts; the most frequent words; how often each token stands in a share."""
-PARTS_A_SHARE = 8
-"""Parts that have about as many different chunks as a share has of all parts."""
+GROWTH, SHARED = 0.7, 4
+"""A site of p parts has about p ** GROWTH times the different chunks of one part; a share is so many times these."""
 MEMORY = 2_000_000_000
 """Bytes that a task may take."""
 
@@ -47,7 +48,7 @@ def distill(ground: Ground, runner: Runner) -> None:
     Raises:
         ModelError: the teacher cannot be loaded, or cannot be distilled.
     """
-    shares = 1 + (len(ground.spans) - 1) // PARTS_A_SHARE
+    shares = ceil(len(ground.spans) ** GROWTH / SHARED)
     parts = [Task(f"{span.part:06d}", (span.part, shares)) for span in ground.spans]
     of_each = [Task(f"{share:06d}", (share,)) for share in range(shares)]
     runner.run("teacher", learn_teacher, [Task("teacher")], memory=MEMORY)
@@ -120,7 +121,7 @@ def _all_threads() -> Iterator[None]:
     """All of the machine's, as on one machine: sums take another order with others, and nothing else is under way."""
     import torch
     from joblib import cpu_count
-    from threadpoolctl import threadpool_limits
+    from threadpoolctl import threadpool_limits  # type: ignore[import-untyped]
 
     before = torch.get_num_threads()
     with threadpool_limits(cpu_count(only_physical_cores=False)):

@@ -28,7 +28,7 @@ logger = logging.getLogger(__name__)
 STAGE = "embed"
 CHARACTERS = 4_000_000
 """Of the texts that are embedded at a time: their passages' vectors and tokens take 100 MB."""
-MEMORY = 2_000_000_000
+MEMORY = 1_200_000_000
 """Bytes that a worker may take: the libraries and the model, and a part."""
 ROUNDS = 3
 """Times that workers are started where they do not come to an end."""
@@ -119,8 +119,8 @@ def _run_on_ray(runner: Any, stage: str, work: Work, tasks: Sequence[Task], gpus
         before, left = len(left), _left(runner, stage, tasks)
         if len(left) == before:  # it is nothing that another time would heal
             break
-    attempts = sum(path.stat().st_size for path in begun.glob("*"))
-    return max(attempts - (todo - len(left)), 0)
+    attempts = sum(int(path.stat().st_size) for path in begun.glob("*"))
+    return max(int(attempts) - (todo - len(left)), 0)
 
 
 def _left(runner: Any, stage: str, tasks: Sequence[Task]) -> list[Task]:
@@ -133,7 +133,7 @@ def _stream(runner: Any, stage: str, work: Work, tasks: Sequence[Task], gpus: in
 
     context = ray.data.DataContext.get_current()
     context.enable_progress_bars = False
-    logging.getLogger("ray.data").setLevel(logging.WARNING)
+    logging.getLogger("ray.data").setLevel(logging.ERROR)
     rows = [{"place": place, "name": task.name, "part": task.arguments[0]} for place, task in enumerate(tasks)]
     size = max(min(gpus or runner.cluster.cpus, len(tasks)), 1)
     parts = ray.data.from_items(rows, override_num_blocks=len(rows))
@@ -157,7 +157,7 @@ def _stream(runner: Any, stage: str, work: Work, tasks: Sequence[Task], gpus: in
 
 def embed_part(folder: str, part: int) -> Mapping[str, Any]:
     """Embeds a part, and leaves its arrays; the vectors that were not in the cache come to it as one shard."""
-    meaning = _opened(folder)
+    meaning = opened(folder)
     texts = read_texts(meaning.ground, meaning.ground.spans[part])
     views = [meaning.embedder.views(some) for some in slices(texts)]
     said = {"rows": len(texts), "bytes": _put(meaning.ground, part, views)}
@@ -218,7 +218,8 @@ class _Noting(VectorCache):
 
 
 @lru_cache(maxsize=1)
-def _opened(folder: str) -> Meaning:
+def opened(folder: str) -> Meaning:
+    """What embeds the articles of a build, kept from part to part."""
     return Meaning(folder)
 
 

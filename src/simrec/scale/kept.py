@@ -9,6 +9,7 @@ from __future__ import annotations
 import json
 import logging
 import zipfile
+from bisect import bisect_left
 from collections.abc import Iterator, Mapping, Sequence
 from functools import lru_cache
 from pathlib import Path
@@ -88,7 +89,7 @@ def merge(folder: str, fingerprint: str, piece: int, pieces: int) -> Mapping[str
     cut = [np.zeros(0, dtype=PLACE)]
     for number in range(len(_names(found))):
         shard = opened(found / f"shard-{number:06d}.npy")
-        begin, end = np.searchsorted(_piece_of(shard["key"], pieces), [piece, piece + 1])
+        begin, end = (_first_of(shard["key"], one, pieces) for one in (piece, piece + 1))
         cut.append(shard[begin:end])
     places = np.concatenate(cut)
     places = places[np.argsort(places["key"], kind="stable")]
@@ -181,6 +182,14 @@ def _piece_of(keys: Any, pieces: int) -> NDArray[np.int64]:
     """(n,) the piece of an index that each key is in, by its first two bytes."""
     raw = np.ascontiguousarray(keys).view(np.uint8).reshape(len(keys), 32)
     return ((raw[:, 0].astype(np.int64) << 8 | raw[:, 1]) * pieces) >> 16
+
+
+def _first_of(keys: Any, piece: int, pieces: int) -> int:
+    """Where a piece begins in sorted keys, of which only a few are looked at."""
+    if piece == pieces:
+        return len(keys)
+    low = (-(-(piece << 16) // pieces)).to_bytes(2, "big").rstrip(b"\0")  # numpy's bytes end before zeros, too
+    return bisect_left(range(len(keys)), low, key=lambda at: bytes(keys[at]))
 
 
 @lru_cache(maxsize=256)
