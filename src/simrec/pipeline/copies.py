@@ -37,4 +37,5 @@ def last_looked_at(scores: np.ndarray) -> np.ndarray:
     """(n,) float32: the score of the last article of each list that is compared with its owner; -inf without one."""
     if scores.shape[1] < min(LOOKED_AT, LISTED):
         return np.full(len(scores), -np.inf, dtype=np.float32)
-    return np.ascontiguousarray(scores[:, LOOKED_AT - 1])
+    found: np.ndarray = scores[:, LOOKED_AT - 1]
+    return found
