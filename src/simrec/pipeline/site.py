@@ -27,7 +27,7 @@ from simrec.rank.features import PairFeatures
 from simrec.rank.fusion import Fusion, Weighted, sort
 from simrec.rank.history import History
 from simrec.rank.learned import LambdaRanker
-from simrec.rank.parts import AgePart, DensePart, SectionPart, SparsePart
+from simrec.rank.parts import AgePart, DensePart, Part, SectionPart, SparsePart
 from simrec.settings import Settings
 from simrec.types import NO_ROW, Corpus, Mask, Neighbors, Progress, Rows, Similar, no_progress
 
@@ -227,20 +227,25 @@ class Site(Vectors):
         return find_prior(self.corpus)
 
     def _make_fusion(self, model: str) -> Fusion:
-        if model == "tfidf":
-            return Fusion([Weighted(SparsePart("tfidf", self.tfidf[1]), 1)])
-        if model in ("sentence", "static"):
-            return Fusion([Weighted(DensePart(model, self.vectors_of(model)), 1)])
-        weights = self.settings.rank
-        published = self.corpus.published if are_spread(self.corpus) else np.full(len(self.corpus), np.nan)
-        parts = [
-            Weighted(SparsePart("tfidf", self.tfidf[1]), weights.tfidf),
-            Weighted(DensePart("sentence", self.sentence), weights.sentence),
-            Weighted(SparsePart("tags", self.tags), weights.tags),
-            Weighted(SectionPart(self.sections), weights.section),
-            Weighted(AgePart(published), weights.age),
-        ]
-        return Fusion(parts, weights.back)
+        weights, back = fusion_weights(model, self.settings)
+        return Fusion([Weighted(self._part(name), weight) for name, weight in weights.items()], back)
+
+    def _part(self, name: str) -> Part:
+        if name == "section":
+            return SectionPart(self.sections)
+        if name == "age":
+            return AgePart(self.corpus.published if are_spread(self.corpus) else np.full(len(self.corpus), np.nan))
+        vectors = self.vectors_of(name)
+        return SparsePart(name, vectors) if name in ("tfidf", "tags") else DensePart(name, vectors)
+
+
+def fusion_weights(model: str, settings: Settings) -> tuple[dict[str, float], float]:
+    """The parts of a model's fusion, in their order, with their weights; and the weight of the candidate's view."""
+    if model in ALONE:
+        return {model: 1.0}, 0.0
+    given = settings.rank
+    names = ("tfidf", "sentence", "tags", "section", "age")
+    return {name: float(getattr(given, name)) for name in names}, given.back
 
 
 def describe(settings: Settings) -> dict[str, Any]:

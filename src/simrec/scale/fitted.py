@@ -1,0 +1,50 @@
+"""What was fitted of a site, as a saved engine has it: so that tasks, and later days, open it as one."""
+
+from __future__ import annotations
+
+import json
+from typing import Any
+
+from simrec.pipeline.live import saved
+from simrec.pipeline.site import fusion_weights
+from simrec.scale.columns import COLUMNS, codes_of
+from simrec.scale.ground import Ground
+from simrec.scale.terms import FIT
+
+
+def note_fitted(ground: Ground, *, columns: dict[str, int | None] | None = None, **values: Any) -> None:
+    """Writes, or adds to, what a saved engine says of itself.
+
+    Args:
+        ground: the folder of the build; its columns are made.
+        columns: that came to those, each with its width where it is sparse.
+        values: by the names of `simrec.pipeline.live.saved`.
+    """
+    said = saved.read_about(ground.engine) or _first(ground)
+    said["columns"] |= columns or {}
+    ground.write_json(ground.engine / saved.FILE, said | values)
+
+
+def _first(ground: Ground) -> dict[str, Any]:
+    """What is known when the columns are made, but the meaning."""
+    about, codes = ground.about, codes_of(ground.folder)
+    lexicon = json.loads((ground.folder / FIT / "lexicon.json").read_text(encoding="utf-8"))
+    kinds = json.loads((ground.engine / COLUMNS).read_text(encoding="utf-8"))
+    parts, back = fusion_weights(about["model"], ground.settings)
+    known = {
+        name: about[name] for name in ("k", "model", "main_lang", "ages", "usual", "newest", "prior", "prior_weight")
+    }
+    return {
+        "format": saved.FORMAT,
+        "lexicon": lexicon,
+        "columns": {name: kind if isinstance(kind, int) else None for name, kind in kinds.items()},
+        "parts": parts,
+        "back": back,
+        "quantized": False,
+        "far": {},
+        "dates_are_of_publication": False,
+        "titles_are_headlines": False,
+        "about": {},
+        **codes,
+        **known,
+    }
