@@ -38,6 +38,13 @@ def by_product(vectors: np.ndarray, k: int, eligible: np.ndarray) -> Neighbors:
     return index.query(sparse, k, exclude=np.arange(len(vectors), dtype=np.int32))
 
 
+def by_postings(vectors: np.ndarray, k: int, eligible: np.ndarray) -> Neighbors:
+    """SparseIndex by all postings lists."""
+    sparse = csr_matrix(vectors)
+    index = SparseIndex(sparse, eligible, method="postings")
+    return index.query(sparse, k, exclude=np.arange(len(vectors), dtype=np.int32))
+
+
 def by_mask(vectors: np.ndarray, k: int, eligible: np.ndarray) -> Neighbors:
     """masked_top_k, the same."""
     mask = np.tile(eligible, (len(vectors), 1))
@@ -52,7 +59,7 @@ def by_sparse_mask(vectors: np.ndarray, k: int, eligible: np.ndarray) -> Neighbo
     return masked_top_k(csr_matrix(vectors), csr_matrix(vectors), k, mask)
 
 
-every_index = pytest.mark.parametrize("search", [by_dense, by_sparse, by_product, by_mask, by_sparse_mask])
+every_index = pytest.mark.parametrize("search", [by_dense, by_sparse, by_postings, by_product, by_mask, by_sparse_mask])
 
 
 def unit_rows(n: int, d: int = 6, seed: int = 0) -> np.ndarray:
@@ -179,6 +186,9 @@ def test_bounds_are_exact_on_texts(k: int) -> None:
     np.testing.assert_array_equal(found.scores, truth.scores)
     assert (found.rows[::50] == -1).all()
     assert (found.rows[1::50, 0] >= 0).all()
+    again = SparseIndex(vectors, eligible, method="postings").query(vectors, k, rows)
+    np.testing.assert_array_equal(found.rows, again.rows)
+    np.testing.assert_array_equal(found.scores, again.scores)
 
 
 def test_most_articles_are_left_out() -> None:
@@ -255,7 +265,7 @@ def test_weights_need_no_order() -> None:
     assert messy.nnz == 5
 
 
-@pytest.mark.parametrize("method", ["bounds", "product"])
+@pytest.mark.parametrize("method", ["bounds", "postings", "product"])
 def test_queries_over_other_terms_are_an_error(method: Any) -> None:
     """Rather than products of terms that have nothing to do with each other."""
     with pytest.raises(ValueError, match="must have the index's 6 terms, got 5"):
@@ -275,5 +285,5 @@ def test_bad_arguments_are_errors_that_say_what_to_do() -> None:
         DenseIndex(unit_rows(3), np.ones(2, dtype=bool))
     with pytest.raises(ValueError, match="normalize the vectors first"):
         DenseIndex(np.full((2, 2), np.nan, dtype=np.float32))
-    with pytest.raises(ValueError, match="must be 'bounds' or 'product', got 'pruned'"):
+    with pytest.raises(ValueError, match="must be 'bounds', 'postings' or 'product', got 'pruned'"):
         SparseIndex(csr_matrix(unit_rows(3)), method="pruned")  # type: ignore[arg-type]

@@ -13,6 +13,7 @@ from datetime import UTC, datetime, timedelta
 from functools import partial
 from pathlib import Path
 
+import numpy as np
 import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
@@ -52,6 +53,8 @@ target = {exclude_terms = ["vote tax"], exclude_authors = ["Cy"]}
 source = {exclude_tags = ["shelves"]}""",
     "hubs": "hub_limit = 0.12\nmin_score = 0.5\ndiversity = 0.2",
     "least": "hub_limit = 0.1\nmin_cosine = 0.2\nmax_per_section = 3",
+    "tongues": """languages = {de = ["de", "en"], fr = ["fr", "de"]}
+hub_limit = 0.2""",
 }
 """House rules, by a name."""
 ACTS = ("pin", "unpin", "ban", "unban", "order", "accept", "undo")
@@ -95,13 +98,18 @@ def _few() -> Iterator[None]:
         yield
 
 
+def model_of(name: str) -> str:
+    """The model of one of the built sites."""
+    return "hybrid" if name in ("hybrid", "tongues") else "tfidf"
+
+
 @pytest.fixture(scope="module")
 def base(_few: None, tmp_path_factory: pytest.TempPathFactory, toy_model: Path) -> dict[str, Path]:
     """Built sites of sixty articles, by model or by rules."""
     rng, found = random.Random(0), {}
     text = lines([make_article(number, rng) for number in range(60)])
     for name in ("tfidf", "hybrid", *RULES):
-        model = "hybrid" if name == "hybrid" else "tfidf"
+        model = model_of(name)
         path = found[name] = tmp_path_factory.mktemp(name)
         (path / "simrec.toml").write_text(
             f'[build]\nspeed = "fast"\nspares = 2\n[sentence]\nmodel = "{toy_model}"\n[rank]\ncandidates = 8\n'
@@ -217,7 +225,7 @@ def test_any_changes_leave_the_blocks_of_a_build_from_nothing(
     name: str, examples: int, base: dict[str, Path], tmp_path: Path
 ) -> None:
     """To the byte: items, scores, reasons, shortfalls. Also where another process, or the next build, takes over."""
-    model = "hybrid" if name == "hybrid" else "tfidf"
+    model = model_of(name)
 
     @settings(max_examples=examples, deadline=None, suppress_health_check=list(HealthCheck))
     @given(st.lists(st.sampled_from(OPERATIONS), min_size=1, max_size=12), st.integers(0, 10_000))
@@ -235,6 +243,20 @@ def test_any_changes_leave_the_blocks_of_a_build_from_nothing(
         assert stored(workspace) == wanted
 
     check()
+
+
+@pytest.mark.parametrize("name", ["hybrid", "tongues"])
+def test_an_article_is_measured_as_it_was_fitted(name: str, base: dict[str, Path]) -> None:
+    """Its lists have only articles that may be shown under it by language; so have those that it would be in."""
+    workspace = Workspace.open(base[name])
+    with workspace.store() as store:
+        site = LiveSite.load(workspace, {a.id: a for a in store.articles()})
+    engine, shelf = site.engine, site.engine.shelf
+    for own in range(0, 60, 7):
+        (row,) = engine.shelve([(engine.articles[own], own, False)])
+        engine.comparer.measure(row, own)
+        for column in ("near_tfidf", "near_sentence", "near_title", "near_fused", "hub_tfidf", "reach"):
+            np.testing.assert_allclose(shelf[column][row], shelf[column][own], rtol=1e-4, atol=1e-5, err_msg=column)
 
 
 def test_a_build_makes_again_what_changed_and_no_more(base: dict[str, Path], tmp_path: Path) -> None:

@@ -9,7 +9,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from simrec.house import PolicySettings
-from simrec.types import Mask, primary
+from simrec.types import Mask, Rows, primary
 
 DAY = 86_400.0
 
@@ -28,6 +28,18 @@ class Facts(NamedTuple):
     def of(self, rows: Any) -> Facts:
         """The facts of some rows."""
         return Facts(self.languages[rows], self.published[rows])
+
+
+class Group(NamedTuple):
+    """Rows under which the same others may be shown, by language.
+
+    Attributes:
+        rows: (r,) int32, ascending.
+        others: (m,) int32, ascending.
+    """
+
+    rows: Rows
+    others: Rows
 
 
 class PairRules:
@@ -61,6 +73,22 @@ class PairRules:
         listed = self.table[np.minimum(pages, known - 1), np.minimum(others, known - 1)]
         unknown = np.greater_equal(pages, known) | np.greater_equal(others, known)
         return np.asarray(np.where(unknown, np.equal(pages, others), listed))
+
+    def groups(self, languages: NDArray[np.int32]) -> list[Group]:
+        """All rows, by who may be shown under them.
+
+        Args:
+            languages: (n,) numbers of the rows' languages.
+        """
+        numbers = np.unique(languages)
+        shown, which = np.unique(self.speaks(numbers[:, None], numbers), axis=0, return_inverse=True)
+
+        def rows_in(chosen: NDArray[np.int32]) -> Rows:
+            return np.flatnonzero(np.isin(languages, chosen)).astype(np.int32)
+
+        return [
+            Group(rows_in(numbers[which == number]), rows_in(numbers[others])) for number, others in enumerate(shown)
+        ]
 
     def in_time(self, pages: NDArray[np.float64], others: NDArray[np.float64]) -> Mask:
         """Whether articles of some dates may be shown under pages of some dates; a page without one allows all."""

@@ -115,11 +115,14 @@ class Comparer:
         if own != NO_ROW:
             others[own] = False
         self._standardize(row, others)
-        tfidf = _best(self.scan(row, "tfidf")[: len(others)], others, LISTED)
+        languages = self.shelf["languages"]
+        known = languages[: self.fitted.n]
+        shown = others & self.pairs.speaks(languages[row], known)
+        tfidf = _best(self.scan(row, "tfidf")[: len(shown)], shown, LISTED)
         self.shelf.set("near_tfidf", row, tfidf.scores[0])
         if self.features:
-            self._measure_near(row, others, tfidf)
-        members = others & self.fitted.eligible & self._same_group(row)
+            self._measure_near(row, shown, others & self.pairs.speaks(known, languages[row]), tfidf)
+        members = shown & self.fitted.eligible
         lists = {name: self._list(row, name, members) for name in self.spaces}
         reach, candidates = cut(lists, self.depth)
         self.shelf.set("reach", row, reach[0])
@@ -149,9 +152,16 @@ class Comparer:
             self.shelf.set(f"mean_{part.name}", row, scores.mean() if len(scores) else 0)
             self.shelf.set(f"sd_{part.name}", row, scores.std() if len(scores) else 0)
 
-    def _measure_near(self, row: int, others: Mask, tfidf: Neighbors) -> None:
-        """The row's lists of nearest, and how many lists of others it would be in."""
-        near = {name: tfidf if name == "tfidf" else _best(self.scan(row, space)[: len(others)], others, LISTED)
+    def _measure_near(self, row: int, shown: Mask, pages: Mask, tfidf: Neighbors) -> None:
+        """The row's lists of nearest, and how many lists of others it would be in.
+
+        Args:
+            row: the row.
+            shown: (n,) bool, the fitted rows that may be shown under it by their language.
+            pages: (n,) bool, those under which it may be shown.
+            tfidf: (1, LISTED) its nearest by words.
+        """
+        near = {name: tfidf if name == "tfidf" else _best(self.scan(row, space)[: len(shown)], shown, LISTED)
                 for name, space in SPACES.items()}  # fmt: skip
         for name, found in near.items():
             self.shelf.set(f"near_{name}", row, found.scores[0])
@@ -161,16 +171,16 @@ class Comparer:
         fused = np.full(LISTED, -np.inf, dtype=np.float32)
         fused[: scores.shape[1]] = scores[0]
         self.shelf.set("near_fused", row, fused)
-        sees = np.zeros(len(others), dtype=bool)
+        sees = np.zeros(len(pages), dtype=bool)
         for name in ("tfidf", "sentence"):
-            scanned = self.scan(row, name)[: len(others)]
-            sees |= others & (scanned != 0) & (scanned >= self._fitted_near(name, LISTED - 1))
+            scanned = self.scan(row, name)[: len(pages)]
+            sees |= pages & (scanned != 0) & (scanned >= self._fitted_near(name, LISTED - 1))
             if name == "tfidf":
-                hub = others & (scanned != 0) & (scanned >= self._fitted_near(name, HUB - 1))
+                hub = pages & (scanned != 0) & (scanned >= self._fitted_near(name, HUB - 1))
                 self.shelf.set("hub_tfidf", row, np.float32(hub.sum() / HUB))
-        pages = np.flatnonzero(sees).astype(np.int32)
-        by_fusion = self.fusion.score(pages, np.full((len(pages), 1), row, dtype=np.int32)).scores[:, 0]
-        among = by_fusion >= self.shelf["near_fused"][pages, HUB - 1]
+        seeing = np.flatnonzero(sees).astype(np.int32)
+        by_fusion = self.fusion.score(seeing, np.full((len(seeing), 1), row, dtype=np.int32)).scores[:, 0]
+        among = by_fusion >= self.shelf["near_fused"][seeing, HUB - 1]
         self.shelf.set("hub_fused", row, np.float32(among.sum() / HUB))
 
     def _fitted_near(self, name: str, place: int) -> Scores:

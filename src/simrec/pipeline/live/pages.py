@@ -10,7 +10,7 @@ from typing import Any, NamedTuple
 import numpy as np
 
 from simrec.pipeline.chooser import article_rules
-from simrec.pipeline.copies import last_looked_at
+from simrec.pipeline.copies import last_looked_at, seen
 from simrec.pipeline.live.columns import Column
 from simrec.pipeline.live.compare import Comparer
 from simrec.pipeline.live.shelf import Shelf
@@ -294,6 +294,6 @@ class Pages:
             return ()
         titles, bodies = self.shelf["title_sequences"], self.shelf["body_sequences"]
         threshold = self.fitted.settings.policy.near_duplicate
-        return near_pairs(
-            titles, bodies, np.concatenate(ones), np.concatenate(others), np.concatenate(cosines), reach, threshold
-        )
+        found = np.concatenate(ones), np.concatenate(others), np.concatenate(cosines)
+        pairs = seen(*found, reach, self.shelf["languages"], self.pairs)
+        return near_pairs(titles, bodies, *pairs, reach, threshold)

@@ -24,7 +24,7 @@ from simrec.pipeline.prior import load_prior
 from simrec.pipeline.vectorizers import Codes, Vectorizers
 from simrec.settings import Settings
 
-FORMAT = 2
+FORMAT = 3
 """Raise it when what is saved, or what it means, changes: the next build then fits anew."""
 FILE = "site.json"
 COUNTERS = ("tfidf", "tags", "titles")
