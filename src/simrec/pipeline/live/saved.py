@@ -109,20 +109,34 @@ def load(folder: Path, settings: Settings) -> Engine:
 
 
 def _described(engine: Engine) -> dict[str, Any]:
-    fitted, shelf = engine.fitted, engine.shelf
-    codes = {name: getattr(fitted.vectorizers, name).as_json() for name in CODES}
+    shelf = engine.shelf
+    columns = {name: shelf[name].shape[1] if name in SPARSE else None for name in shelf.names}
+    far = {str(row): far_values(far) for row, far in engine.far.items()}
+    return describe(engine.fitted, engine.k, columns, shelf.weights, shelf.back) | {"far": far}
+
+
+def describe(
+    fitted: Fitted, k: int, columns: Mapping[str, int | None], weights: Mapping[str, float], back: float
+) -> dict[str, Any]:
+    """What is said of an engine, but for its pages.
+
+    Args:
+        fitted: what was fitted.
+        k: items a block, without spares.
+        columns: of the shelf, each with its width where it is sparse.
+        weights, back: of the fusion.
+    """
     return {
         "format": FORMAT,
-        "k": engine.k,
+        "k": k,
         "languages": fitted.languages.as_json(),
         "lexicon": {"forms": fitted.lexicon.forms, "codes": fitted.lexicon.codes},
         "prior": fitted.prior_name,
         "quantized": bool(getattr(fitted.meaning, "engine_", None)),
-        "columns": {name: shelf[name].shape[1] if name in SPARSE else None for name in shelf.names},
-        "parts": dict(shelf.weights),
-        "back": shelf.back,
-        "far": {str(row): far_values(far) for row, far in engine.far.items()},
-        **codes,
+        "columns": dict(columns),
+        "parts": dict(weights),
+        "back": back,
+        **{name: getattr(fitted.vectorizers, name).as_json() for name in CODES},
         **{name: getattr(fitted, name) for name in PLAIN},
     }
 
