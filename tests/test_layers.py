@@ -11,7 +11,7 @@ SOURCE = Path(__file__).parents[1] / "src" / "simrec"
 RANKS = (
     {"types", "errors"},
     {"text", "files", "house", "database", "postgres", "compiling"},
-    {"sections"},
+    {"sections", "filesystems"},
     {"settings"},
     {"ingest", "embed", "index", "rank", "policy", "block", "evaluate", "store"},
     {"pipeline"},

@@ -7,6 +7,7 @@ from pathlib import Path
 
 from simrec.database import shown
 from simrec.errors import InputError, UsageError
+from simrec.filesystems import Place
 from simrec.ingest import sniff
 from simrec.ingest.database import DatabaseSource
 from simrec.ingest.fetch import fetched
@@ -14,6 +15,7 @@ from simrec.ingest.formats import AUTO, FORMATS, Format, find, settled
 from simrec.ingest.html import check_selector
 from simrec.ingest.kinds import kind_of
 from simrec.ingest.picks import read_picks
+from simrec.ingest.remote import remote_files
 from simrec.ingest.source import READ_ERRORS, SourceFile, TooLargeError, plain_reason
 from simrec.ingest.walk import walk
 from simrec.settings import DatabaseSettings, IngestSettings
@@ -35,8 +37,9 @@ def read(
     Args:
         sources: files, folders, archives (zip, tar), and URLs (http, https), which are fetched. A folder is walked in
             the order of names; hidden files, links out of it, pictures, styles and scripts are passed over, and so is
-            a table named ``picks.csv``, which `read_picks` reads. Or SQLAlchemy URLs of databases, and ``database:``
-            for the one in the settings.
+            a table named ``picks.csv``, which `read_picks` reads. Or URLs of files and folders in a filesystem that
+            pyarrow or fsspec knows (`simrec.filesystems`), SQLAlchemy URLs of databases, and ``database:`` for the one
+            in the settings.
         settings: how they are read.
         format: one of `FORMATS` for all files; None or "auto" decides by each file's name and content.
         database: what to ask databases, and what their columns mean.
@@ -57,25 +60,27 @@ def read(
 
 def _opened(
     source: str | Path, settings: IngestSettings, database: DatabaseSettings, folder: Path | None
-) -> str | Path | DatabaseSource:
-    """A source that is there: a URL as it is, a path, a database with its queries."""
+) -> str | Path | Place | DatabaseSource:
+    """A source that is there: a URL as it is, a path, a place in a filesystem, a database with its queries."""
     kind = kind_of(source)
     if kind == "database":
         return DatabaseSource(str(source), database, settings, folder)
     if kind == "path" and not Path(source).exists():
         raise InputError(f"no file or folder {shown(str(source))}: name a source that exists")
+    if kind == "place":
+        return Place.of(source)
     return source if kind == "web" else Path(source)
 
 
 def _read(
-    sources: Sequence[str | Path | DatabaseSource], settings: IngestSettings, forced: Format | None
+    sources: Sequence[str | Path | Place | DatabaseSource], settings: IngestSettings, forced: Format | None
 ) -> Iterator[Entry | Reject]:
     for source in sources:
         if isinstance(source, DatabaseSource):
             yield from source.articles()
             continue
         empty = True
-        for found in walk(source, settings) if isinstance(source, Path) else fetched(source, settings):
+        for found in _files(source, settings):
             empty = False
             name = found.file.encode("utf-8", "replace").decode()
             if name != found.file:
@@ -83,7 +88,14 @@ def _read(
             else:
                 yield from [found] if isinstance(found, Reject) else _read_file(found, settings, forced)
         if empty:
-            raise InputError(f"no file to read in {shown(str(source))}: name a folder with {', '.join(FORMATS)} files")
+            name = source.name if isinstance(source, Place) else shown(str(source))
+            raise InputError(f"no file to read in {name}: name a folder with {', '.join(FORMATS)} files")
+
+
+def _files(source: str | Path | Place, settings: IngestSettings) -> Iterator[SourceFile | Reject]:
+    if isinstance(source, Place):
+        return remote_files(source)
+    return walk(source, settings) if isinstance(source, Path) else fetched(source, settings)
 
 
 def _read_file(source: SourceFile, settings: IngestSettings, forced: Format | None) -> Iterator[Entry | Reject]:

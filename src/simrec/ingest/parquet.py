@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from typing import Any
 
 from simrec.ingest.delimited import HeaderError
@@ -13,19 +13,26 @@ from simrec.settings import IngestSettings
 from simrec.types import Entry, Reject
 
 BATCH_ROWS = 256
+BUFFER_BYTES = 1 << 20
+"""Of a column that are read at once, where a row group may be larger than memory."""
+EMPTY = "the file is empty"
 
 
 def read(source: SourceFile, settings: IngestSettings) -> Iterator[Entry | Reject]:
     """The articles of a Parquet file."""
     try:
-        for row, record in rows(source, REQUIRED, settings.max_record_mb * MEGABYTE):
-            article = record if isinstance(record, str) else to_article(record, settings)
-            if isinstance(article, str):
-                yield Reject(source.file, row, article)
-            else:
-                yield Entry(article, source.file, row)
+        yield from checked(rows(source, REQUIRED, settings.max_record_mb * MEGABYTE), source.file, settings)
     except HeaderError as error:
         yield Reject(source.file, None, str(error))
+
+
+def checked(
+    found: Iterable[tuple[int | None, Any]], file: str, settings: IngestSettings
+) -> Iterator[Entry | Reject]:  # fmt: skip
+    """The articles of rows, as `rows` and `group_rows` yield them."""
+    for row, record in found:
+        article = record if isinstance(record, str) else to_article(record, settings)
+        yield Reject(file, row, article) if isinstance(article, str) else Entry(article, file, row)
 
 
 def rows(source: SourceFile, required: Sequence[str], max_bytes: int) -> Iterator[tuple[int | None, Any]]:
@@ -34,35 +41,59 @@ def rows(source: SourceFile, required: Sequence[str], max_bytes: int) -> Iterato
     Raises:
         HeaderError: the file is not Parquet, or lacks a required column.
     """
-    import pyarrow as pa  # slow to import
-    import pyarrow.parquet as pq
-
-    done = 0
     try:
         with source.seekable(max_bytes * WHOLE_FILE_RECORDS) as stream:
-            file = _opened(pq, pa, stream)
-            _check(file.schema_arrow.names, required)
-            for batch in file.iter_batches(BATCH_ROWS):
-                for values in batch.to_pylist():
-                    done += 1
-                    yield done, _bounded(values, max_bytes)
-            if not done:
-                yield None, "the file is empty"
+            file = opened(stream, required)
+            yield from group_rows(file, range(file.num_row_groups), 1, max_bytes)
+            if not file.metadata.num_rows:
+                yield None, EMPTY
     except TooLargeError as error:
         raise HeaderError(str(error)) from error
-    except (pa.ArrowException, ValueError) as error:
-        reason = " ".join(str(error).split())[:200]
-        yield (
-            done + 1,
-            f"the rows from here on cannot be read, the file is damaged ({reason}); write it again",
-        )
 
 
-def _opened(pq: Any, pa: Any, stream: Any) -> Any:
+def opened(stream: Any, required: Sequence[str]) -> Any:
+    """A file that is open for reading, as pyarrow's ParquetFile; its rows are read as they are asked for.
+
+    Raises:
+        HeaderError: it is not Parquet, or lacks a required column.
+    """
+    import pyarrow as pa
+    import pyarrow.parquet as pq
+
     try:
-        return pq.ParquetFile(stream)
+        file = pq.ParquetFile(stream, buffer_size=BUFFER_BYTES, pre_buffer=False)
     except (pa.ArrowException, OSError, ValueError) as error:
         raise HeaderError("not a Parquet file, or one that is cut off: write it again") from error
+    _check(file.schema_arrow.names, required)
+    return file
+
+
+def group_rows(file: Any, groups: Sequence[int], first: int, max_bytes: int) -> Iterator[tuple[int, Any]]:
+    """The number and the values of each row of some row groups, or the reason why there are none.
+
+    Args:
+        file: of `opened`.
+        groups: numbers of row groups that stand one behind the other; what is damaged of one leaves the next ones.
+        first: the number of their first row.
+        max_bytes: of a row's texts.
+    """
+    import pyarrow as pa
+
+    for group in groups:
+        done, end = first, first + file.metadata.row_group(group).num_rows
+        try:
+            for batch in file.iter_batches(BATCH_ROWS, row_groups=[group]):
+                for values in batch.to_pylist():
+                    yield done, _bounded(values, max_bytes)
+                    done += 1
+        except (pa.ArrowException, ValueError) as error:
+            yield done, _damaged(error, end - 1)
+        first = end
+
+
+def _damaged(error: Exception, last: int) -> str:
+    reason = " ".join(str(error).split())[:200]
+    return f"the rows from here to {last} cannot be read, the file is damaged ({reason}); write it again"
 
 
 def _check(columns: Sequence[str], required: Sequence[str]) -> None:

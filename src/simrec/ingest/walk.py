@@ -52,7 +52,11 @@ ASSETS = frozenset(
 )
 """Files that a page needs, by extension; they hold no article."""
 
-ASSET_NAMES = frozenset(("robots.txt", "humans.txt", "ads.txt", "security.txt", "thumbs.db", "desktop.ini"))
+MARKS = ("_success", "_metadata", "_common_metadata")
+"""What writers of datasets put beside the data: a mark that it is whole, and what its files have in common."""
+UNFINISHED = "_temporary"
+"""The folder of what writers of datasets are at."""
+ASSET_NAMES = frozenset(("robots.txt", "humans.txt", "ads.txt", "security.txt", "thumbs.db", "desktop.ini", *MARKS))
 PICKS_NAMES = frozenset(f"picks.{kind}{gz}" for kind in ("csv", "jsonl", "parquet") for gz in ("", ".gz"))
 """Picks beside the articles; the pipeline reads them with `read_picks`."""
 WORKSPACE_STORE = "simrec.db"
@@ -106,7 +110,7 @@ def passed_over(path: str) -> bool:
     if is_no_article(PurePosixPath(path).name):
         return True
     parts = PurePosixPath(path.lower()).parts
-    if any(part.startswith(".") for part in parts) or parts[:1] == ("__macosx",):
+    if any(part.startswith(".") or part == UNFINISHED for part in parts) or parts[:1] == ("__macosx",):
         return True
     name = parts[-1] if parts else ""
     return name in ASSET_NAMES or name in PICKS_NAMES or name.rpartition(".")[2] in ASSETS

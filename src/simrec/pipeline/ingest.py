@@ -27,6 +27,8 @@ HELD = "was taken out by hand and stays out: publish it by hand, or deliver it a
 """Why a source does not bring an article back."""
 UNKNOWN = "is not stored, and the record has no title or no body: nothing is to be taken out, and nothing to store"
 """Why a record that only takes an article out of sight is turned away."""
+FIRST, LATER = "first at {}", "a later version, or one that hides it, is at {}"
+"""Where the record of an id is that counts."""
 
 
 @dataclass
@@ -123,7 +125,7 @@ class _Writer:
         self.report = IngestReport()
         self._batch: dict[str, Entry] = {}
         self._rejects: list[Reject] = []
-        self._taken: dict[str, _Taken] = {}
+        self._taken: dict[str, Taken] = {}
         store.clear_rejects(source)
         store.clear_rejects("picks")
 
@@ -175,18 +177,18 @@ class _Writer:
     def _is_taken(self, entry: Entry) -> bool:
         """Whether a record is the one of its id that counts; an equal second one is unchanged, any other rejected."""
         article, hashed = entry.article, article_hash(entry.article)
-        new = _Taken(_where(entry), hashed, article.status in HIDING, entry.version)
+        new = Taken.of(entry, hashed)
         known = self._taken.get(article.id)
         if known and known.hashed == hashed:
             self.report.unchanged += 1
             return False
         if known and not new.supersedes(known):
-            self._rejects.append(_duplicate(entry, f"first at {known.where}"))
+            self._rejects.append(duplicate(entry, FIRST.format(known.where)))
             return False
         self._taken[article.id] = new
         before = self._batch.get(article.id)
         if known and before and not before.copy:
-            self._rejects.append(_duplicate(before, f"a later version, or one that hides it, is at {new.where}"))
+            self._rejects.append(duplicate(before, LATER.format(new.where)))
             whole = before.article.is_notice or not article.is_notice
             self._batch[article.id] = entry if whole else replace(entry, article=told(before.article, article))
             return False
@@ -194,15 +196,27 @@ class _Writer:
 
 
 @dataclass(frozen=True, slots=True)
-class _Taken:
-    """The record of an id that counts so far."""
+class Taken:
+    """The record of an id that counts so far.
+
+    Attributes:
+        where: it stood.
+        hashed: its article's hash.
+        hides: it takes the article out of sight.
+        version: see `Entry`.
+    """
 
     where: str
     hashed: str
     hides: bool
-    version: tuple[float | None, float | None]
+    version: tuple[float | None, float | None] = (None, None)
 
-    def supersedes(self, other: _Taken) -> bool:
+    @classmethod
+    def of(cls, entry: Entry, hashed: str) -> Taken:
+        """An entry that counts; `hashed` is its article's hash."""
+        return cls(where(entry), hashed, entry.article.status in HIDING, entry.version)
+
+    def supersedes(self, other: Taken) -> bool:
         """Whether it counts in place of an earlier one: a later version, or else one that hides the article."""
         for mine, theirs in zip(self.version, other.version, strict=True):
             if mine is not None and theirs is not None and mine != theirs:
@@ -210,11 +224,13 @@ class _Taken:
         return self.hides and not other.hides
 
 
-def _where(entry: Entry) -> str:
+def where(entry: Entry) -> str:
+    """Where a record stood: file and line."""
     return f"{entry.file}:{entry.line}" if entry.line else entry.file
 
 
-def _duplicate(entry: Entry, other: str) -> Reject:
+def duplicate(entry: Entry, other: str) -> Reject:
+    """Turns a record away whose id another one has that counts; `other` says where that stands."""
     reason = f"duplicate id {entry.article.id!r}, {other}: give each article an id of its own"
     return Reject(entry.file, entry.line, reason)
 

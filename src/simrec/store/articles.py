@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from typing import Any, NamedTuple, TypeAlias
 
 from sqlalchemy import Connection, delete, func, select
 
 from simrec.store.base import MANY, Connected
+from simrec.store.blocks import STREAMED
 from simrec.store.records import pick_row, to_article, to_row, told
 from simrec.store.rows import add_rows, put_rows
 from simrec.store.tables import addresses, articles, picks, rejects
@@ -148,6 +149,13 @@ class ArticleStore(Connected):
         with self._read() as connection:
             rows = [{**row} for row in connection.execute(select(articles).order_by(articles.c.id)).mappings()]
         return Held([to_article(row) for row in rows], {row["id"]: row["hash"] for row in rows})
+
+    def each_article(self) -> Iterator[tuple[Article, str]]:
+        """Each article with its hash, by id: of one moment, and read as they are asked for."""
+        with self._read() as connection:
+            ordered = select(articles).order_by(articles.c.id)
+            for row in connection.execute(ordered, execution_options=STREAMED).mappings():
+                yield to_article({**row}), row["hash"]
 
     def article_hashes(self) -> dict[str, str]:
         """The hash of what was delivered of each article, by id."""
