@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import random
-from collections.abc import Iterator, Sequence
+from collections.abc import Sequence
 from dataclasses import replace
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
@@ -19,7 +19,8 @@ from simrec.pipeline.live.fitted import Fitted
 from simrec.pipeline.live.start import all_blocks, fit, start
 from simrec.pipeline.placed import Placed, hand_placed
 from simrec.pipeline.site import Site
-from simrec.scale.composing import blocks_of, candidates_of, compose, read_blocks
+from simrec.scale.composing import blocks_of
+from simrec.scale.copying import Stories
 from simrec.scale.ground import Ground
 from simrec.scale.ranking import rank
 from simrec.scale.standards import measure
@@ -147,7 +148,7 @@ CASES = [("hybrid", "plain"), ("hybrid", "rules"), ("fusion", "rules"), ("tfidf"
 
 
 @pytest.fixture(scope="module")
-def made(toy_model: Path) -> Iterator[dict[tuple[str, str], Made]]:
+def made(toy_model: Path) -> dict[tuple[str, str], Made]:
     """Sites by model and house rules, each made when it is first asked for."""
 
     class Sites(dict[tuple[str, str], Made]):
@@ -155,7 +156,7 @@ def made(toy_model: Path) -> Iterator[dict[tuple[str, str], Made]]:
             self[key] = Made(key[0], POLICIES[key[1]], toy_model)
             return self[key]
 
-    yield Sites()
+    return Sites()
 
 
 @pytest.mark.parametrize("borders", [(0, N), (0, 7, 40, 41, N)], ids=["whole", "parts"])
@@ -189,6 +190,4 @@ def assert_same_pages(ground: Ground, engine: Engine) -> None:
 
 
 def _stories(ground: Ground) -> list[list[int]]:
-    from simrec.scale.copying import Stories
-
     return list(Stories(ground).values())

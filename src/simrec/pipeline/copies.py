@@ -31,9 +31,9 @@ def near_copies(site: Site) -> Iterator[tuple[int, int]]:
     first = np.unique(pairs, axis=0, return_index=True)[1]
     found = ones[first].astype(np.int32), others[first], cosines[first]
     last = last_looked_at(near.scores)
-    return near_pairs(
-        *site.sequences[:2], *seen(*found, last, languages, rules), last, site.settings.policy.near_duplicate
-    )
+    titles, bodies, _ = site.sequences
+    pairs = seen(*found, last, languages, rules)
+    return near_pairs(titles, bodies, *pairs, last, site.settings.policy.near_duplicate)
 
 
 def seen(

@@ -10,7 +10,7 @@ from typing import Any, TypeAlias
 
 from simrec.files import write_whole
 from simrec.pipeline.live.start import CHUNK
-from simrec.scale.ground import PARTS, AGAIN, Ground, Span
+from simrec.scale.ground import AGAIN, PARTS, Ground, Span
 from simrec.scale.opened import open_engine
 from simrec.scale.tasks import Runner, Task
 from simrec.store import StoredBlock, StoredItem
@@ -48,9 +48,9 @@ def blocks_of(folder: str, span: Span) -> list[StoredBlock]:
 
 
 def candidates_of(folder: str, span: Span) -> tuple[Rows, Scores]:
-    """(r, l) the best candidates of each page of a part by row, -1 for none, and their scores; as blocks are made of."""
-    ground = Ground(folder)
-    return tuple(ground.array(f"page-{name}")[span.begin : span.end] for name in ("lists", "scores"))
+    """(r, l) the best candidates of each page of a part, -1 for none, and their scores: what its block is made of."""
+    rows, scores = (Ground(folder).array(f"page-{name}")[span.begin : span.end] for name in ("lists", "scores"))
+    return rows, scores
 
 
 def put_blocks(ground: Ground, span: Span, blocks: Sequence[StoredBlock]) -> int:

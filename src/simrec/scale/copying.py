@@ -1,4 +1,4 @@
-"""Which articles of a build are copies of one story: found part by part, put together by one, opened as maps of files."""
+"""Which articles of a build are copies of one story: found part by part, put together, opened as maps of files."""
 
 from __future__ import annotations
 
@@ -68,7 +68,7 @@ def _texts(ground: Ground, span: Span) -> NDArray[np.uint64]:
 
 
 def _near(ground: Ground, span: Span) -> Rows:
-    """(p, 2) pairs of rows, the lower one first; those that stand in each other's lists are found with the lower one."""
+    """(p, 2) pairs of rows, the lower one first; where both stand in each other's lists, the lower one finds them."""
     lists, rules = lists_of(ground, "tfidf"), PairRules(ground.settings.policy, said_of(ground)["languages"])
     near = (lists.rows[span.begin : span.end] != NO_ROW) & (lists.scores[span.begin : span.end] >= LOOK_AT_COSINE)
     places = np.nonzero(near)
@@ -78,7 +78,8 @@ def _near(ground: Ground, span: Span) -> Rows:
     mine = (ones < others) | ~theirs.any(axis=1)
     last, languages = last_looked_at(lists.scores), ground.array("column-languages.0")
     pairs = seen(ones[mine], others[mine], cosines[mine], last, languages, rules)
-    found = near_pairs(*_sequences(ground), *pairs, last, ground.settings.policy.near_duplicate)
+    titles, bodies = _sequences(ground)
+    found = near_pairs(titles, bodies, *pairs, last, ground.settings.policy.near_duplicate)
     return np.sort(np.array(list(found), dtype=np.int32).reshape(-1, 2), axis=1)
 
 

@@ -1,4 +1,4 @@
-"""The hub limit of a build: tolls are set by one, from what the pages of all parts can show, and charged part by part."""
+"""The hub limit of a build: tolls are set by what the pages of all parts can show, and charged part by part."""
 
 from __future__ import annotations
 
@@ -10,7 +10,7 @@ import numpy as np
 
 from simrec.pipeline.live.hubs import ROUNDS, count_shown, offers, settle, with_block, with_copies
 from simrec.policy import hubs
-from simrec.scale.copying import Found
+from simrec.scale.copying import Stories
 from simrec.scale.ground import Ground
 from simrec.scale.opened import TOLLS, open_engine
 from simrec.scale.tasks import Runner, Task
@@ -119,7 +119,7 @@ def _set_tolls(ground: Ground, runner: Runner, round_: int, most: int) -> None:
         ground.join(name)
     rows, scores = (ground.array(name) for name in OFFERS)
     paid = ground.part(TOLLS, round_) if round_ else np.zeros(ground.n, dtype=np.float32)
-    now = with_copies(Found(ground), hubs.tolls(rows, scores, ground.about["k"], most, paid))
+    now = with_copies(Stories(ground), hubs.tolls(rows, scores, ground.about["k"], most, paid))
     ground.put(LOST, round_ + 1, np.round(_weights(ground, paid) - _weights(ground, now), DECIMALS))
     ground.put(TOLLS, round_ + 1, now)
     for name in OFFERS:

@@ -8,7 +8,7 @@ from typing import Any, cast
 
 import numpy as np
 
-from simrec.pipeline.live import saved
+from simrec.pipeline.live.compose import Choice
 from simrec.pipeline.live.start import rank_pages
 from simrec.pipeline.nearby import Nearby, ordered
 from simrec.scale.comparing import nearest
@@ -42,7 +42,7 @@ def rank_part(folder: str, part: int) -> Mapping[str, Any]:
     ground, engine = Ground(folder), open_engine(folder)
     span = ground.spans[part]
     engine.forget()
-    choices = {}
+    choices: dict[int, Choice] = {}
     for batch, found in rank_pages(engine, _nearby(folder), span.rows):
         choices.update(zip(batch.tolist(), found, strict=True))
     written = sum(

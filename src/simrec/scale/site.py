@@ -1,4 +1,4 @@
-"""What a build's later tasks look at: who may be shown, what was fitted, and the rows of all articles as maps of files."""
+"""What a build's later tasks look at: who may be shown, what was fitted, and all rows, as maps of files."""
 
 from __future__ import annotations
 

@@ -145,7 +145,7 @@ def _dates_are_of_publication(ground: Ground) -> bool:
     titles, bodies = (
         Sequences(*(ground.array(f"column-{name}_sequences.{at}") for at in (0, 1))) for name in ("title", "body")
     )
-    near = _Parts(ground, FUSED)
+    near: Any = _Parts(ground, FUSED)
     older = older_where_named(ground.array("column-published.0"), near, titles, bodies, ground.array("fitted-weights"))
     return speak_for(older, addressed / dated, updated / dated)
 

@@ -4,14 +4,13 @@ from __future__ import annotations
 
 import logging
 from collections import Counter
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 
 import numpy as np
 
 from simrec.pipeline.live.compose import Choice
 from simrec.pipeline.live.engine import Engine
 from simrec.policy import hubs
-from simrec.policy.duplicates import Copies
 from simrec.types import DECIMALS, NO_ROW, Rows, Scores
 
 logger = logging.getLogger(__name__)
@@ -34,7 +33,8 @@ def limit_hubs(engine: Engine, choices: dict[int, Choice]) -> None:
     for _ in range(ROUNDS):
         if not over_limit(engine, {page: choices[page] for page in pages.tolist()}, most):
             return
-        paid = with_copies(engine.copies, hubs.tolls(*offers(engine, pages), engine.k, most, engine.toll.array))
+        paid = hubs.tolls(*offers(engine, pages), engine.k, most, engine.toll.array)
+        paid = with_copies(engine.copies.groups(), paid)
         for page in charge(engine, paid).tolist():
             choices[page] = engine.choose(page)
     left = over_limit(engine, {page: choices[page] for page in pages.tolist()}, most)
@@ -108,9 +108,9 @@ def offers(engine: Engine, pages: Rows) -> tuple[Rows, Scores]:
     return rows, scores
 
 
-def with_copies(copies: Copies, paid: Scores) -> Scores:
+def with_copies(stories: Mapping[int, Sequence[int]], paid: Scores) -> Scores:
     """Tolls where all copies of a story pay what one of them does, so that none is shown through another."""
-    for rows in copies.groups().values():
+    for rows in stories.values():
         paid[rows] = paid[rows].max()
     return paid
 
