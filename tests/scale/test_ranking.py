@@ -3,30 +3,36 @@
 from __future__ import annotations
 
 import random
+import shutil
 from collections.abc import Sequence
 from dataclasses import replace
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
+from types import SimpleNamespace
 from typing import Any
 
 import numpy as np
 import pytest
 from grounds import ground_of, no_bodies
 
+from simrec.embed.cache import MANIFEST
 from simrec.pipeline.live import saved
 from simrec.pipeline.live.engine import Engine
 from simrec.pipeline.live.fitted import Fitted
+from simrec.pipeline.live.site import LiveSite, state_folder
 from simrec.pipeline.live.start import all_blocks, fit, start
 from simrec.pipeline.placed import Placed, hand_placed
 from simrec.pipeline.site import Site
-from simrec.scale.composing import blocks_of
+from simrec.scale.composing import blocks_of, candidates_of, compose, read_blocks
 from simrec.scale.copying import Stories
 from simrec.scale.ground import Ground
 from simrec.scale.ranking import rank
+from simrec.scale.sealing import seal
 from simrec.scale.standards import measure
 from simrec.scale.tasks import Serial
 from simrec.settings import Settings
 from simrec.store import StoredBlock
+from simrec.store.records import article_hash
 from simrec.types import Article, Corpus
 
 __all__ = ["no_bodies"]
@@ -191,3 +197,40 @@ def assert_same_pages(ground: Ground, engine: Engine) -> None:
 
 def _stories(ground: Ground) -> list[list[int]]:
     return list(Stories(ground).values())
+
+
+@pytest.mark.parametrize("case", [("tfidf", "rules"), ("hybrid", "plain")], ids="-".join)
+def test_a_later_day_goes_on_with_the_engine(
+    case: tuple[str, str], tmp_path: Path, toy_model: Path, no_bodies: None
+) -> None:
+    """The folder opens as a saved engine, and what is published there changes the same blocks as on one machine."""
+    local, articles = Made(case[0], POLICIES[case[1]], toy_model), make_articles()
+    ground = local.ground(tmp_path / "ground", (0, 30, N))
+    build(ground)
+    site = LiveSite.fresh(local.engine, {article.id: article_hash(article) for article in articles}, {})
+    about = {"name": "day", "ids": site.ids, "hashes": site.hashes, "moment": NOW.isoformat()}
+    files = seal(ground, Serial(ground.folder), about | local.placed._asdict())
+    place = state_folder(tmp_path / "there")
+    for name in [*files, MANIFEST]:
+        (place / name).parent.mkdir(parents=True, exist_ok=True)
+        shutil.copyfile(ground.engine / name, place / name)
+    workspace: Any = SimpleNamespace(path=tmp_path / "there", settings=local.site.settings)
+    loaded = LiveSite.load(workspace, {article.id: article for article in articles})
+    assert loaded.engine.make(range(N)) == local.blocks
+    rng = random.Random(8)
+    for number in (17, N + 1, N + 2):
+        article = _make(number, rng)
+        one, other = (held.put(article, article_hash(article), NOW) for held in (loaded, site))
+        assert one == other
+
+
+def test_blocks_are_written_part_by_part(made: Any, tmp_path: Path, no_bodies: None) -> None:
+    """A stage composes them and has them written; candidates are there beside them."""
+    local = made["tfidf", "plain"]
+    ground = local.ground(tmp_path / "ground", (0, 30, N))
+    build(ground)
+    compose(ground, Serial(ground.folder))
+    assert [block for span in ground.spans for block in read_blocks(ground, span)] == local.blocks
+    rows, scores = candidates_of(str(ground.folder), ground.spans[1])
+    assert np.array_equal(rows, local.engine.lists.array[30:])
+    assert np.array_equal(scores, local.engine.scores.array[30:])

@@ -104,7 +104,7 @@ class VectorCache:
         checksum = sha256(Path(file.name))
         name = f"{checksum[:16]}.npz"
         Path(file.name).replace(self.folder / name)
-        _write_manifest(self.folder, {**_manifest(self.folder), name: checksum})
+        write_manifest(self.folder, {**_manifest(self.folder), name: checksum})
 
     def _add(self, keys: Sequence[str], passages: Passages) -> None:
         starts = self._rows + np.cumsum(passages.lengths) - passages.lengths
@@ -159,7 +159,7 @@ def write_folder(folder: Path, write: Callable[[Path], None]) -> None:
     try:
         write(part)
         files = sorted(path for path in part.rglob("*") if path.is_file())
-        _write_manifest(part, {path.relative_to(part).as_posix(): sha256(path) for path in files})
+        write_manifest(part, {path.relative_to(part).as_posix(): sha256(path) for path in files})
         gone = part.with_name(f"{part_prefix()}{part.stem[-8:]}-before{PART}")
         if folder.exists():
             folder.rename(gone)  # deleting it takes long: nobody shall find half of it meanwhile
@@ -195,7 +195,8 @@ def _manifest(folder: Path) -> dict[str, str]:
     return names if isinstance(names, dict) else {}
 
 
-def _write_manifest(folder: Path, names: dict[str, str]) -> None:
+def write_manifest(folder: Path, names: dict[str, str]) -> None:
+    """Writes what a folder's files are to be: the SHA-256 of each, by its path in the folder."""
     with tempfile.NamedTemporaryFile(
         "w", dir=folder, prefix=part_prefix(), suffix=PART, delete=False, encoding="utf-8"
     ) as file:

@@ -32,8 +32,8 @@ def near_copies(site: Site) -> Iterator[tuple[int, int]]:
     found = ones[first].astype(np.int32), others[first], cosines[first]
     last = last_looked_at(near.scores)
     titles, bodies, _ = site.sequences
-    pairs = seen(*found, last, languages, rules)
-    return near_pairs(titles, bodies, *pairs, last, site.settings.policy.near_duplicate)
+    compared = seen(*found, last, languages, rules)
+    return near_pairs(titles, bodies, *compared, last, site.settings.policy.near_duplicate)
 
 
 def seen(
