@@ -26,7 +26,7 @@ from simrec.pipeline.site import Site
 from simrec.pipeline.train import Picked, train
 from simrec.pipeline.workspace import Workspace
 from simrec.rank import kernels_titles
-from simrec.rank.candidates import nearest_in_time, pool
+from simrec.rank.candidates import by_date, nearest_in_time, pool
 from simrec.rank.catalogue import LEARNED, OF_PAIRS
 from simrec.rank.features import NAMES, RELATIVE, Remembered
 from simrec.rank.learned import LambdaRanker
@@ -55,7 +55,7 @@ def test_a_pool_has_each_row_once() -> None:
 def test_nearest_in_time_looks_both_ways_and_skips_what_has_no_date() -> None:
     """Neither the page itself nor an undated article is found; an undated page finds nobody."""
     days = np.array([0.0, 1.0, np.nan, 3.0, 10.0]) * 86_400
-    found = nearest_in_time(days, np.array([1, 2], dtype=np.int32), 3, np.ones(5, dtype=bool))
+    found = nearest_in_time(days, np.array([1, 2], dtype=np.int32), 3, by_date(days, np.ones(5, dtype=bool)))
     assert found.rows.tolist() == [[0, 3, 4], [-1, -1, -1]]
 
 

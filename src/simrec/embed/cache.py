@@ -170,7 +170,7 @@ def write_folder(folder: Path, write: Callable[[Path], None]) -> None:
     try:
         write(part)
         files = sorted(path for path in part.rglob("*") if path.is_file())
-        _write_manifest(part, {path.relative_to(part).as_posix(): sha256(path) for path in files})
+        write_manifest(part, {path.relative_to(part).as_posix(): sha256(path) for path in files})
         gone = part.with_name(f"{part_prefix()}{part.stem[-8:]}-before{PART}")
         if folder.exists():
             folder.rename(gone)  # deleting it takes long: nobody shall find half of it meanwhile
@@ -207,7 +207,8 @@ def listed(folder: Path) -> dict[str, str]:
     return names if isinstance(names, dict) else {}
 
 
-def _write_manifest(folder: Path, names: dict[str, str]) -> None:
+def write_manifest(folder: Path, names: dict[str, str]) -> None:
+    """Writes what a folder's files are to be: the SHA-256 of each, by its path in the folder."""
     with tempfile.NamedTemporaryFile(
         "w", dir=folder, prefix=part_prefix(), suffix=PART, delete=False, encoding="utf-8"
     ) as file:

@@ -31,9 +31,9 @@ def near_copies(site: Site) -> Iterator[tuple[int, int]]:
     first = np.unique(pairs, axis=0, return_index=True)[1]
     found = ones[first].astype(np.int32), others[first], cosines[first]
     last = last_looked_at(near.scores)
-    return near_pairs(
-        *site.sequences[:2], *seen(*found, last, languages, rules), last, site.settings.policy.near_duplicate
-    )
+    titles, bodies, _ = site.sequences
+    compared = seen(*found, last, languages, rules)
+    return near_pairs(titles, bodies, *compared, last, site.settings.policy.near_duplicate)
 
 
 def seen(
@@ -58,4 +58,5 @@ def last_looked_at(scores: np.ndarray) -> np.ndarray:
     """(n,) float32: the score of the last article of each list that is compared with its owner; -inf without one."""
     if scores.shape[1] < min(LOOKED_AT, LISTED):
         return np.full(len(scores), -np.inf, dtype=np.float32)
-    return np.ascontiguousarray(scores[:, LOOKED_AT - 1])
+    found: np.ndarray = scores[:, LOOKED_AT - 1]
+    return found

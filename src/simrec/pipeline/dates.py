@@ -59,27 +59,46 @@ def are_of_publication(corpus: Corpus, near: Rows, titles: Sequences, bodies: Se
     """
     published = corpus.published
     dated = np.flatnonzero(~np.isnan(published))
-    if len(dated) < max(LEAST_DATED * len(corpus), 2):
+    if not are_enough(len(dated), len(corpus)) or not are_spread(corpus):
         return False
-    if not are_spread(corpus):
-        return False
-    older = _older_where_named(corpus, near, titles, bodies, weights)
+    articles = [corpus.articles[row] for row in dated.tolist()]
+    older = older_where_named(published, near, titles, bodies, weights)
+    return speak_for(older, _share(articles, in_address), _share(articles, is_updated))
+
+
+def are_enough(dated: int, n: int) -> bool:
+    """Whether so many of the articles have a date that it can tell anything."""
+    return dated >= max(LEAST_DATED * n, 2)
+
+
+def speak_for(older: Mask, addressed: float, updated: float) -> bool:
+    """Whether the witnesses speak for the dates: see `are_of_publication`.
+
+    Args:
+        older: of `older_where_named`.
+        addressed, updated: shares of the dated articles whose address holds the month, and that have a later update.
+    """
     named = 0.0
     if len(older) >= LEAST_NAMED:
         named = float((older.mean() - OLDER) / max(older.std() / np.sqrt(len(older)), 1e-9))
     if named < -ERRORS:
         return False
-    articles = [corpus.articles[row] for row in dated.tolist()]
-    return named > ERRORS or _share(articles, _in_address) >= IN_ADDRESS or _share(articles, _is_updated) >= UPDATED
+    return named > ERRORS or addressed >= IN_ADDRESS or updated >= UPDATED
 
 
-def _older_where_named(corpus: Corpus, near: Rows, titles: Sequences, bodies: Sequences, weights: Scores) -> Mask:
-    """For each mention of a whole title of three words or more, whether the mentioned article is older."""
-    sample = np.sort(np.random.default_rng(0).choice(len(corpus), min(len(corpus), SAMPLE), replace=False))
+def older_where_named(
+    published: NDArray[np.float64], near: Rows, titles: Sequences, bodies: Sequences, weights: Scores
+) -> Mask:
+    """For each mention of a whole title of three words or more, whether the mentioned article is older.
+
+    A sample of the articles is looked at; the arguments are as those of `are_of_publication`.
+    """
+    n = len(published)
+    sample = np.sort(np.random.default_rng(0).choice(n, min(n, SAMPLE), replace=False))
     rows, others = sample.astype(np.int32), near[sample]
     named = kernels_titles.title_runs(titles, bodies, weights, rows, others)[:, :, 0] >= 1 - 1e-6
-    named &= (np.diff(titles.starts)[others] >= 3) & (others != NO_ROW)
-    own, other = corpus.published[rows][:, None], corpus.published[others]
+    named &= (titles.starts[others + 1] - titles.starts[others] >= 3) & (others != NO_ROW)
+    own, other = published[rows][:, None], published[others]
     known = named & ~np.isnan(own) & ~np.isnan(other) & (own != other)
     return np.asarray((other < own)[known])
 
@@ -88,12 +107,14 @@ def _share(articles: Sequence[Article], holds: Callable[[Article], bool]) -> flo
     return float(np.mean([holds(article) for article in articles]))
 
 
-def _in_address(article: Article) -> bool:
+def in_address(article: Article) -> bool:
+    """Whether an article's id or address has the month of its date in it."""
     day = article.published_at
     where = f"{article.id} {article.url or ''}"
     return day is not None and re.search(rf"{day.year}\D?0?{day.month}(?!\d)|{day:%Y%m}", where) is not None
 
 
-def _is_updated(article: Article) -> bool:
+def is_updated(article: Article) -> bool:
+    """Whether an article was updated on a later day than that of its date."""
     day, updated = article.published_at, article.updated_at
     return day is not None and updated is not None and updated.date() > day.date()

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from typing import TYPE_CHECKING
 
 import numpy as np
@@ -13,8 +14,8 @@ from simrec.pipeline.nearby import LISTED
 from simrec.pipeline.vectorizers import folders_of, names_of, path_strings
 from simrec.rank.candidates import union
 from simrec.rank.features import Signals, in_degree, share_below
-from simrec.rank.fusion import undampen
-from simrec.types import NO_ROW, Mask, Neighbors, Scores, Text
+from simrec.rank.fusion import Fusion, undampen
+from simrec.types import NO_ROW, Mask, Neighbors, Rows, Scores, Text
 
 if TYPE_CHECKING:
     from scipy.sparse import csr_matrix
@@ -90,13 +91,20 @@ def fused_lists(site: Site) -> Neighbors:
     lists = [site.nearby.lists(name) for name in ("tfidf", "sentence")]
     for start in range(0, n, BATCH):
         rows = np.arange(start, min(start + BATCH, n), dtype=np.int32)
-        candidates = union([Neighbors(near.rows[rows, :LISTED], near.scores[rows, :LISTED]) for near in lists])
-        scores = fusion.score(rows, candidates).scores
-        order = np.argsort(-scores, axis=1, kind="stable")[:, :LISTED]
-        width = order.shape[1]
-        best = np.take_along_axis(scores, order, 1)
-        found.scores[rows, :width] = best
-        found.rows[rows, :width] = np.where(np.isfinite(best), np.take_along_axis(candidates, order, 1), NO_ROW)
+        found.rows[rows], found.scores[rows] = nearest_fused(fusion, rows, lists)
+    return found
+
+
+def nearest_fused(fusion: Fusion, rows: Rows, lists: Sequence[Neighbors]) -> Neighbors:
+    """(b, LISTED) the same of some rows; `lists` are those of all rows by words and by meaning."""
+    found = no_neighbors(len(rows), LISTED)
+    candidates = union([Neighbors(near.rows[rows, :LISTED], near.scores[rows, :LISTED]) for near in lists])
+    scores = fusion.score(rows, candidates).scores
+    order = np.argsort(-scores, axis=1, kind="stable")[:, :LISTED]
+    width = order.shape[1]
+    best = np.take_along_axis(scores, order, 1)
+    found.scores[:, :width] = best
+    found.rows[:, :width] = np.where(np.isfinite(best), np.take_along_axis(candidates, order, 1), NO_ROW)
     return found
 
 

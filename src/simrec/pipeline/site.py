@@ -21,7 +21,7 @@ from simrec.pipeline.scorers import FusionScorer, PriorScorer, Scorer
 from simrec.pipeline.signals import make_signals
 from simrec.pipeline.sources import POOL, WIDE, as_neighbors, quota
 from simrec.pipeline.vectors import Vectors
-from simrec.rank.candidates import nearest_in_time, pool, union
+from simrec.rank.candidates import by_date, nearest_in_time, pool, union
 from simrec.rank.explain import SharedTerms
 from simrec.rank.features import PairFeatures
 from simrec.rank.fusion import Fusion, Weighted, sort
@@ -206,7 +206,8 @@ class Site(Vectors):
         return search
 
     def _in_time(self, batch: Rows, members: Mask, may: Mask, depth: int) -> Neighbors:
-        found = nearest_in_time(self.corpus.published, batch, quota("time", depth), members)
+        published = self.corpus.published
+        found = nearest_in_time(published, batch, quota("time", depth), by_date(published, members))
         if may.ndim == 1:
             return found
         kept = np.take_along_axis(may, np.maximum(found.rows, 0), 1) & (found.rows != NO_ROW)

@@ -48,7 +48,6 @@ def tolls(rows: Rows, scores: Scores, k: int, most: int, paid: NDArray[np.float3
         (m,) float32, at least what it paid.
     """
     extra = np.zeros(len(paid), dtype=np.float64)
-    held = np.where(rows == NO_ROW, 0, rows)
     first = rows[:, :k].copy()
     stuck: set[int] = set()
     for _ in range(ROUNDS):
@@ -60,10 +59,11 @@ def tolls(rows: Rows, scores: Scores, k: int, most: int, paid: NDArray[np.float3
             pages = np.flatnonzero((first == row).any(axis=1))
             if len(pages) <= most:
                 continue
-            now = np.where(rows[pages] == NO_ROW, -np.inf, scores[pages] - extra[held[pages]])
+            shown = rows[pages]
+            now = np.where(shown == NO_ROW, -np.inf, scores[pages] - extra[np.maximum(shown, 0)])
             order = np.argsort(-now, axis=1, kind="stable")
             sorted_ = np.take_along_axis(now, order, 1)
-            own = now[rows[pages] == row]
+            own = now[shown == row]
             next_ = sorted_[:, k] if sorted_.shape[1] > k else np.full(len(pages), -np.inf)
             margins = np.sort(own - next_)[::-1]
             toll = margins[most]
@@ -71,9 +71,9 @@ def tolls(rows: Rows, scores: Scores, k: int, most: int, paid: NDArray[np.float3
                 stuck.add(row)
                 continue
             extra[row] += toll + STEP
-            now[rows[pages] == row] -= toll + STEP
+            now[shown == row] -= toll + STEP
             order = np.argsort(-now, axis=1, kind="stable")[:, :k]
-            first[pages] = np.take_along_axis(rows[pages], order, 1)
+            first[pages] = np.take_along_axis(shown, order, 1)
     return np.round(paid + extra, DECIMALS).astype(np.float32)
 
 

@@ -74,10 +74,21 @@ def pool(found: Sequence[Neighbors], quotas: Sequence[int], most: int) -> Rows:
     return np.where(rows == last, NO_ROW, rows).astype(np.int32)
 
 
-def nearest_in_time(published: NDArray[np.float64], rows: Rows, k: int, members: Mask) -> Neighbors:
-    """The k members published closest before and after each row; none for rows without a date. Scores are -days."""
-    dated = np.flatnonzero(members & ~np.isnan(published))
-    dated = dated[np.argsort(published[dated], kind="stable")]
+def by_date(published: NDArray[np.float64], members: Mask) -> Rows:
+    """The members that have a date, oldest first."""
+    dated = np.flatnonzero(members & ~np.isnan(published)).astype(np.int32)
+    return dated[np.argsort(published[dated], kind="stable")]
+
+
+def nearest_in_time(published: NDArray[np.float64], rows: Rows, k: int, dated: Rows) -> Neighbors:
+    """The k articles published closest before and after each row; none for rows without a date. Scores are -days.
+
+    Args:
+        published: (n,) seconds, NaN for none.
+        rows: (b,) the pages.
+        k: how many.
+        dated: who may be found: of `by_date`.
+    """
     result_rows = np.full((len(rows), k), NO_ROW, dtype=np.int32)
     scores = np.full((len(rows), k), -np.inf, dtype=np.float32)
     if not len(dated):

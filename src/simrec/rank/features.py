@@ -229,8 +229,8 @@ def _known(vectors: csr_matrix, rows: Rows, candidates: Rows, cosines: Any = Non
     """The cosine, NaN where one of the two has nothing."""
     if cosines is None:
         cosines = _sparse(vectors, rows, candidates)
-    has = vectors.indptr[1:] > vectors.indptr[:-1]
-    return np.where(has[rows][:, None] & has[candidates], cosines, np.nan)
+    own, other = (vectors.indptr[some + 1] > vectors.indptr[some] for some in (rows, candidates))
+    return np.where(own[:, None] & other, cosines, np.nan)
 
 
 def _same(codes: NDArray[np.int32], rows: Rows, candidates: Rows) -> Any:

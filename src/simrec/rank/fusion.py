@@ -69,16 +69,13 @@ class Fusion:
             return self._fit(n, bar)
 
     def _fit(self, n: int, bar: Bar) -> Self:
-        self.sample_ = sample = np.sort(np.random.default_rng(0).choice(n, min(n, SAMPLE), replace=False)).astype(
-            np.int32
-        )
+        self.sample_ = sample_of(n)
         self.mean_ = [np.zeros(n, dtype=np.float32) for _ in self.parts]
         self.sd_ = [np.ones(n, dtype=np.float32) for _ in self.parts]
         for column, (part, _) in enumerate(self.parts):
             for start in range(0, n, BATCH):
                 rows = np.arange(start, min(start + BATCH, n), dtype=np.int32)
-                moments = kernels_scores.row_moments(part.to_sample(rows, sample), rows, sample)
-                self.mean_[column][rows], self.sd_[column][rows] = moments[:, 0], moments[:, 1]
+                self.mean_[column][rows], self.sd_[column][rows] = usual(part, rows, self.sample_)
                 bar.update(len(rows))
         return self
 
@@ -130,6 +127,17 @@ class Fusion:
     def both(self, own: NDArray[np.float32], back: NDArray[np.float32]) -> NDArray[np.float32]:
         """(b, c, m) the two `views` of each part as one."""
         return np.asarray((own + self.back * back) / (1 + self.back)) if self.back else own
+
+
+def sample_of(n: int) -> Rows:
+    """The rows that each of n rows is measured against, ascending."""
+    return np.sort(np.random.default_rng(0).choice(n, min(n, SAMPLE), replace=False)).astype(np.int32)
+
+
+def usual(part: Part, rows: Rows, sample: Rows) -> tuple[NDArray[np.float64], NDArray[np.float64]]:
+    """(b,) mean and standard deviation of the similarities of some rows to the sample, themselves left out."""
+    moments = kernels_scores.row_moments(part.to_sample(rows, sample), rows, sample)
+    return moments[:, 0], moments[:, 1]
 
 
 def sort(candidates: Rows, ranked: Ranked, tie_order: NDArray[np.int64]) -> Similar:

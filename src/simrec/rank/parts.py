@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Protocol
+from typing import TYPE_CHECKING, Any, Protocol
 
 import numpy as np
 from numpy.typing import NDArray
@@ -61,11 +61,23 @@ class SparsePart:
     def to_sample(self, rows: Rows, sample: Rows) -> Scores:
         """See `Part`."""
         if self._sampled is None or not np.array_equal(self._sampled[0], sample):
-            self._sampled = (sample, scan.invert(self.vectors[sample]))
+            self._sampled = (sample, scan.invert(rows_of(self.vectors, sample)))
         inverted = self._sampled[1]
         arrays = (self.vectors.indptr, self.vectors.indices, self.vectors.data)
         lists = (inverted.starts, inverted.where, inverted.data)
         return np.asarray(kernels_scores.sparse_products(arrays, lists, len(sample), rows))
+
+
+def rows_of(vectors: Any, rows: Rows) -> csr_matrix:
+    """Some rows of a sparse matrix, or of what has its arrays; the others are not looked at."""
+    from scipy.sparse import csr_matrix
+
+    starts = vectors.indptr[rows].astype(np.int64)
+    lengths = vectors.indptr[rows + 1] - starts
+    ends = np.cumsum(lengths)
+    at = np.repeat(starts - ends + lengths, lengths) + np.arange(lengths.sum())
+    arrays = vectors.data[at], vectors.indices[at], np.concatenate([[0], ends])
+    return csr_matrix(arrays, shape=(len(rows), vectors.shape[1]))
 
 
 class SectionPart:

@@ -8,7 +8,10 @@ memory what it looks at. All names of joined arrays are those of a saved engine:
 from __future__ import annotations
 
 import json
+import math
+import mmap
 import os
+import sys
 from collections.abc import Sequence
 from datetime import datetime
 from functools import cached_property
@@ -26,6 +29,8 @@ from simrec.settings import Settings
 ABOUT = "about.json"
 PARTS, ARRAYS, ARTICLES = "parts", "engine", "articles"
 """Folders: of parts of arrays, of joined ones with all else that a saved engine consists of, and of the articles."""
+UNRESERVED = getattr(mmap, "MAP_NORESERVE", 0x4000) if sys.platform == "linux" else 0
+"""What asks the system to set no memory aside for a map; 0 where it knows no such thing."""
 AGAIN = "free some space and run it again"
 
 
@@ -126,9 +131,9 @@ class Ground:
         """Whether an array is joined."""
         return (self.engine / f"{name}.npy").exists()
 
-    def join(self, name: str, parts: int | None = None) -> int:
-        """Joins the parts of an array along their rows; returns its bytes."""
-        return self._join(name, [self.part(name, part) for part in range(self._count(parts))])
+    def join(self, name: str, parts: int | None = None, *, of: str | None = None) -> int:
+        """Joins the parts of an array along their rows; returns its bytes. The parts may have another name, `of`."""
+        return self._join(name, [self.part(of or name, part) for part in range(self._count(parts))])
 
     def join_ragged(self, name: str, values: int, parts: int | None = None) -> int:
         """Joins the parts of rows of any length: `name.0` starts (r + 1,), `name.1` and on what they point into.
@@ -178,10 +183,32 @@ class Ground:
         write_whole(path, data, AGAIN)
         return len(data)
 
+    def read_json(self, path: Path) -> Any:
+        """Reads plain values."""
+        return json.loads(path.read_text(encoding="utf-8"))
+
 
 def opened(path: Path) -> Any:
-    """An array as a map of its file. Loops are compiled for arrays that can be written to: what is, stays here."""
-    return np.asarray(np.load(path, mmap_mode="c", allow_pickle=False))
+    """An array as a map of its file. Loops are compiled for arrays that can be written to: what is, stays here.
+
+    No memory is set aside for what may be written: else a file larger than the memory could not be opened.
+    """
+    if not UNRESERVED:
+        return np.asarray(np.load(path, mmap_mode="c", allow_pickle=False))
+    with path.open("rb") as file:
+        np.lib.format.read_magic(file)
+        shape, of_columns, dtype = np.lib.format.read_array_header_1_0(file)
+        held = mmap.mmap(file.fileno(), 0, flags=mmap.MAP_PRIVATE | UNRESERVED, prot=mmap.PROT_READ | mmap.PROT_WRITE)
+        return np.ndarray(shape, dtype, held, file.tell(), order="F" if of_columns else "C")
+
+
+def blank(shape: tuple[int, ...], dtype: Any) -> Any:
+    """An array of zeros that takes memory only where it is written to."""
+    size = math.prod(shape) * np.dtype(dtype).itemsize
+    if not UNRESERVED or not size:
+        return np.zeros(shape, dtype=dtype)
+    flags = mmap.MAP_PRIVATE | mmap.MAP_ANONYMOUS | UNRESERVED
+    return np.ndarray(shape, dtype, mmap.mmap(-1, size, flags=flags, prot=mmap.PROT_READ | mmap.PROT_WRITE))
 
 
 def save(path: Path, array: Any) -> int:

@@ -29,6 +29,10 @@ class Column:
         """What is there."""
         return self._held[: self._count]
 
+    def replace(self, array: Any) -> None:
+        """Puts another array in the place of what is there."""
+        self._held, self._count = np.ascontiguousarray(array), len(array)
+
     def append(self, rows: Any) -> None:
         """Adds rows, (r, ...) as those that are there."""
         wanted = self._count + len(rows)

@@ -165,7 +165,7 @@ class Composer:
         self, page: int, choice: Choice, chosen: Rows, parts: Any, names: list[str], terms: SharedTerms
     ) -> StoredBlock:
         engine = self._engine
-        off = engine.rules.reason_off(engine.articles[page])
+        off = engine.reason_off(page)
         if off:
             return StoredBlock(engine.articles[page].id, (), off)
         rows = chosen[: len(choice.rows)]

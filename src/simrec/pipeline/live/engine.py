@@ -67,8 +67,8 @@ class Engine(Pages):
         if self._by_pairs:
             gone |= ~self.allows(pages, candidates)
         by_score = np.where(gone, -np.inf, scores)
-        newest = -np.nan_to_num(self.shelf["published"], nan=-np.inf)
-        order = np.lexsort((self.order.array[candidates], newest[candidates], -by_score), axis=1)
+        newest = -np.nan_to_num(self.shelf["published"][candidates], nan=-np.inf)
+        order = np.lexsort((self.order.array[candidates], newest, -by_score), axis=1)
         ranked = np.take_along_axis(np.where(gone, NO_ROW, candidates), order, 1)
         by_rank = np.take_along_axis(by_score, order, 1).astype(np.float32)
         places, there, copies = scan.distinct(ranked, numbers, wanted)

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import logging
 from collections import Counter
+from collections.abc import Mapping, Sequence
 
 import numpy as np
 
@@ -32,7 +33,8 @@ def limit_hubs(engine: Engine, choices: dict[int, Choice]) -> None:
     for _ in range(ROUNDS):
         if not over_limit(engine, {page: choices[page] for page in pages.tolist()}, most):
             return
-        paid = _with_copies(engine, hubs.tolls(*_offers(engine, pages), engine.k, most, engine.toll.array))
+        paid = hubs.tolls(*offers(engine, pages), engine.k, most, engine.toll.array)
+        paid = with_copies(engine.copies.groups(), paid)
         for page in charge(engine, paid).tolist():
             choices[page] = engine.choose(page)
     left = over_limit(engine, {page: choices[page] for page in pages.tolist()}, most)
@@ -63,10 +65,14 @@ def passed_limit(engine: Engine, share: float) -> bool:
     return any(row >= engine.fitted.n or engine.toll.array[row] > 0 for row in over)
 
 
-def over_limit(engine: Engine, choices: dict[int, Choice], most: int) -> dict[int, int]:
+def over_limit(engine: Engine, choices: Mapping[int, Choice], most: int) -> dict[int, int]:
     """The rows that stand in more than `most` of the blocks, with the number of theirs."""
-    counts = Counter(row for page, choice in choices.items() for row in _first(engine, page, choice))
-    return {row: count for row, count in counts.items() if count > most}
+    return {row: count for row, count in count_shown(engine, choices).items() if count > most}
+
+
+def count_shown(engine: Engine, choices: Mapping[int, Choice]) -> Counter[int]:
+    """In how many of the blocks a reader sees each row."""
+    return Counter(row for page, choice in choices.items() for row in _first(engine, page, choice))
 
 
 def _first(engine: Engine, page: int, choice: Choice) -> list[int]:
@@ -77,12 +83,16 @@ def _first(engine: Engine, page: int, choice: Choice) -> list[int]:
 
 def _pages(engine: Engine) -> Rows:
     """The pages that have a block."""
-    alive = np.flatnonzero(engine.alive.array).tolist()
-    return np.array([row for row in alive if not engine.rules.reason_off(engine.articles[row])], dtype=np.int32)
+    return with_block(engine, np.flatnonzero(engine.alive.array).astype(np.int32))
 
 
-def _offers(engine: Engine, pages: Rows) -> tuple[Rows, Scores]:
-    """(n, l) what each page can show, best first; what is pinned stands there at any price."""
+def with_block(engine: Engine, pages: Rows) -> Rows:
+    """Those of some pages that have a block."""
+    return np.array([page for page in pages.tolist() if not engine.reason_off(page)], dtype=np.int32)
+
+
+def offers(engine: Engine, pages: Rows) -> tuple[Rows, Scores]:
+    """(p, l) what each page can show, best first; what is pinned stands there at any price."""
     wanted, later = engine.k + hubs.BESIDE, engine.later.array
     rows = np.full((len(pages), wanted), NO_ROW, dtype=np.int32)
     scores = np.full(rows.shape, -np.inf, dtype=np.float32)
@@ -98,9 +108,9 @@ def _offers(engine: Engine, pages: Rows) -> tuple[Rows, Scores]:
     return rows, scores
 
 
-def _with_copies(engine: Engine, paid: Scores) -> Scores:
+def with_copies(stories: Mapping[int, Sequence[int]], paid: Scores) -> Scores:
     """Tolls where all copies of a story pay what one of them does, so that none is shown through another."""
-    for rows in engine.copies.groups().values():
+    for rows in stories.values():
         paid[rows] = paid[rows].max()
     return paid
 
@@ -111,17 +121,21 @@ def charge(engine: Engine, paid: Scores) -> Rows:
     engine.toll.array[:] = paid
     for row in engine.articles:
         engine.weigh(row)
-    lost = np.round(before - engine.weights.array, DECIMALS)
-    lists, scores = engine.lists.array, engine.scores.array
+    return settle(engine, range(len(before)), np.round(before - engine.weights.array, DECIMALS))
+
+
+def settle(engine: Engine, pages: range, lost: Scores) -> Rows:
+    """Takes what rows have lost, (n,), off their scores in the lists of a run of pages; the pages that had some."""
+    lists, scores = (column.array[pages.start : pages.stop] for column in (engine.lists, engine.scores))
     touched = (lists != NO_ROW) & (lost[lists] > 0)
-    pages = np.flatnonzero(touched.any(axis=1)).astype(np.int32)
-    for page in pages.tolist():
+    found = np.flatnonzero(touched.any(axis=1)).astype(np.int32)
+    for page in found.tolist():
         count = int((lists[page] != NO_ROW).sum())
         rows, held = lists[page, :count].copy(), scores[page, :count].copy()
         last, hit = held[-1], touched[page, :count]
         held[hit] = np.round(held[hit] - lost[rows[hit]], DECIMALS)
-        sure = ~hit | (held > last) if engine.more.array[page] else np.ones(count, dtype=bool)
+        sure = ~hit | (held > last) if engine.more.array[pages.start + page] else np.ones(count, dtype=bool)
         rows, held = engine.sort(rows[sure], held[sure])
         lists[page], scores[page] = NO_ROW, -np.inf
         lists[page, : len(rows)], scores[page, : len(rows)] = rows, held
-    return pages
+    return found + np.int32(pages.start)

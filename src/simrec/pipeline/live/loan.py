@@ -51,7 +51,7 @@ def lent(engine: Engine, rows: list[int], now: datetime) -> Iterator[None]:
     n, fitted, comparer = len(engine.shelf), engine.fitted, engine.comparer
     due = np.flatnonzero(engine.alive.array & (engine.until.array <= now.timestamp())).tolist()
     held = sorted({*rows, *due})
-    columns = [(column, column.array[held].copy()) for column in engine.columns]
+    columns = [(column, column.array[held].copy()) for column in engine.columns.values()]
     order, ids = engine.order.array.copy(), engine.sorted_ids.copy()
     copies, pairs = engine.copies, engine.pairs
     row_of, articles, far = dict(engine.row_of), dict(engine.articles), dict(engine.far)

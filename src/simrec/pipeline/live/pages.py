@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from bisect import bisect_left
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from datetime import UTC, datetime
 from typing import Any, NamedTuple
 
@@ -22,6 +22,14 @@ from simrec.types import DECIMALS, NO_ROW, Article, Mask, Rows
 
 LISTED = 8
 """Candidates that a page's list keeps for each item of a block, spares included."""
+KEPT: Mapping[str, tuple[Any, float]] = {
+    "lists": (np.int32, NO_ROW), "scores": (np.float32, -np.inf), "more": (np.bool_, 0), "level": (np.int8, 0),
+    "used": (np.int16, 0), "short": (np.bool_, 0), "alive": (np.bool_, 0), "may": (np.bool_, 0),
+    "shown": (np.bool_, 0), "later": (np.bool_, 0), "until": (np.float64, np.inf), "toll": (np.float32, 0),
+    "weights": (np.float32, 0), "order": (np.int64, 0), "groups": (np.int32, 0), "marks": (np.float32, 0),
+    "below": (np.float32, np.inf), "lacking": (np.int16, 0),
+}  # fmt: skip
+"""Columns of pages: the type of each, and what a row has there at first."""
 
 
 class Far(NamedTuple):
@@ -48,7 +56,7 @@ class Pages:
         row_of: the row of each article that is there.
         far: the pages whose block reaches beyond their list.
         articles: the articles that are there, by row.
-        columns: all that is kept of each row as a page.
+        columns: all that is kept of each row as a page, by name: see `KEPT`.
         sorted_ids: of all articles that were ever there.
         placed: what stands under pages by hand.
     """
@@ -65,41 +73,39 @@ class Pages:
         self.pairs = self.comparer.pairs
         self.copies = Copies(policy)
         self.set_placed(hand_placed(policy, {}))
-        n = len(shelf)
-        settings = self.fitted.settings
-        length = LISTED * (k + settings.build.spares)
-        if settings.policy.diversity:
-            length = max(length, 12 * (k + settings.build.spares), 60)
-        self.lists = Column(np.full((n, length), NO_ROW, dtype=np.int32))
-        self.scores = Column(np.full((n, length), -np.inf, dtype=np.float32))
-        self.more = Column(np.zeros(n, dtype=np.bool_))
-        self.level = Column(np.zeros(n, dtype=np.int8))
-        self.used = Column(np.zeros(n, dtype=np.int16))
-        self.short = Column(np.zeros(n, dtype=np.bool_))
-        self.alive = Column(np.zeros(n, dtype=np.bool_))
-        self.may = Column(np.zeros(n, dtype=np.bool_))
-        self.shown = Column(np.zeros(n, dtype=np.bool_))
-        self.later = Column(np.zeros(n, dtype=np.bool_))
-        self.until = Column(np.full(n, np.inf))
-        self.toll = Column(np.zeros(n, dtype=np.float32))
-        self.weights = self.comparer.weights = Column(np.zeros(n, dtype=np.float32))
+        widths = {"lists": self._length(), "scores": self._length(), "marks": shelf["reach"].shape[1:]}
+        widths["below"] = widths["marks"]
+        self.columns = {name: Column(self.begin(name, (len(shelf), *widths.get(name, ())))) for name in KEPT}
+        self.lists, self.scores = self.columns["lists"], self.columns["scores"]
+        self.more, self.level = self.columns["more"], self.columns["level"]
+        self.used, self.short = self.columns["used"], self.columns["short"]
+        self.alive, self.may = self.columns["alive"], self.columns["may"]
+        self.shown, self.later = self.columns["shown"], self.columns["later"]
+        self.until, self.toll = self.columns["until"], self.columns["toll"]
+        self.weights = self.comparer.weights = self.columns["weights"]
         self.comparer.weighs = self.rules.weighs or policy.hub_limit is not None
-        self.order = Column(np.zeros(n, dtype=np.int64))
-        self.groups = Column(np.zeros(n, dtype=np.int32))
-        self.marks = Column(np.array(shelf["reach"]))
-        self.lacking = Column(np.zeros(n, dtype=np.int16))
-        self.below = Column(np.full_like(shelf["reach"], np.inf))
-        self.columns = (
-            self.lists, self.scores, self.more, self.level, self.used, self.short,
-            self.alive, self.may, self.shown, self.later, self.until, self.toll, self.weights,
-            self.order, self.groups, self.marks, self.below, self.lacking,
-        )  # fmt: skip
+        self.order, self.groups = self.columns["order"], self.columns["groups"]
+        self.marks, self.below = self.columns["marks"], self.columns["below"]
+        self.lacking = self.columns["lacking"]
         self.far: dict[int, Far] = {}
         self.sorted_ids: list[str] = []
 
+    def _length(self) -> tuple[int]:
+        """Candidates that a list keeps."""
+        settings = self.fitted.settings
+        items = self.k + settings.build.spares
+        return (max(LISTED * items, 12 * items, 60) if settings.policy.diversity else LISTED * items,)
+
+    def begin(self, name: str, shape: tuple[int, ...]) -> Any:
+        """A column of the pages as it is before any article is admitted."""
+        if name == "marks":
+            return np.array(self.shelf["reach"])
+        dtype, fill = KEPT[name]
+        return np.full(shape, fill, dtype=dtype)
+
     def restore(self, name: str, values: Any) -> None:
         """Puts back a column of the pages, as it was saved."""
-        column: Column = getattr(self, name)
+        column = self.columns[name]
         if column.array.shape != values.shape or column.array.dtype != values.dtype:
             raise ValueError(f"{name} has shape {values.shape}, expected {column.array.shape}")
         column.array[:] = values
@@ -192,8 +198,7 @@ class Pages:
                 self.shelf.set("own", row, own)
             rows.append(row)
         self.comparer.refresh()
-        for column in self.columns:
-            self._grow(column)
+        self._grow()
         self.copies.grow(len(self.shelf))
         if len(self.fitted.languages) > len(self.pairs.table):
             self.pairs = self.comparer.pairs = PairRules(self.fitted.settings.policy, self.fitted.languages.as_json())
@@ -210,8 +215,7 @@ class Pages:
             now: the moment that decides who may be shown.
             near: pairs of rows that are copies by their shingles, where they are known.
         """
-        for column in self.columns:
-            self._grow(column)
+        self._grow()
         same_language = self.fitted.settings.policy.same_language
         for row, article in zip(rows, articles, strict=True):
             self.row_of[article.id], self.articles[row] = row, article
@@ -227,6 +231,10 @@ class Pages:
         titles, bodies = self.shelf["title_sequences"], self.shelf["body_sequences"]
         changed = self.copies.add(rows, articles, self.row_of, titles, bodies)
         return changed | self.copies.link(self._near_copies(rows) if near is None else near)
+
+    def reason_off(self, row: int) -> str | None:
+        """Why a page has no block; None where it has one."""
+        return self.rules.reason_off(self.articles[row])
 
     def stand(self, row: int, now: datetime) -> None:
         """Notes whether a row's article may be shown at a moment."""
@@ -248,13 +256,12 @@ class Pages:
         self.far.pop(row, None)
         return self.copies.remove(row)
 
-    def _grow(self, column: Column) -> None:
-        missing = len(self.shelf) - len(column.array)
-        if missing > 0:
-            like = column.array
-            fills = {id(self.lists): NO_ROW, id(self.scores): -np.inf, id(self.below): np.inf, id(self.until): np.inf}
-            fill = fills.get(id(column), 0)
-            column.append(np.full((missing, *like.shape[1:]), fill, dtype=like.dtype))
+    def _grow(self) -> None:
+        """Gives rows of the shelf that are new their place in all columns."""
+        for name, column in self.columns.items():
+            missing, (dtype, fill) = len(self.shelf) - len(column.array), KEPT[name]
+            if missing > 0:
+                column.append(np.full((missing, *column.array.shape[1:]), fill, dtype=dtype))
 
     def _sort_ids(self, ids: Sequence[str], rows: Sequence[int]) -> None:
         """Gives rows the place of their id among all ids, which settles equal scores."""

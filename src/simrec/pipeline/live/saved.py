@@ -28,6 +28,7 @@ FORMAT = 3
 """Raise it when what is saved, or what it means, changes: the next build then fits anew."""
 FILE = "site.json"
 COUNTERS = ("tfidf", "tags", "titles")
+CODES = ("authors", "sections", "folders")
 ARRAYS = ("weights", "rare", "dates", "sample", "eligible")
 PLAIN = (
     "model",
@@ -47,28 +48,32 @@ def save(engine: Engine, folder: Path, about: Mapping[str, Any]) -> None:
     """Writes an engine; `about` are plain values to be read back with it."""
 
     def write(part: Path) -> None:
-        fitted = engine.fitted
-        for name in ARRAYS:
-            np.save(part / f"fitted-{name}.npy", getattr(fitted, name), allow_pickle=False)
-        for name in COUNTERS:
-            counter = getattr(fitted, name)
-            if counter is not None:
-                (part / name).mkdir()
-                counter.save(part / name)
-        if isinstance(fitted.meaning, StaticEmbedder):
-            (part / "meaning").mkdir()
-            fitted.meaning.save(part / "meaning")
-        fitted.vectorizers.characters.save(part / "characters.json")
-        fitted.vectorizers.paths.save(part / "paths.json")
+        save_fitted(engine.fitted, part)
         for name in engine.shelf.names:
-            _save_column(part, name, engine.shelf[name])
+            save_column(part, name, engine.shelf[name])
         for name in ("alive", *OF_NOW, *OF_PAGES):
-            np.save(part / f"page-{name}.npy", getattr(engine, name).array, allow_pickle=False)
+            np.save(part / f"page-{name}.npy", engine.columns[name].array, allow_pickle=False)
         links = np.array(engine.copies.pairs(), dtype=np.int32).reshape(-1, 2)
         np.save(part / "copies.npy", links, allow_pickle=False)
         _write(part / FILE, _described(engine) | {"about": dict(about)})
 
     write_folder(folder, write)
+
+
+def save_fitted(fitted: Fitted, part: Path) -> None:
+    """Writes what was fitted, but for what is in `FILE`."""
+    for name in ARRAYS:
+        np.save(part / f"fitted-{name}.npy", getattr(fitted, name), allow_pickle=False)
+    for name in COUNTERS:
+        counter = getattr(fitted, name)
+        if counter is not None:
+            (part / name).mkdir()
+            counter.save(part / name)
+    if isinstance(fitted.meaning, StaticEmbedder):
+        (part / "meaning").mkdir()
+        fitted.meaning.save(part / "meaning")
+    fitted.vectorizers.characters.save(part / "characters.json")
+    fitted.vectorizers.paths.save(part / "paths.json")
 
 
 def read_about(folder: Path) -> dict[str, Any] | None:
@@ -104,22 +109,41 @@ def load(folder: Path, settings: Settings) -> Engine:
 
 
 def _described(engine: Engine) -> dict[str, Any]:
-    fitted, shelf = engine.fitted, engine.shelf
-    codes = {name: getattr(fitted.vectorizers, name).as_json() for name in ("authors", "sections", "folders")}
+    shelf = engine.shelf
+    columns = {name: shelf[name].shape[1] if name in SPARSE else None for name in shelf.names}
+    far = {str(row): far_values(far) for row, far in engine.far.items()}
+    return describe(engine.fitted, engine.k, columns, shelf.weights, shelf.back) | {"far": far}
+
+
+def describe(
+    fitted: Fitted, k: int, columns: Mapping[str, int | None], weights: Mapping[str, float], back: float
+) -> dict[str, Any]:
+    """What is said of an engine, but for its pages.
+
+    Args:
+        fitted: what was fitted.
+        k: items a block, without spares.
+        columns: of the shelf, each with its width where it is sparse.
+        weights, back: of the fusion.
+    """
     return {
         "format": FORMAT,
-        "k": engine.k,
+        "k": k,
         "languages": fitted.languages.as_json(),
         "lexicon": {"forms": fitted.lexicon.forms, "codes": fitted.lexicon.codes},
         "prior": fitted.prior_name,
         "quantized": bool(getattr(fitted.meaning, "engine_", None)),
-        "columns": {name: shelf[name].shape[1] if name in SPARSE else None for name in shelf.names},
-        "parts": dict(shelf.weights),
-        "back": shelf.back,
-        "far": {str(row): [max(far.last, -1e30), far.rows, far.scores] for row, far in engine.far.items()},
-        **codes,
+        "columns": dict(columns),
+        "parts": dict(weights),
+        "back": back,
+        **{name: getattr(fitted.vectorizers, name).as_json() for name in CODES},
         **{name: getattr(fitted, name) for name in PLAIN},
     }
+
+
+def far_values(far: Far) -> list[Any]:
+    """A block that reaches beyond its list, as JSON has it."""
+    return [max(far.last, -1e30), far.rows, far.scores]
 
 
 def _fitted(folder: Path, said: Mapping[str, Any], settings: Settings) -> Fitted:
@@ -136,7 +160,7 @@ def _fitted(folder: Path, said: Mapping[str, Any], settings: Settings) -> Fitted
     vectorizers = Vectorizers()
     vectorizers.characters.load(folder / "characters.json")
     vectorizers.paths.load(folder / "paths.json")
-    for name in ("authors", "sections", "folders"):
+    for name in CODES:
         setattr(vectorizers, name, Codes(said[name]))
     lexicon = Lexicon()
     for form in zip(said["lexicon"]["forms"], said["lexicon"]["codes"], strict=True):
@@ -170,7 +194,8 @@ def _shelf(folder: Path, said: Mapping[str, Any], fitted: Fitted) -> Shelf:
     return Shelf(fitted, columns, said["parts"], said["back"])
 
 
-def _save_column(part: Path, name: str, column: Any) -> None:
+def save_column(part: Path, name: str, column: Any) -> None:
+    """Writes a column of a shelf."""
     arrays = column[:3] if name in SPARSE else column if isinstance(column, tuple) else (column,)
     for number, array in enumerate(arrays):
         np.save(part / f"column-{name}.{number}.npy", array, allow_pickle=False)

@@ -103,6 +103,10 @@ class Shelf:
                     column.cut(count)
             self._words.cut(words)
 
+    def put(self, name: str, values: Any) -> None:
+        """Gives all rows another column of plain values, or one that was not there."""
+        self._columns[name] = Column(values)
+
     def set(self, name: str, row: int, value: Any) -> None:
         """Fills in what was measured of a row."""
         self._columns[name].array[row] = value
@@ -110,8 +114,8 @@ class Shelf:
     def fusion(self) -> Fusion:
         """The fusion over all rows."""
         made = Fusion([Weighted(self._part(name), weight) for name, weight in self.weights.items()], self.back)
-        made.mean_ = [self[f"mean_{name}"] for name in self.weights]
-        made.sd_ = [self[f"sd_{name}"] for name in self.weights]
+        made.mean_ = [self[f"mean_{name}"] for name in self.weights if f"mean_{name}" in self]
+        made.sd_ = [self[f"sd_{name}"] for name in self.weights if f"sd_{name}" in self]
         return made
 
     def _part(self, name: str) -> Part:

@@ -8,6 +8,7 @@ from datetime import datetime
 from typing import Any
 
 import numpy as np
+from numpy.typing import NDArray
 
 from simrec.embed.sentence import SentenceEmbedder
 from simrec.embed.static import StaticEmbedder
@@ -21,7 +22,7 @@ from simrec.pipeline.live.fitted import Fitted
 from simrec.pipeline.live.hubs import limit_hubs
 from simrec.pipeline.live.shelf import SPARSE, Shelf
 from simrec.pipeline.live.standards import final, measure, shown
-from simrec.pipeline.nearby import LISTED
+from simrec.pipeline.nearby import LISTED, Nearby
 from simrec.pipeline.placed import Placed
 from simrec.pipeline.prior import find_prior_name, prior_weight
 from simrec.pipeline.signals import clipped
@@ -29,7 +30,7 @@ from simrec.pipeline.site import Site
 from simrec.pipeline.sources import POOL, quota
 from simrec.pipeline.vectorizers import Codes
 from simrec.policy.articles import standing
-from simrec.rank.candidates import nearest_in_time
+from simrec.rank.candidates import by_date, nearest_in_time
 from simrec.rank.parts import AgePart
 from simrec.store import StoredBlock
 from simrec.types import NO_ROW, Mask, Neighbors, Progress, Rows, Scores, no_progress, primary
@@ -37,6 +38,7 @@ from simrec.types import NO_ROW, Mask, Neighbors, Progress, Rows, Scores, no_pro
 BATCH = 256
 CHUNK = 2048
 """Pages whose blocks are made together."""
+NOBODY = np.zeros(0, dtype=np.int32)
 
 
 def fit(site: Site, model: str, now: datetime) -> Fitted:
@@ -105,7 +107,7 @@ def shelve(site: Site, fitted: Fitted) -> Shelf:
         "tfidf": site.tfidf[1],
         "title_sequences": tuple(site.sequences[0]),
         "body_sequences": tuple(site.sequences[1]),
-        "near_tfidf": _widened(near.scores),
+        "near_tfidf": widened(near.scores),
         "own": np.full(n, NO_ROW, dtype=np.int32),
         "reach": np.zeros((n, len(spaces_of(fitted.model))), dtype=np.float32),
     }
@@ -136,12 +138,12 @@ def _details(site: Site) -> dict[str, Any]:
     found = {
         name: getattr(signals, name) for name in (*plain, *(name for name in SPARSE if name not in ("tfidf", "tags")))
     }
-    found |= {f"near_{name}": _widened(scores) for name, scores in signals.near.items()}
+    found |= {f"near_{name}": widened(scores) for name, scores in signals.near.items()}
     found |= {f"hub_{name}": values for name, values in signals.hubs.items()}
     return found | {"passages": (signals.passage_starts, signals.passages)}
 
 
-def _widened(scores: Scores) -> Scores:
+def widened(scores: Scores) -> Scores:
     """(n, LISTED) scores of lists that may be shorter, or longer, than that."""
     found = np.full((len(scores), LISTED), -np.inf, dtype=np.float32)
     found[:, : scores.shape[1]] = clipped(scores)
@@ -159,12 +161,18 @@ def start(
     engine.admit(everyone.tolist(), site.corpus.articles, now, near=near_copies(site))
     choices: dict[int, Choice] = {}
     with progress("rank", len(everyone)) as bar:
-        for batch, marks, candidates in _candidates(site, engine):
-            scores = _score(engine.comparer, batch, candidates)
-            choices.update(zip(batch.tolist(), engine.offer(batch, candidates, scores, marks), strict=True))
+        for batch, found in rank_pages(engine, site.nearby, everyone):
+            choices.update(zip(batch.tolist(), found, strict=True))
             bar.update(len(batch))
     limit_hubs(engine, choices)
     return engine, [choices[row] for row in everyone.tolist()]
+
+
+def rank_pages(engine: Engine, nearby: Nearby, rows: Rows) -> Iterator[tuple[Rows, list[Choice]]]:
+    """Ranks some pages for the first time, in batches of an order of their own; their choices."""
+    for batch, marks, candidates in _candidates(engine, nearby, rows):
+        scores = _score(engine.comparer, batch, candidates)
+        yield batch, engine.offer(batch, candidates, scores, marks)
 
 
 def all_blocks(engine: Engine, choices: Sequence[Choice], progress: Progress = no_progress) -> Iterator[StoredBlock]:
@@ -176,25 +184,32 @@ def all_blocks(engine: Engine, choices: Sequence[Choice], progress: Progress = n
             bar.update(len(chunk))
 
 
-def _candidates(site: Site, engine: Engine) -> Iterator[tuple[Rows, Scores, Rows]]:
+def _candidates(engine: Engine, nearby: Nearby, rows: Rows) -> Iterator[tuple[Rows, Scores, Rows]]:
     """Pages in batches, their marks (b, s) and their candidates (b, c)."""
-    groups, eligible = engine.groups.array, engine.fitted.eligible
-    for group in np.unique(groups):
+    groups, eligible, depth = engine.groups.array, engine.fitted.eligible, engine.comparer.depth
+    published, spaces = engine.shelf["published"], engine.comparer.spaces
+    for group in np.unique(groups[rows]):
         members: Mask = engine.pairs.speaks(group, groups) & eligible
-        pages = np.flatnonzero(groups == group).astype(np.int32)
+        dated = by_date(published, members) if "time" in spaces else NOBODY
+        pages = rows[groups[rows] == group]
         for begin in range(0, len(pages), BATCH):
             batch = pages[begin : begin + BATCH]
-            lists = {name: _list(site, name, batch, members) for name in engine.comparer.spaces}
-            marks, candidates = cut(lists, site.settings.rank.candidates)
+            lists: dict[str, Neighbors] = {}
+            for name in spaces:
+                most = quota(name, depth) + 1
+                lists[name] = (
+                    _timed(published, batch, most, dated)
+                    if name == "time"
+                    else nearby.query(name, batch, most, members)
+                )
+            marks, candidates = cut(lists, depth)
             engine.shelf["reach"][batch] = marks
             yield batch, marks, candidates
 
 
-def _list(site: Site, name: str, batch: Rows, members: Mask) -> Neighbors:
-    most = quota(name, site.settings.rank.candidates) + 1
-    if name != "time":
-        return site.nearby.query(name, batch, most, members)
-    found = nearest_in_time(site.corpus.published, batch, most, members)
+def _timed(published: NDArray[np.float64], batch: Rows, most: int, dated: Rows) -> Neighbors:
+    """The nearest in time, with scores as `Comparer.scan` has them: none is 0."""
+    found = nearest_in_time(published, batch, most, dated)
     return Neighbors(found.rows, (found.scores - 1).astype(np.float32))
 
 
@@ -210,4 +225,4 @@ def _score(comparer: Comparer, batch: Rows, candidates: Rows) -> Scores:
     return comparer.weighed(shown(final(table, there, learned, held, comparer.fitted.prior_weight)), candidates)
 
 
-__all__ = ["all_blocks", "fit", "start"]
+__all__ = ["all_blocks", "fit", "rank_pages", "start", "widened"]
