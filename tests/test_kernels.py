@@ -7,14 +7,15 @@ import numpy as np
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
+from numpy.typing import NDArray
 from scipy.sparse import csr_matrix, random_array
 
 from simrec.compiling import njit
 from simrec.policy.duplicates import Copies
-from simrec.rank import kernels, scan
+from simrec.rank import kernels, kernels_lists, scan
 from simrec.rank.features import arrays
 from simrec.rank.forest import make_forest, predict
-from simrec.types import Article
+from simrec.types import NO_ROW, Article
 
 
 @pytest.mark.parametrize("width", [1, 15, 16, 33, 100, 256, 384])
@@ -25,8 +26,11 @@ def test_a_dense_product_is_the_same_in_every_batch(width: int) -> None:
     table = kernels.dense_pairs(rows, rows, everyone, np.tile(everyone, (300, 1)))
     one = kernels.dense_pairs(rows, rows, everyone, np.full((300, 1), 17, dtype=np.int32))[:, 0]
     alone = kernels.dense_pairs(rows, rows, everyone[17:18], everyone[None, 5:6])[0, 0]
-    assert (kernels.dense_scan(rows, 17) == table[17]).all()
-    assert (kernels.dense_scans(rows, np.array([3, 17], dtype=np.int32)) == table[[3, 17]]).all()
+    for chosen in ([17], [3, 17]):
+        out = np.full((len(chosen), 2, 300), np.nan, dtype=np.float32)
+        kernels.dense_scans(rows, np.array(chosen, dtype=np.int32), out, 1)
+        assert (out[:, 1] == table[chosen]).all()
+        assert np.isnan(out[:, 0]).all()
     assert (one == table[17]).all()
     assert alone == table[17, 5]
     np.testing.assert_allclose(table, rows @ rows.T, rtol=1e-4, atol=1e-4)
@@ -39,8 +43,22 @@ def test_a_sparse_product_is_the_same_in_every_batch() -> None:
     everyone = np.arange(200, dtype=np.int32)
     table = kernels.sparse_pairs(arrays(matrix), arrays(matrix), 400, everyone, np.tile(everyone, (200, 1)))
     inverted = scan.invert(matrix[:150])
-    for row in (3, 149, 150, 199):
-        assert (scan.sparse_scan(inverted, matrix, row) == table[row]).all()
+    rows = np.array([3, 149, 150, 199], dtype=np.int32)
+    out = np.empty((4, 1, 200), dtype=np.float32)
+    scan.sparse_scans(inverted, matrix, rows, out, 0)
+    assert (out[:, 0] == table[rows]).all()
+
+
+def test_days_between_rows_are_the_same_pair_by_pair() -> None:
+    """Minus the days, less 1; NaN where there is no date."""
+    published = np.array([0, 86_400, np.nan, 1e9 + 0.5])
+    everyone = np.arange(4, dtype=np.int32)
+    out = np.empty((4, 1, 4), dtype=np.float32)
+    scan.time_scans(published, everyone, out, 0)
+    pairs = scan.time_pairs(published, everyone, np.tile(everyone, (4, 1)))
+    np.testing.assert_array_equal(out[:, 0], pairs)
+    assert pairs[0, 1] == -2
+    assert np.isnan(pairs[2]).all()
 
 
 @given(st.integers(0, 10_000), st.integers(1, 30))
@@ -54,6 +72,46 @@ def test_the_best_are_those_of_a_sort(seed: int, most: int) -> None:
     known = [row for row in range(50) if among[row] and scores[row] != 0 and not np.isnan(scores[row])]
     wanted = sorted(known, key=lambda row: (-scores[row], row))[:most]
     assert scan.best(scores, among, most).tolist() == wanted
+    twice = scan.bests(np.stack([scores, scores]), np.stack([among, among]), most)
+    assert twice.tolist() == [wanted + [NO_ROW] * (most - len(wanted))] * 2
+
+
+@given(st.integers(0, 10_000))
+@settings(deadline=None, max_examples=50)
+def test_lists_that_rows_leave_and_enter_are_the_best_of_what_is_left(seed: int) -> None:
+    """As a sort of the candidates, however many go and come at once; a list that was cut is not filled from beyond."""
+    rng = np.random.default_rng(seed)
+    n, length = 40, 8
+    scores_of = rng.integers(0, 9, size=(n, n)).astype(np.float32)
+    published, order = rng.integers(0, 4, size=n).astype(np.float64), rng.permutation(n)
+    there = rng.random(n) < 0.3
+
+    def ranked(page: int, rows: NDArray[np.intp]) -> NDArray[np.intp]:
+        return rows[np.lexsort((order[rows], -published[rows], -scores_of[page, rows]))]
+
+    before = [ranked(page, np.flatnonzero(there)) for page in range(n)]
+    lists, scores = np.full((n, length), NO_ROW, dtype=np.int32), np.full((n, length), -np.inf, dtype=np.float32)
+    for page, rows in enumerate(before):
+        count = min(len(rows), length)
+        lists[page, :count], scores[page, :count] = rows[:count], scores_of[page, rows[:count]]
+    more = np.array([len(rows) > length for rows in before])
+    gone, come = there & (rng.random(n) < 0.3), np.flatnonzero(~there & (rng.random(n) < 0.2))
+    first = kernels_lists.remove(lists, scores, gone)
+    pages, rows = (np.repeat(np.arange(n), len(come)).astype(np.int32), np.tile(come, n).astype(np.int32))
+    starts = np.arange(n + 1) * len(come)
+    kernels_lists.insert(lists, scores, more, starts, pages, rows, scores_of[pages, rows], published, order)
+    for page, known in enumerate(before):
+        held = known[:length]
+        stood = np.flatnonzero(gone[held])
+        assert first[page] == (stood[0] if len(stood) else NO_ROW)
+        left = held[~gone[held]]
+        wanted = ranked(page, np.concatenate([left, come]))
+        if len(known) > length:  # who comes behind all that is known may stand behind others
+            last = np.flatnonzero(np.isin(wanted, left))
+            wanted = wanted[: last[-1] + 1] if len(last) else wanted[:0]
+        assert lists[page][lists[page] != NO_ROW].tolist() == wanted[:length].tolist()
+        assert more[page] == (len(known) > length or len(wanted) > length)
+    assert kernels_lists.hold(lists, there & ~gone).tolist() == (np.isin(lists, np.flatnonzero(there))).any(1).tolist()
 
 
 @pytest.mark.parametrize("objective", ["lambdarank", "regression"])

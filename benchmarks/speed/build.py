@@ -161,7 +161,7 @@ def compare(folder: str) -> Work:
     from datetime import UTC, datetime
 
     from simrec.pipeline.live.site import LiveSite
-    from simrec.pipeline.synced import pins_of
+    from simrec.pipeline.placed import placed_of
     from simrec.pipeline.workspace import Workspace
 
     opened = Workspace.open(Path(folder))
@@ -171,7 +171,7 @@ def compare(folder: str) -> Work:
             stored = {block.source_id: block for block in store.blocks(store.snapshot().id)}
             articles, hashes = {a.id: a for a in store.articles()}, store.article_hashes()
             site = LiveSite.load(opened, articles)
-            site.follow(articles, hashes, pins_of(opened, store), datetime.now(UTC))
+            site.follow(articles, hashes, placed_of(opened, store), datetime.now(UTC))
         rows = sorted(site.engine.articles)
         site.engine.lists.array[:] = -1
         made = site.engine.make((), rows[:: -(-len(rows) // COMPARED)])

@@ -121,7 +121,7 @@ def write_shard(folder: Path, keys: Sequence[str], passages: Passages) -> tuple[
 
 def list_shards(folder: Path, shards: Mapping[str, str]) -> None:
     """Adds shards that were written, with their checksums, to those that are read."""
-    _write_manifest(folder, {**listed(folder), **shards})
+    write_manifest(folder, {**listed(folder), **shards})
 
 
 def sha256(path: Path) -> str:

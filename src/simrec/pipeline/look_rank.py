@@ -92,7 +92,7 @@ class Ranker:
         comparer, members = self.engine.comparer, self.members(row)
         for level in count(int(self.engine.level.array[row])):
             marks = comparer.marks(row, level)
-            rows = comparer.candidates(row, marks, among, [])[0]
+            rows = comparer.candidates(row, marks, among, [])
             if int(members[rows].sum()) >= least or np.isneginf(marks).all():
                 return np.asarray(rows)
         raise AssertionError  # the marks end

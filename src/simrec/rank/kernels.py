@@ -234,24 +234,15 @@ def dense_pairs(one: Any, two: Any, rows: Any, others: Any) -> Any:
 
 
 @compiled
-def dense_scan(vectors: Any, row: int) -> Any:
-    """(n,) float32: the products of a row with all rows, itself too."""
-    out = np.empty(len(vectors), dtype=np.float32)
-    own = vectors[row]
-    for other in numba.prange(len(vectors)):
-        out[other] = dot(own, vectors[other])
-    return out
+def dense_scans(vectors: Any, rows: Any, out: Any, space: int) -> None:
+    """Fills out[:, space] of (r, s, n) with the products of some rows with all rows, themselves too.
 
-
-@compiled
-def dense_scans(vectors: Any, rows: Any) -> Any:
-    """(r, n) float32: the products of some rows with all rows, which are read once for all of them."""
-    out = np.empty((len(rows), len(vectors)), dtype=np.float32)
+    Each of the (n, d) vectors is read once for all of the rows.
+    """
     for other in numba.prange(len(vectors)):
         theirs = vectors[other]
         for place in range(len(rows)):
-            out[place, other] = dot(vectors[rows[place]], theirs)
-    return out
+            out[place, space, other] = dot(vectors[rows[place]], theirs)
 
 
 @compiled

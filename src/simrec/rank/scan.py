@@ -57,46 +57,75 @@ def _invert(ptr: Any, indices: Any, data: Any, n: int, width: int) -> Any:
     return starts, where, values
 
 
-def sparse_scan(inverted: Inverted, vectors: Any, row: int) -> NDArray[np.float32]:
-    """(n,) float32: the products of a row with all rows, itself too; those that `inverted` does not know one by one."""
-    found: NDArray[np.float32] = _sparse_scan(
+def sparse_scans(inverted: Inverted, vectors: Any, rows: Any, out: Any, space: int) -> None:
+    """Fills out[:, space] of (r, s, n) with the products of some rows of a sparse matrix with all, themselves too.
+
+    Rows that `inverted` does not know are looked at one by one.
+    """
+    _sparse_scans(
         inverted.starts, inverted.where, inverted.data, inverted.rows,
-        vectors.indptr, vectors.indices, vectors.data, len(vectors.indptr) - 1, row,
+        vectors.indptr, vectors.indices, vectors.data, rows, out, space,
     )  # fmt: skip
-    return found
 
 
-@njit()
-def _sparse_scan(
-    starts: Any, where: Any, values: Any, known: int, ptr: Any, indices: Any, data: Any, n: int, row: int
-) -> Any:
-    out = np.zeros(n, dtype=np.float32)
-    terms, width = len(starts) - 1, 0
-    for at in range(ptr[row], ptr[row + 1]):
-        term, value = indices[at], data[at]
-        width = max(width, term + 1)
-        if term < terms:
-            for place in range(starts[term], starts[term + 1]):
-                out[where[place]] += value * values[place]
-    if known < n:
-        own = np.zeros(width, dtype=np.float32)
+@compiled
+def _sparse_scans(
+    starts: Any, where: Any, values: Any, known: int, ptr: Any, indices: Any, data: Any, rows: Any, out: Any, space: int
+) -> None:
+    terms, n = len(starts) - 1, len(ptr) - 1
+    for place in numba.prange(len(rows)):
+        row, found = rows[place], out[place, space]
+        found[:] = 0
+        width = 0
         for at in range(ptr[row], ptr[row + 1]):
-            own[indices[at]] = data[at]
-        for other in range(known, n):
-            total = np.float32(0)
-            for at in range(ptr[other], ptr[other + 1]):
-                if indices[at] < width:
-                    total += own[indices[at]] * data[at]
-            out[other] = total
+            term, value = indices[at], data[at]
+            width = max(width, term + 1)
+            if term < terms:
+                for entry in range(starts[term], starts[term + 1]):
+                    found[where[entry]] += value * values[entry]
+        if known < n:
+            own = np.zeros(width, dtype=np.float32)
+            for at in range(ptr[row], ptr[row + 1]):
+                own[indices[at]] = data[at]
+            for other in range(known, n):
+                total = np.float32(0)
+                for at in range(ptr[other], ptr[other + 1]):
+                    if indices[at] < width:
+                        total += own[indices[at]] * data[at]
+                found[other] = total
+
+
+@compiled
+def time_scans(published: Any, rows: Any, out: Any, space: int) -> None:
+    """Fills out[:, space] of (r, s, n) with minus the days between rows and all rows, see `time_pairs`."""
+    for place in numba.prange(len(rows)):
+        for other in range(len(published)):
+            out[place, space, other] = _nearness(published[rows[place]], published[other])
+
+
+@compiled
+def time_pairs(published: Any, rows: Any, others: Any) -> Any:
+    """(b, c) float32: minus the days between two rows, less 1, so that no score is 0; NaN without a date."""
+    out = np.full(others.shape, np.nan, dtype=np.float32)
+    for place in numba.prange(len(rows)):
+        for column in range(others.shape[1]):
+            if others[place, column] >= 0:
+                out[place, column] = _nearness(published[rows[place]], published[others[place, column]])
     return out
 
 
-@njit()
-def time_scan(published: Any, row: int) -> Any:
-    """(n,) float32: minus the days between a row and all rows, less 1, so that no score is 0; NaN without a date."""
-    out = np.empty(len(published), dtype=np.float32)
-    for other in range(len(published)):
-        out[other] = -1 - abs(published[row] - published[other]) / DAY
+@inlined
+def _nearness(one: Any, other: Any) -> Any:
+    return np.float32(-1 - abs(one - other) / DAY)
+
+
+@compiled
+def bests(scores: Any, among: Any, most: int) -> Any:
+    """(b, most) int32: for each of b rows what `best` gives of its scores (b, n) among (b, m), -1 at the end."""
+    out = np.full((len(scores), most), -1, dtype=np.int32)
+    for place in numba.prange(len(scores)):
+        found = best(scores[place], among[place], most)
+        out[place, : len(found)] = found
     return out
 
 
@@ -215,73 +244,6 @@ def reached(scores: Any, marks: Any) -> Any:
                 out[other] = True
                 break
     return out
-
-
-@inlined
-def _before(score: Any, row: Any, other_score: Any, other: Any, published: Any, order: Any) -> Any:
-    """Whether a row stands before another one: higher, newer, or first by id."""
-    if score != other_score:
-        return score > other_score
-    own, theirs = published[row], published[other]
-    if np.isnan(own) != np.isnan(theirs):
-        return not np.isnan(own)
-    if own != theirs and not np.isnan(own):
-        return own > theirs
-    return order[row] < order[other]
-
-
-@njit()
-def insert(lists: Any, scores: Any, more: Any, pages: Any, row: int, gained: Any, published: Any, order: Any) -> Any:
-    """Puts a row into the ranked lists of some pages; (p,) where it stands now, -1 where it is not among the best.
-
-    Args:
-        lists, scores: (n, m) rows, best first, -1 at the end, and their scores; changed here.
-        more: (n,) bool: whether a page has candidates beyond its list; changed here.
-        pages: (p,) int32.
-        row: the newcomer.
-        gained: (p,) float32, its score for each page.
-        published, order: (n,) what settles equal scores: newer first, then by the place of the id.
-    """
-    found = np.full(len(pages), -1, dtype=np.int32)
-    length = lists.shape[1]
-    for place in range(len(pages)):
-        page, score = pages[place], gained[place]
-        count = 0
-        while count < length and lists[page, count] >= 0:
-            count += 1
-        at = count
-        while at > 0 and _before(score, row, scores[page, at - 1], lists[page, at - 1], published, order):
-            at -= 1
-        if at == length or (at == count and more[page]):
-            more[page] = True
-            continue
-        if count == length:
-            more[page] = True
-            count -= 1
-        for behind in range(count, at, -1):
-            lists[page, behind] = lists[page, behind - 1]
-            scores[page, behind] = scores[page, behind - 1]
-        lists[page, at], scores[page, at] = row, score
-        found[place] = at
-    return found
-
-
-@njit()
-def remove(lists: Any, scores: Any, row: int) -> Any:
-    """Takes a row out of all ranked lists; the pages that had it, and the places where it stood."""
-    pages, places = [numba.int32(0) for _ in range(0)], [numba.int32(0) for _ in range(0)]
-    n, length = lists.shape
-    for page in range(n):
-        for at in range(length):
-            if lists[page, at] == row:
-                for behind in range(at, length - 1):
-                    lists[page, behind] = lists[page, behind + 1]
-                    scores[page, behind] = scores[page, behind + 1]
-                lists[page, length - 1], scores[page, length - 1] = -1, -np.inf
-                pages.append(numba.int32(page))
-                places.append(numba.int32(at))
-                break
-    return np.array(pages, dtype=np.int32), np.array(places, dtype=np.int32)
 
 
 @compiled

@@ -8,13 +8,14 @@ import numpy as np
 from numpy.typing import NDArray
 
 from simrec.pipeline.live.columns import Column
+from simrec.pipeline.live.scans import Scans
 from simrec.pipeline.live.shelf import Shelf
 from simrec.pipeline.live.standards import Standards, fill, final, measure, shown
 from simrec.pipeline.nearby import LISTED
 from simrec.pipeline.signals import SPACES
 from simrec.pipeline.sources import DEEPER, POOL, WIDE, quota
 from simrec.policy.pairs import PairRules
-from simrec.rank import kernels, scan
+from simrec.rank import scan
 from simrec.rank.candidates import pool, union
 from simrec.rank.features import HUB, NAMES, PairFeatures
 from simrec.rank.fusion import Fusion
@@ -24,8 +25,6 @@ GAP = 2e-6
 """The least difference of two scores that no rounding makes."""
 FOLD = 64
 """Candidates of one page that a core scores together."""
-COLUMN_OF = {"titles": "title_sentence", "time": "published", "static": "sentence"}
-"""The column that a space's scores come from, where it has another name."""
 
 
 def spaces_of(model: str) -> tuple[str, ...]:
@@ -53,10 +52,8 @@ class Comparer:
         self.spaces = spaces_of(self.fitted.model)
         self.prior = self.fitted.prior
         self.columns = [NAMES.index(name) for name in self.prior.features] if self.prior else []
-        self._inverted: dict[str, scan.Inverted] = {}
+        self.held = Scans(shelf, self.spaces)
         self._near: dict[tuple[str, int], Scores] = {}
-        self._scans: dict[tuple[int, str], Scores] = {}
-        self._kept: set[int] = set()
         self.pairs = PairRules(self.fitted.settings.policy, self.fitted.languages.as_json())
         self.weights = Column(np.zeros(0, dtype=np.float32))
         self.weighs = False
@@ -64,71 +61,50 @@ class Comparer:
 
     def refresh(self) -> None:
         """Takes notice of rows that were added."""
-        self._scans, self._kept = {}, set()
+        self.held.refresh()
         self.features = PairFeatures(self.shelf.signals()) if self.prior else None
         self.fusion: Fusion = self.features.signals.fusion if self.features else self.shelf.fusion()
 
-    # One row and all others
-
     def scan(self, row: int, space: str) -> Scores:
         """(n,) float32: the scores of a row with all rows in a space; 0 or NaN where they share nothing."""
-        key = (row, space)
-        if key not in self._scans:
-            kept = {row, *self._kept}
-            self._scans = {known: found for known, found in self._scans.items() if known[0] in kept}
-            self._scans[key] = self._scan(row, COLUMN_OF.get(space, space))
-        return self._scans[key]
+        return self.held.of(row, space)
 
-    def scan_ahead(self, rows: Sequence[int]) -> None:
-        """Scans some rows together that will be asked for next: quicker than one by one, for dense spaces."""
-        self._scans, self._kept = {}, set(rows)
-        for space in self.spaces:
-            column = self.shelf[COLUMN_OF.get(space, space)]
-            if isinstance(column, np.ndarray) and column.ndim > 1:
-                found = kernels.dense_scans(column, np.array(rows, dtype=np.int32))
-                self._scans |= {(row, space): scores for row, scores in zip(rows, found, strict=True)}
+    # Rows and the fitted ones
 
-    def _scan(self, row: int, name: str) -> Scores:
-        column = self.shelf[name]
-        if name == "published":
-            return np.asarray(scan.time_scan(column, row))
-        if isinstance(column, np.ndarray):
-            return np.asarray(kernels.dense_scan(column, row))
-        if name not in self._inverted:
-            self._inverted[name] = scan.invert(column)
-        return scan.sparse_scan(self._inverted[name], column, row)
-
-    def scans(self, row: int) -> NDArray[np.float32]:
-        """(s, n) the same, for all spaces that candidates come from."""
-        return np.stack([self.scan(row, space) for space in self.spaces])
-
-    # A row and the fitted ones
-
-    def measure(self, row: int, own: int) -> None:
-        """Fills in what a new row has from being compared with the fitted rows.
+    def measure(self, rows: Sequence[int], own: Sequence[int]) -> None:
+        """Fills in what new rows have from being compared with the fitted ones; their scans are made ahead.
 
         Args:
-            row: the new row.
-            own: the fitted row of the same article, which it is not compared with; -1 for none.
+            rows: the b new rows.
+            own: of each the fitted row of the same article, which it is not compared with; -1 for none.
         """
-        others = np.ones(self.fitted.n, dtype=bool)
-        if own != NO_ROW:
-            others[own] = False
-        self._standardize(row, others)
-        languages = self.shelf["languages"]
-        known = languages[: self.fitted.n]
-        shown = others & self.pairs.speaks(languages[row], known)
-        tfidf = _best(self.scan(row, "tfidf")[: len(shown)], shown, LISTED)
-        self.shelf.set("near_tfidf", row, tfidf.scores[0])
+        if not rows:
+            return
+        batch, others = np.array(rows, dtype=np.int32), np.ones((len(rows), self.fitted.n), dtype=bool)
+        for among, known in zip(others, own, strict=True):
+            if known != NO_ROW:
+                among[known] = False
+        for row, among in zip(rows, others, strict=True):
+            self._standardize(row, among)
+        tfidf = self._best(batch, "tfidf", others, LISTED)
+        self.shelf.set("near_tfidf", batch, tfidf.scores)
         if self.features:
-            self._measure_near(row, shown, others & self.pairs.speaks(known, languages[row]), tfidf)
-        members = shown & self.fitted.eligible
-        lists = {name: self._list(row, name, members) for name in self.spaces}
+            self._measure_near(batch, others, tfidf)
+        members = others & self.fitted.eligible & np.stack([self._same_group(row) for row in rows])
+        lists = {name: self._best(batch, name, members, quota(name, self.depth) + 1) for name in self.spaces}
         reach, candidates = cut(lists, self.depth)
-        self.shelf.set("reach", row, reach[0])
+        self.shelf.set("reach", batch, reach)
         if self.features and self.prior:
-            table = self.features.absolute(np.array([row], dtype=np.int32), candidates)
-            standards, _ = measure(table, candidates != NO_ROW, POOL * self.depth, self.prior, self.columns)
+            self._set_standards(batch, candidates)
+
+    def _set_standards(self, batch: Rows, candidates: Rows) -> None:
+        assert self.features is not None and self.prior is not None  # noqa: S101, PT018 - its only caller has asked
+        at, folded, spans = fold([found[found != NO_ROW] for found in candidates])
+        tables, there = self.features.absolute(batch[at], folded), folded != NO_ROW
+        for row, (first, last, count) in zip(batch.tolist(), spans, strict=True):
+            table = tables[first:last].reshape(1, -1, tables.shape[2])[:, :count]  # no wider: sums are of it alone
+            known = there[first:last].reshape(1, -1)[:, :count]
+            standards, _ = measure(table, known, POOL * self.depth, self.prior, self.columns)
             for name, values in standards._asdict().items():
                 self.shelf.set(name, row, values[0])
 
@@ -152,36 +128,44 @@ class Comparer:
             self.shelf.set(f"mean_{part.name}", row, scores.mean() if len(scores) else 0)
             self.shelf.set(f"sd_{part.name}", row, scores.std() if len(scores) else 0)
 
-    def _measure_near(self, row: int, shown: Mask, pages: Mask, tfidf: Neighbors) -> None:
-        """The row's lists of nearest, and how many lists of others it would be in.
+    def _measure_near(self, batch: Rows, among: Mask, pages: Mask, tfidf: Neighbors) -> None:
+        """The rows' lists of nearest, and how many lists of others they would be in.
 
         Args:
-            row: the row.
-            shown: (n,) bool, the fitted rows that may be shown under it by their language.
-            pages: (n,) bool, those under which it may be shown.
-            tfidf: (1, LISTED) its nearest by words.
+            batch: (b,) the rows.
+            among: (b, n) bool, the fitted rows that may be shown under each by their language.
+            pages: (b, n) bool, those under which it may be shown.
+            tfidf: (b, LISTED) its nearest by words.
         """
-        near = {name: tfidf if name == "tfidf" else _best(self.scan(row, space)[: len(shown)], shown, LISTED)
+        near = {name: tfidf if name == "tfidf" else self._best(batch, space, among, LISTED)
                 for name, space in SPACES.items()}  # fmt: skip
         for name, found in near.items():
-            self.shelf.set(f"near_{name}", row, found.scores[0])
-        rows = np.array([row], dtype=np.int32)
+            self.shelf.set(f"near_{name}", batch, found.scores)
         candidates = union([near["tfidf"], near["sentence"]])
-        scores = np.sort(self.fusion.score(rows, candidates).scores, axis=1)[:, ::-1][:, :LISTED]
-        fused = np.full(LISTED, -np.inf, dtype=np.float32)
-        fused[: scores.shape[1]] = scores[0]
-        self.shelf.set("near_fused", row, fused)
+        scores = np.sort(self.fusion.score(batch, candidates).scores, axis=1)[:, ::-1][:, :LISTED]
+        fused = np.full((len(batch), LISTED), -np.inf, dtype=np.float32)
+        fused[:, : scores.shape[1]] = scores
+        self.shelf.set("near_fused", batch, fused)
+        seeing = [self._sees(row, possible) for row, possible in zip(batch.tolist(), pages, strict=True)]
+        lengths = list(map(len, seeing))
+        everyone = np.concatenate(seeing)
+        by_fusion = self.fusion.score(everyone, np.repeat(batch, lengths)[:, None]).scores[:, 0]
+        first = by_fusion >= self.shelf["near_fused"][everyone, HUB - 1]
+        places = np.repeat(np.arange(len(batch)), lengths)[first]
+        counts = np.bincount(places, minlength=len(batch))
+        self.shelf.set("hub_fused", batch, (counts / HUB).astype(np.float32))
+
+    def _sees(self, row: int, pages: Mask) -> Rows:
+        """Those of some fitted rows in whose lists a row would be by words or by meaning; notes how many by words."""
         sees = np.zeros(len(pages), dtype=bool)
         for name in ("tfidf", "sentence"):
             scanned = self.scan(row, name)[: len(pages)]
-            sees |= pages & (scanned != 0) & (scanned >= self._fitted_near(name, LISTED - 1))
+            there = pages & (scanned != 0)
+            sees |= there & (scanned >= self._fitted_near(name, LISTED - 1))
             if name == "tfidf":
-                hub = pages & (scanned != 0) & (scanned >= self._fitted_near(name, HUB - 1))
+                hub = there & (scanned >= self._fitted_near(name, HUB - 1))
                 self.shelf.set("hub_tfidf", row, np.float32(hub.sum() / HUB))
-        seeing = np.flatnonzero(sees).astype(np.int32)
-        by_fusion = self.fusion.score(seeing, np.full((len(seeing), 1), row, dtype=np.int32)).scores[:, 0]
-        among = by_fusion >= self.shelf["near_fused"][seeing, HUB - 1]
-        self.shelf.set("hub_fused", row, np.float32(among.sum() / HUB))
+        return np.flatnonzero(sees).astype(np.int32)
 
     def _fitted_near(self, name: str, place: int) -> Scores:
         """(n,) the score at a place of each fitted row's list."""
@@ -190,8 +174,12 @@ class Comparer:
             self._near[key] = np.ascontiguousarray(self.shelf[f"near_{name}"][: self.fitted.n, place])
         return self._near[key]
 
-    def _list(self, row: int, space: str, members: Mask) -> Neighbors:
-        return _best(self.scan(row, space)[: len(members)], members, quota(space, self.depth) + 1)
+    def _best(self, batch: Rows, space: str, among: Mask, most: int) -> Neighbors:
+        """(b, most) the best of rows' scores among some, (b, m) bool, equal ones in order of row."""
+        scores = np.stack([self.scan(row, space)[: among.shape[1]] for row in batch.tolist()])
+        rows = scan.bests(scores, among, most)
+        known = np.take_along_axis(scores, np.maximum(rows, 0).astype(np.int64), 1)
+        return Neighbors(rows, np.where(rows == NO_ROW, -np.inf, known).astype(np.float32))
 
     # A row and its candidates
 
@@ -217,20 +205,24 @@ class Comparer:
         return row if row < self.fitted.n else int(self.shelf["own"][row])
 
     def candidates(self, row: int, marks: NDArray[np.float32], members: Mask, extra: list[int]) -> Rows:
-        """(1, c) the members that reach a page's marks, and some more; ascending."""
-        reached = scan.reaches(self.scans(row), marks) & members
+        """(c,) the members that reach a page's marks, and some more; ascending."""
+        reached = scan.reaches(self.held.all(row), marks) & members
         reached[extra] = True
-        return np.flatnonzero(reached).astype(np.int32)[None, :]
+        return np.flatnonzero(reached).astype(np.int32)
+
+    def score_each(self, pages: Sequence[int], candidates: Sequence[Rows]) -> list[Scores]:
+        """(c,) scores of each page's own candidates, (c,), as `score` gives them; all pages together, on all cores."""
+        at, folded, spans = fold(candidates)
+        scores = self.score(np.array(pages, dtype=np.int32)[at], folded)
+        return [scores[first:last].ravel()[:count] for first, last, count in spans]
 
     def score(self, pages: Rows, candidates: Rows) -> Scores:
         """(b, c) scores of candidates, -1 for none, as they are sorted and shown; -inf where there is none."""
         if candidates.size == 0:
             return np.full(candidates.shape, -np.inf, dtype=np.float32)
         if len(pages) == 1 and candidates.shape[1] > FOLD:  # one page's candidates, on all cores
-            folds = -(-candidates.shape[1] // FOLD)
-            folded = np.full((folds, FOLD), NO_ROW, dtype=np.int32)
-            folded.ravel()[: candidates.shape[1]] = candidates[0]
-            return self.score(np.repeat(pages, folds), folded).reshape(1, -1)[:, : candidates.shape[1]]
+            at, folded, _ = fold([candidates[0]])
+            return self.score(pages[at], folded).reshape(1, -1)[:, : candidates.shape[1]]
         if self.features is None or self.prior is None:
             return self.weighed(shown(self.fusion.score(pages, candidates).scores), candidates)
         table, there = self.features.absolute(pages, candidates), candidates != NO_ROW
@@ -271,13 +263,24 @@ def cut(lists: dict[str, Neighbors], depth: int) -> tuple[Scores, Rows]:
     return marks, union(kept)
 
 
-def _best(scores: Scores, among: Mask, most: int) -> Neighbors:
-    """(1, most) the best of a row's scores, equal ones in order of row; those that share nothing are left out."""
-    rows = scan.best(scores, among, most)
-    found = Neighbors(np.full((1, most), NO_ROW, dtype=np.int32), np.full((1, most), -np.inf, dtype=np.float32))
-    found.rows[0, : len(rows)] = rows
-    found.scores[0, : len(rows)] = scores[rows]
-    return found
+def fold(lists: Sequence[Rows]) -> tuple[Rows, Rows, list[tuple[int, int, int]]]:
+    """Lists of any length in rows of `FOLD`, so that cores get equal shares and none works on what is not there.
+
+    Returns:
+        The list that each of f rows belongs to, (f,); the rows, (f, FOLD), -1 for none; and for each list its first
+        row, the one after its last, and its length.
+
+    >>> at, folded, spans = fold([np.arange(65), np.arange(2)])
+    >>> at.tolist(), folded.shape, spans
+    ([0, 0, 1], (3, 64), [(0, 2, 65), (2, 3, 2)])
+    """
+    folds = [max(-(-len(rows) // FOLD), 1) for rows in lists]
+    ends = np.cumsum(folds).tolist()
+    folded = np.full((sum(folds), FOLD), NO_ROW, dtype=np.int32)
+    spans = [(end - size, end, len(rows)) for end, size, rows in zip(ends, folds, lists, strict=True)]
+    for (first, last, count), rows in zip(spans, lists, strict=True):
+        folded[first:last].ravel()[:count] = rows
+    return np.repeat(np.arange(len(lists)), folds), folded, spans
 
 
 __all__ = ["Comparer", "cut", "spaces_of"]

@@ -1,4 +1,4 @@
-"""The blocks of a site, article by article: what one change does to all of them, and nothing more.
+"""The blocks of a site, article by article: what changes do to all of them, and nothing more.
 
 A page's candidates are those whose score reaches the page's mark in some space, among those that may be shown. Whether
 one does, and what it scores, depends on the two articles alone and on what was fitted: so an article that comes enters
@@ -8,184 +8,57 @@ too short to fill the block, the page is ranked again.
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 from datetime import datetime
-from itertools import count
 
 import numpy as np
 
-from simrec.pipeline.live.compose import FEW, Choice, Composer
-from simrec.pipeline.live.pages import Far, Pages
-from simrec.pipeline.live.shelf import Shelf
+from simrec.pipeline.live.compose import FEW
+from simrec.pipeline.live.lists import TOGETHER, Lists
+from simrec.pipeline.live.pages import Far
 from simrec.pipeline.live.stale import Stale
-from simrec.rank import scan
+from simrec.rank import kernels_lists, scan
 from simrec.store import StoredBlock
 from simrec.types import NO_ROW, Article, Mask, Rows, Scores
 
-MANY = 10
-"""Rows whose pages are looked for one by one; with more of them, all that could be concerned are taken."""
 
-
-class Engine(Pages):
+class Engine(Lists):
     """A site's blocks, kept up to date; see `Pages` for its arguments."""
 
-    def __init__(self, shelf: Shelf, k: int) -> None:
-        super().__init__(shelf, k)
-        self.composer = Composer(self)
-
-    # Lists
-
-    def rank(self, row: int) -> Choice:
-        """Ranks all of a page's candidates, looking deeper until its block is full, and keeps the best of them."""
-        members, pins = self.is_member(row) & ~self.is_copy(row), self.pins_of(row)
-        page = np.array([row], dtype=np.int32)
-        below, lacking = np.full(len(self.comparer.spaces), np.inf, dtype=np.float32), 0
-        for level in count():
-            marks = self.comparer.marks(row, level)
-            candidates = self.comparer.candidates(row, marks, members, pins)
-            stories, whole = self._stories(candidates), bool(np.isneginf(marks).all())
-            if stories >= self.composer.needed or whole:
-                ranked, scores = self.sort(candidates[0], self.comparer.score(page, candidates)[0])
-                choice = self.composer.choose(row, ranked, scores)
-                if choice.full or whole:
-                    break
-            below, lacking = marks, max(self.composer.needed - stories, 0)
-        self.keep(row, ranked, scores, choice, level, marks, below)
-        self.lacking.array[row] = lacking
-        return choice
-
-    def offer(self, pages: Rows, candidates: Rows, scores: Scores, marks: Scores) -> list[Choice]:
-        """Keeps pages' first candidates, where they are enough for a block; else ranks a page, deeper and deeper.
-
-        Args:
-            pages: (b,).
-            candidates, scores: (b, c), -1 and -inf for none.
-            marks: (b, s) that the candidates reached.
-        """
-        numbers, wanted = self.copies.numbers, self.composer.wanted
-        gone = (candidates == NO_ROW) | (numbers[candidates] == numbers[pages][:, None])
-        if self._by_pairs:
-            gone |= ~self.allows(pages, candidates)
-        by_score = np.where(gone, -np.inf, scores)
-        newest = -np.nan_to_num(self.shelf["published"][candidates], nan=-np.inf)
-        order = np.lexsort((self.order.array[candidates], newest, -by_score), axis=1)
-        ranked = np.take_along_axis(np.where(gone, NO_ROW, candidates), order, 1)
-        by_rank = np.take_along_axis(by_score, order, 1).astype(np.float32)
-        places, there, copies = scan.distinct(ranked, numbers, wanted)
-        later = (self.later.array[ranked] & (ranked != NO_ROW)).any(axis=1)
-        choices = []
-        for at, page in enumerate(pages.tolist()):
-            rows, scored = ranked[at, : there[at]], by_rank[at, : there[at]]
-            if self.placed.pins.get(self.articles[page].id) or there[at] - copies[at] < wanted:
-                choices.append(self.rank(page))
-                continue
-            if self.composer.plain and not later[at]:
-                chosen = places[at]
-                removed = {"copy": int(copies[at])} if copies[at] else {}
-                last = float(scored[chosen[-1]])
-                choice = Choice(rows[chosen], scored[chosen], removed, True, int(chosen[-1]) + 1, wanted, last)
-            else:
-                choice = self.composer.choose(page, rows, scored)
-            if choice.full:
-                self.keep(page, rows, scored, choice, 0, marks[at], np.full_like(marks[at], np.inf))
-                choices.append(choice)
-            else:
-                choices.append(self.rank(page))
-        return choices
-
-    def keep(
-        self, row: int, rows: Rows, scores: Scores, choice: Choice, level: int, marks: Scores, below: Scores
+    def replace(
+        self, gone: Sequence[int], rows: Sequence[int], articles: Sequence[Article], now: datetime, stale: Stale
     ) -> None:
-        """Keeps the best of a page's candidates, and what its block depends on.
+        """Puts articles in the place of others, or of earlier versions of themselves; blocks are yet to be made.
 
         Args:
-            row: the page.
-            rows, scores: its candidates, best first.
-            choice: its choice of them.
-            level: how deep it looked.
-            marks, below: what candidates reached there, and one level above it, where they were too few.
-        """
-        lists, length = self.lists.array, self.lists.array.shape[1]
-        lists[row], self.scores.array[row] = NO_ROW, -np.inf
-        kept = min(len(rows), length)
-        lists[row, :kept], self.scores.array[row, :kept] = rows[:kept], scores[:kept]
-        self.more.array[row] = len(rows) > length
-        self.level.array[row] = level
-        self.marks.array[row], self.below.array[row] = marks, below
-        self._note(row, choice)
-
-    @property
-    def _by_pairs(self) -> bool:
-        """Whether who may be shown under a page hangs on more than its language."""
-        return self.pairs.by_date or bool(self.placed.bans)
-
-    def _stories(self, candidates: Rows) -> int:
-        """How many stories that may be shown now are among some candidates."""
-        now = candidates[~self.later.array[candidates]]
-        return len(np.unique(self.copies.numbers[now]))
-
-    def sort(self, rows: Rows, scores: Scores) -> tuple[Rows, Scores]:
-        """Rows, best first, newer first where scores are equal, then by id; and their scores."""
-        newest = -np.nan_to_num(self.shelf["published"][rows], nan=-np.inf)
-        order = np.lexsort((self.order.array[rows], newest, -scores))
-        return rows[order], scores[order]
-
-    def choose(self, row: int) -> Choice:
-        """A page's choice from the list that is kept, or, where that is too short, from all its candidates."""
-        if row in self.far and self._is_plain(row):
-            far = self.far[row]
-            items = np.array(far.rows, dtype=np.int32), np.array(far.scores, dtype=np.float32)
-            return Choice(*items, {}, True, self.lists.array.shape[1] + 1, len(far.rows), far.last)
-        rows = self.lists.array[row]
-        rows = rows[rows != NO_ROW]
-        if not np.isin(self.pins_of(row), rows).all():
-            return self.rank(row)
-        choice = self.composer.choose(row, rows, self.scores.array[row, : len(rows)])
-        if not choice.full or (self.more.array[row] and choice.counted < self.composer.wanted):
-            return self.rank(row)
-        self._note(row, choice)
-        return choice
-
-    def _note(self, row: int, choice: Choice) -> None:
-        """Notes what a page's block depends on; where that reaches beyond the list, which candidates, and how far."""
-        length = self.lists.array.shape[1]
-        self.used.array[row] = min(choice.used, length)
-        self.short.array[row] = choice.counted < self.composer.wanted
-        self.far.pop(row, None)
-        if choice.used > length and self.more.array[row]:
-            self.far[row] = Far(choice.last, tuple(choice.rows.tolist()), tuple(choice.scores.tolist()))
-
-    # Changes
-
-    def replace(self, gone: int, row: int, article: Article, now: datetime, stale: Stale) -> None:
-        """Puts an article in the place of another, or of an earlier version of itself; blocks are yet to be made.
-
-        Args:
-            gone: the row that goes; -1 for none.
-            row: that of the article, added to the shelf and measured.
-            article: the article.
+            gone: the rows that go, one for each article; -1 for none.
+            rows: those of the articles, added to the shelf and measured.
+            articles: the articles.
             now: the moment that decides who may be shown.
             stale: notes the pages that this concerns.
         """
         changed: set[int] = set()
-        if gone != NO_ROW:
-            if self.may.array[gone]:
-                self._leave(gone, stale)
-            changed = (self._stand_ins(gone) | self.dismiss(gone)) - {gone}
-            stale.again.update(changed)
-        changed |= (self.admit([row], [article], now) | self._stand_ins(row)) - {row}
-        if self.may.array[row]:
-            self._enter(row, stale)
-        stale.again.update(self._pinning(article.id))
+        there = [row for row in gone if row != NO_ROW]
+        self._leave([row for row in there if self.may.array[row]], stale)
+        for row in there:
+            changed |= self._stand_ins(row) | self.dismiss(row)
+        changed -= set(there)
+        stale.again.update(changed)
+        changed |= self.admit(rows, articles, now)
+        changed |= {other for row in rows for other in self._stand_ins(row)}
+        changed -= set(rows)
+        self._enter([row for row in rows if self.may.array[row]], stale, set(rows))
+        for article in articles:
+            stale.again.update(self._pinning(article.id))
         self._hold(changed, stale)
-        self.rank(row)
-        stale.lists.add(row)
+        self.rank_all(rows)
+        stale.lists.update(rows)
 
     def remove(self, row: int, stale: Stale) -> None:
         """Takes an article away that nothing takes the place of."""
         id_ = self.articles[row].id
         if self.may.array[row]:
-            self._leave(row, stale)
+            self._leave([row], stale)
         changed = (self._stand_ins(row) | self.dismiss(row)) - {row}
         stale.again.update(changed | self._pinning(id_))
         self._hold(changed, stale)
@@ -200,34 +73,25 @@ class Engine(Pages):
         """
         self._flip(now, stale)
         stale.again.update(self.row_of[id_] for id_ in placed if id_ in self.row_of)
-        again = stale.again | {row for row in stale.deep - stale.again if self._is_filled_nearer(row)}
+        deep = [row for row in sorted(stale.deep - stale.again) if self.alive.array[row]]
+        again = stale.again | set(self.fill_nearer(deep))
         return self.make(stale.lists - again, again)
-
-    def _is_filled_nearer(self, row: int) -> bool:
-        """Whether a page that looks deep has enough candidates one level nearer by now."""
-        if not self.alive.array[row]:
-            return False
-        members = self.is_member(row) & ~self.is_copy(row)
-        nearer = self.comparer.candidates(row, self.below.array[row], members, self.pins_of(row))
-        self.lacking.array[row] = max(self.composer.needed - self._stories(nearer), 0)
-        return bool(self.lacking.array[row] <= 0)
 
     def make(self, lists: Iterable[int], again: Iterable[int] = ()) -> list[StoredBlock]:
         """Blocks, in order of id: of pages whose lists are as they should be, and of those that are ranked again."""
-        alive = self.alive.array
-        pages = {row: self.choose for row in lists if alive[row]} | {row: self.rank for row in again if alive[row]}
-        order = sorted(pages, key=lambda row: self.articles[row].id)
-        return self.composer.blocks(order, [pages[row](row) for row in order])
+        anew = set(again)
+        pages = sorted((row for row in {*lists, *anew} if self.alive.array[row]), key=lambda row: self.articles[row].id)
+        return self.composer.blocks(pages, self.choose_all(pages, anew))
 
     def _flip(self, now: datetime, stale: Stale) -> None:
         """Lets articles come and go whose time it is."""
         for row in np.flatnonzero(self.alive.array & (self.until.array <= now.timestamp())).tolist():
             before = self._standing(row)
             if self.may.array[row]:
-                self._leave(row, stale)
+                self._leave([row], stale)
             self.stand(row, now)
             if self.may.array[row]:
-                self._enter(row, stale)
+                self._enter([row], stale)
             if self._standing(row) != before:
                 stale.again.update(self._pinning(self.articles[row].id))
                 self._hold(self._stand_ins(row), stale)
@@ -250,51 +114,85 @@ class Engine(Pages):
         if not changed:
             return
         stale.again.update(changed)
-        for row in changed:
-            stale.lists.update(np.flatnonzero((self.lists.array == row).any(axis=1)).tolist())
-        wary = self.alive.array & (self.short.array | (self.level.array > 0))  # what counts there is not in the list
+        held = kernels_lists.hold(self.lists.array, self._among(changed))
+        stale.lists.update(np.flatnonzero(held).tolist())
+        short = self.short.array
+        wary = self.alive.array & (short | (self.level.array > 0))  # what counts there is not in the list
         wary[list(self.far)] = self.alive.array[list(self.far)]
-        if wary.any():
-            if len(changed) <= MANY:
-                wary &= np.logical_or.reduce([self._seen(row) for row in changed])
-            stale.again.update(np.flatnonzero(wary & self.short.array).tolist())
-            stale.again.update(page for page in self.far if wary[page])
-            stale.deep.update(np.flatnonzero(wary & ~self.short.array).tolist())
+        pages = np.flatnonzero(wary).astype(np.int32)
+        if len(pages):
+            seen = self._seen_by(pages, sorted(changed), self.marks.array[pages])
+            pages = pages[seen.any(axis=1)]
+            stale.again.update(page for page in pages.tolist() if short[page] or page in self.far)
+            stale.deep.update(page for page in pages.tolist() if not short[page])
 
-    def _leave(self, row: int, stale: Stale) -> None:
-        """Takes a row out of all lists."""
-        pages, places = scan.remove(self.lists.array, self.scores.array, row)
-        stale.lists.update(pages[places < self.used.array[pages]].tolist())
-        stale.again.update(page for page, far in self.far.items() if row in far.rows)
-        if self.composer.caps and (self.level.array > 0).any():  # without it others may have room, nearer
-            stale.deep.update(np.flatnonzero(self._seen(row) & (self.level.array > 0)).tolist())
-        self._count_again(row, stale)
+    def _leave(self, rows: Sequence[int], stale: Stale) -> None:
+        """Takes rows out of all lists."""
+        if not rows:
+            return
+        first = kernels_lists.remove(self.lists.array, self.scores.array, self._among(rows))
+        stale.lists.update(np.flatnonzero((first != NO_ROW) & (first < self.used.array)).tolist())
+        stale.again.update(page for page, far in self.far.items() if not set(far.rows).isdisjoint(rows))
+        deep = np.flatnonzero(self.alive.array & (self.level.array > 0)).astype(np.int32)
+        if len(deep):
+            self._lack(deep, rows)
+            if self.composer.caps:  # without them others may have room, nearer
+                seen = self._seen_by(deep, rows, self.marks.array[deep])
+                stale.deep.update(deep[seen.any(axis=1)].tolist())
+        for row in rows:
+            self._count_again(row, stale)
 
-    def _enter(self, row: int, stale: Stale) -> None:
-        """Puts a row into the lists of all pages that it is a candidate of."""
-        seen = self._seen(row)
-        nearer = seen & scan.reached(self.comparer.scans(row), self.below.array)
-        self.lacking.array[nearer] -= not self.later.array[row]
-        stale.deep.update(np.flatnonzero(nearer & (self.lacking.array <= 0)).tolist())
-        again = seen & self.short.array
-        pages = np.flatnonzero(seen & ~again).astype(np.int32)
-        gained = self.comparer.score(pages, np.full((len(pages), 1), row, dtype=np.int32))[:, 0]
-        places = scan.insert(
-            self.lists.array, self.scores.array, self.more.array, pages, row, gained,
+    def _lack(self, deep: Rows, rows: Sequence[int]) -> None:
+        """Notes of pages that look deep, (b,), that rows go that were among their candidates one level nearer.
+
+        Only those rows count of which it is certain that their stories go with them.
+        """
+        numbers, counts = np.unique(self.copies.numbers, return_counts=True)
+        several = set(numbers[counts > 1].tolist())
+        alone = [row for row in rows if not self.later.array[row] and int(self.copies.numbers[row]) not in several]
+        nearer = self._seen_by(deep, alone, self.below.array[deep]) & (deep[:, None] != np.array(alone))
+        self.lacking.array[deep] += nearer.sum(axis=1).astype(self.lacking.array.dtype)
+
+    def _enter(self, rows: Sequence[int], stale: Stale, ranked: Iterable[int] = ()) -> None:
+        """Puts rows into the lists of all pages that they are candidates of, but for those that are `ranked` next."""
+        skipped = self._among({*stale.again, *ranked})
+        deep = np.flatnonzero(self.alive.array & (self.level.array > 0)).astype(np.int32)
+        found = []
+        for row in rows:
+            seen = self._seen(row)
+            scores = self.comparer.held.all(row)[:, deep]
+            reached = ((scores != 0) & (scores >= self.below.array[deep].T)).any(axis=0)
+            nearer = deep[reached & seen[deep]]
+            self.lacking.array[nearer] -= not self.later.array[row]
+            stale.deep.update(nearer[self.lacking.array[nearer] <= 0].tolist())
+            stale.again.update(np.flatnonzero(seen & self.short.array).tolist())
+            found.append(np.flatnonzero(seen & ~self.short.array & ~skipped).astype(np.int32))
+            self._count_again(row, stale)
+        if found:
+            lengths = list(map(len, found))
+            self._insert(np.concatenate(found), np.repeat(np.array(rows, dtype=np.int32), lengths), stale)
+
+    def _insert(self, pages: Rows, rows: Rows, stale: Stale) -> None:
+        """Puts rows (p,), candidates of pages (p,), into their lists."""
+        order = np.argsort(pages, kind="stable")
+        pages, rows = pages[order], rows[order]
+        gained = self.comparer.score(pages, rows[:, None])[:, 0]
+        starts = np.flatnonzero(np.concatenate([[True], pages[1:] != pages[:-1], [True]])) if len(pages) else [0]
+        places = kernels_lists.insert(
+            self.lists.array, self.scores.array, self.more.array, np.array(starts, dtype=np.int64), pages, rows, gained,
             self.shelf["published"], self.order.array,
         )  # fmt: skip
-        stale.lists.update(pages[(places >= 0) & (places < self.used.array[pages])].tolist())
-        stale.again.update(np.flatnonzero(again).tolist())
-        for page, score in zip(pages.tolist(), gained.tolist(), strict=True) if self.far else ():
-            if page in self.far and score >= self.far[page].last:
-                (stale.lists if self._join(page, row, score) else stale.again).add(page)
-        self._count_again(row, stale)
+        stale.lists.update(pages[(places != NO_ROW) & (places < self.used.array[pages])].tolist())
+        for at in np.flatnonzero(np.isin(pages, list(self.far))).tolist() if self.far else ():
+            page, score = int(pages[at]), float(gained[at])
+            if score >= self.far[page].last:
+                (stale.lists if self._join(page, int(rows[at]), score) else stale.again).add(page)
 
     def _join(self, page: int, row: int, score: float) -> bool:
         """Puts a newcomer into a block that reaches beyond its list; False where that takes more than its score."""
         far, numbers = self.far[page], self.copies.numbers
         rows = np.array(far.rows, dtype=np.int32)
-        if not self._is_plain(page) or self.later.array[row] or score == far.last or numbers[row] in numbers[rows]:
+        if not self.is_plain(page) or self.later.array[row] or score == far.last or numbers[row] in numbers[rows]:
             return False
         scores = np.array([*far.scores, score], dtype=np.float32)
         rows, scores = self.sort(np.append(rows, np.int32(row)), scores)
@@ -302,23 +200,35 @@ class Engine(Pages):
         self.far[page] = Far(float(scores[-1]), tuple(rows.tolist()), tuple(scores.tolist()))
         return True
 
-    def _is_plain(self, page: int) -> bool:
-        """Whether a page's block is the first stories of its candidates, whatever they are."""
-        return self.composer.plain and not self.placed.pins.get(self.articles[page].id)
+    def _among(self, rows: Iterable[int]) -> Mask:
+        """(n,) bool: whether a row is one of some."""
+        found = np.zeros(len(self.shelf), dtype=bool)
+        found[list(rows)] = True
+        return found
 
     def _seen(self, row: int) -> Mask:
         """(n,) bool: the pages that a row is a candidate of."""
-        found: Mask = scan.reached(self.comparer.scans(row), self.marks.array)
+        found: Mask = scan.reached(self.comparer.held.all(row), self.marks.array)
         found &= self.shows(row) & ~self.is_copy(row)
+        return found
+
+    def _seen_by(self, pages: Rows, rows: Sequence[int], marks: Scores) -> Mask:
+        """(b, c) bool: whether rows (c,) reach the marks (b, s) of pages (b,), and may be shown there."""
+        found = np.zeros((len(pages), len(rows)), dtype=bool)
+        for begin in range(0, len(rows), TOGETHER):
+            some = np.array(rows[begin : begin + TOGETHER], dtype=np.int32)
+            others = np.ascontiguousarray(np.broadcast_to(some, (len(pages), len(some))))
+            found[:, begin : begin + TOGETHER] = self.comparer.held.reached(pages, others, marks)
+            found[:, begin : begin + TOGETHER] &= self.allows(pages, others)
         return found
 
     def _count_again(self, row: int, stale: Stale) -> None:
         """Notes the short blocks that say how many articles there are, of which a row is one."""
         if not self.short.array.any():
             return
-        group = self.shows(row)
-        short = group & self.short.array
-        many = int((self.is_member(row) & ~self.later.array).sum()) > FEW + 1
-        if many and not self._by_pairs and not self.fitted.settings.policy.languages:
-            short &= self._seen(row) | self.is_copy(row)
-        stale.again.update(np.flatnonzero(short).tolist())
+        pages = np.flatnonzero(self.shows(row) & self.short.array).astype(np.int32)
+        many = len(pages) and int((self.is_member(row) & ~self.later.array).sum()) > FEW + 1
+        if many and not self.by_pairs and not self.fitted.settings.policy.languages:
+            copies = self.copies.numbers[pages] == self.copies.numbers[row]
+            pages = pages[self._seen_by(pages, [row], self.marks.array[pages])[:, 0] | copies]
+        stale.again.update(pages.tolist())

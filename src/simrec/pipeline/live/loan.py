@@ -33,8 +33,9 @@ def rank_unkept(site: LiveSite, article: Article, hash_: str, now: datetime) -> 
     with lent(engine, [row for row in (engine.row_of.get(article.id, NO_ROW), own) if row != NO_ROW], now):
         gone, known = engine.row_of.get(article.id, NO_ROW), len(engine.shelf)
         (row,) = engine.shelve([(article, own, same)])
+        engine.comparer.held.ahead([row])
         if row >= known:
-            engine.comparer.measure(row, own)
+            engine.comparer.measure([row], [own])
         if gone != NO_ROW:
             engine.dismiss(gone)
         engine.admit([row], [article], now)

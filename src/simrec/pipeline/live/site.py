@@ -17,6 +17,7 @@ from simrec.errors import ModelError
 from simrec.pipeline.live import saved
 from simrec.pipeline.live.drift import Drift, measure_drift
 from simrec.pipeline.live.engine import Engine
+from simrec.pipeline.live.lists import TOGETHER
 from simrec.pipeline.live.stale import Stale
 from simrec.pipeline.placed import Placed
 from simrec.pipeline.prior import prior_fingerprint
@@ -29,8 +30,6 @@ logger = logging.getLogger(__name__)
 
 SAVE_FROM = 0.02
 """Share of rows that were added since an engine was saved, from which it is saved again."""
-TOGETHER = 16
-"""Articles that are compared with all others together."""
 RELEVANT = {"tfidf", "sentence", "rank", "policy", "build"}
 """Settings that rankings depend on."""
 
@@ -139,16 +138,17 @@ class LiveSite:
         return None if row == NO_ROW else self.hashes[row]
 
     def _replace(self, articles: Sequence[Article], hashes: Sequence[str], now: datetime, stale: Stale) -> None:
-        engine = self.engine
-        known = len(self.ids)
+        engine, known = self.engine, len(self.ids)
         rows = self._shelve(articles, hashes)
         for begin in range(0, len(rows), TOGETHER):
-            batch = range(begin, min(begin + TOGETHER, len(rows)))
-            engine.comparer.scan_ahead([rows[at] for at in batch])
-            for at in batch:
-                if rows[at] >= known:
-                    engine.comparer.measure(rows[at], self.fitted_rows.get(articles[at].id, NO_ROW))
-                engine.replace(engine.row_of.get(articles[at].id, NO_ROW), rows[at], articles[at], now, stale)
+            batch, ours = rows[begin : begin + TOGETHER], articles[begin : begin + TOGETHER]
+            engine.comparer.held.ahead(batch)
+            new = [
+                (row, self.fitted_rows.get(a.id, NO_ROW)) for row, a in zip(batch, ours, strict=True) if row >= known
+            ]
+            engine.comparer.measure([row for row, _ in new], [own for _, own in new])
+            gone = [engine.row_of.get(article.id, NO_ROW) for article in ours]
+            engine.replace(gone, batch, ours, now, stale)
 
     def place(self, placed: Placed, now: datetime) -> list[StoredBlock]:
         """Takes over what stands under pages by hand."""
