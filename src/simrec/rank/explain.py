@@ -60,16 +60,22 @@ class _Term(NamedTuple):
 
 
 def _distinct(terms: Iterable[_Term], most: int) -> list[str]:
-    named: list[_Term] = []
+    named: list[str] = []
+    words: set[str] = set()
+    unspaced: list[_Term] = []
     for term in terms:
         if len(named) == most:
             break
-        if not any(_overlap(term, other) for other in named):
-            named.append(term)
-    return [term.shown for term in named]
+        if words.isdisjoint(term.words) and not any(_overlap(term, other) for other in unspaced):
+            named.append(term.shown)
+            if term.unspaced:
+                unspaced.append(term)
+            else:
+                words |= term.words
+    return named
 
 
-def _overlap(one: _Term, other: _Term) -> bool:
-    if one.unspaced and other.unspaced:
-        return one.shown in other.shown or other.shown in one.shown
-    return not one.words.isdisjoint(other.words)
+def _overlap(one: _Term, unspaced: _Term) -> bool:
+    if one.unspaced:
+        return one.shown in unspaced.shown or unspaced.shown in one.shown
+    return not one.words.isdisjoint(unspaced.words)

@@ -84,8 +84,7 @@ class Comparer:
         for among, known in zip(others, own, strict=True):
             if known != NO_ROW:
                 among[known] = False
-        for row, among in zip(rows, others, strict=True):
-            self._standardize(row, among)
+        self._standardize(batch, others)
         tfidf = self._best(batch, "tfidf", others, LISTED)
         self.shelf.set("near_tfidf", batch, tfidf.scores)
         if self.features:
@@ -117,16 +116,19 @@ class Comparer:
         languages = self.shelf["languages"]
         return self.pairs.speaks(languages[row], languages[: self.fitted.n])
 
-    def _standardize(self, row: int, others: Mask) -> None:
-        """Mean and standard deviation of the row's similarities to the sample, by part."""
-        sample = self.fitted.sample[others[self.fitted.sample]]
+    def _standardize(self, batch: Rows, others: Mask) -> None:
+        """Mean and standard deviation of the rows' similarities to the sample, by part."""
+        sample = self.fitted.sample
+        everyone = np.ascontiguousarray(np.broadcast_to(sample, (len(batch), len(sample))))
         for part, _ in self.fusion.parts:
             if part.name in ("section", "age"):
-                scores = part.pairs(np.array([row], dtype=np.int32), sample[None, :])[0].astype(np.float64)
+                table = part.pairs(batch, everyone)
             else:
-                scores = self.scan(row, part.name)[sample].astype(np.float64)
-            self.shelf.set(f"mean_{part.name}", row, scores.mean() if len(scores) else 0)
-            self.shelf.set(f"sd_{part.name}", row, scores.std() if len(scores) else 0)
+                table = np.stack([self.scan(row, part.name)[sample] for row in batch.tolist()])
+            for row, among, scores in zip(batch.tolist(), others, table, strict=True):
+                known = scores[among[sample]].astype(np.float64)
+                self.shelf.set(f"mean_{part.name}", row, known.mean() if len(known) else 0)
+                self.shelf.set(f"sd_{part.name}", row, known.std() if len(known) else 0)
 
     def _measure_near(self, batch: Rows, among: Mask, pages: Mask, tfidf: Neighbors) -> None:
         """The rows' lists of nearest, and how many lists of others they would be in.

@@ -17,7 +17,7 @@ from simrec.store import StoredBlock, StoredItem
 from simrec.types import NO_ROW, Rows, Scores
 
 if TYPE_CHECKING:
-    from simrec.pipeline.live.engine import Engine
+    from simrec.pipeline.live.lists import Lists
 
 FEW = 100
 """Articles of a language up to which a short block says how many there are."""
@@ -51,7 +51,7 @@ class Composer:
         engine: the rows, lists, pins and copies.
     """
 
-    def __init__(self, engine: Engine) -> None:
+    def __init__(self, engine: Lists) -> None:
         self._engine = engine
         self.settings = engine.fitted.settings
         self.wanted = engine.k + self.settings.build.spares

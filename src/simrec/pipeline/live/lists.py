@@ -216,8 +216,8 @@ class Lists(Pages):
             row: self._choose(row, choice) for row, choice in zip(rows, plainly, strict=True) if row not in ranked_again
         }
         short = [row for row in rows if found.get(row) is None]
-        found |= dict(zip(short, self.rank_all(short), strict=True))
-        return [found[row] for row in rows]
+        ranked = dict(zip(short, self.rank_all(short), strict=True))
+        return [found.get(row) or ranked[row] for row in rows]
 
     def _choose(self, row: int, plainly: Choice | None) -> Choice | None:
         """A page's choice from the list that is kept; None where that is too short."""

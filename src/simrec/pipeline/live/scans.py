@@ -51,14 +51,16 @@ class Scans:
     def of(self, row: int, space: str) -> Scores:
         """(n,) float32: the scores of a row with all rows in a space; 0 or NaN where they share nothing."""
         if row in self._ahead and space in self.spaces:
-            return self._ahead[row][self.spaces.index(space)]
+            ahead: Scores = self._ahead[row][self.spaces.index(space)]
+            return ahead
         key = (row, space)
         if key not in self._known:
             found = np.empty((1, 1, len(self.shelf)), dtype=np.float32)
             self._scan(np.array([row], dtype=np.int32), space, found, 0)
             self._known = {known: scores for known, scores in self._known.items() if known[0] == row}
             self._known[key] = found[0, 0]
-        return self._known[key]
+        scores: Scores = self._known[key]
+        return scores
 
     def all(self, row: int) -> NDArray[np.float32]:
         """(s, n) the same, for all spaces."""
@@ -72,7 +74,7 @@ class Scans:
         for number, space in enumerate(self.spaces):
             scores = self._pairs(pages, others, COLUMN_OF.get(space, space))
             found |= (scores != 0) & (scores >= marks[:, number : number + 1])
-        return found & (others != NO_ROW)
+        return np.asarray(found & (others != NO_ROW))
 
     def _scan(self, rows: Rows, space: str, out: NDArray[np.float32], number: int) -> None:
         name = COLUMN_OF.get(space, space)

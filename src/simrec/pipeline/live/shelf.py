@@ -18,7 +18,7 @@ from simrec.rank.catalogue import NEAR
 from simrec.rank.features import Sequences, Signals
 from simrec.rank.fusion import Fusion, Weighted
 from simrec.rank.parts import AgePart, DensePart, Part, SectionPart, SparsePart
-from simrec.types import Neighbors
+from simrec.types import Neighbors, Rows
 
 SPARSE = ("tfidf", "title_words", "title_characters", "title_shares", "tags", "authors", "path")
 RAGGED = ("passages", "title_sequences", "body_sequences")
@@ -107,8 +107,8 @@ class Shelf:
         """Gives all rows another column of plain values, or one that was not there."""
         self._columns[name] = Column(values)
 
-    def set(self, name: str, row: int, value: Any) -> None:
-        """Fills in what was measured of a row."""
+    def set(self, name: str, row: int | Rows, value: Any) -> None:
+        """Fills in what was measured of a row, or of some rows."""
         self._columns[name].array[row] = value
 
     def fusion(self) -> Fusion:
