@@ -7,6 +7,7 @@
     ├── InputError         a source that cannot be read at all (single records become rejects instead)
     ├── GateError          a snapshot does not hold what the gate asks for, and there is no other to show
     ├── ModelError         a model cannot be loaded, or its checksum does not match
+    ├── ClusterError       a cluster cannot be used, or a task of a build failed there for good
     └── StoreError         the workspace's store is broken, locked, full, or from another version
         ├── ConflictError  another process changed what was to be changed; it can be tried again
         │   └── StaleError somebody else did, on purpose: look at it before you try again
@@ -40,6 +41,10 @@ class InputError(SimrecError):
 
 class ModelError(SimrecError):
     """A model cannot be loaded or is not what it claims to be."""
+
+
+class ClusterError(SimrecError):
+    """A Ray cluster cannot be used, or a task on it failed again and again."""
 
 
 class GateError(SimrecError):

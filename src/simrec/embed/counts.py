@@ -104,11 +104,16 @@ class Vocabulary:
 
     def count_all(self, words: Words, stemming: Stemming, title_weight: int) -> list[Counts]:
         """The n-grams of `words` in blocks of texts, terms or not."""
-        from simrec.embed.count_kernels import count_keys
-
         titles, bodies, stems, names = _stems(words, stemming)
-        codes = np.fromiter((self._code.get(name, -1) for name in names), dtype=np.int32, count=len(names))
-        code_of = codes[stems]
+        return self.count_coded(titles, bodies, self.codes_of(names)[stems], title_weight)
+
+    def codes_of(self, names: Sequence[str]) -> NDArray[np.int32]:
+        """(names,) the place of each in `words`, -1 for one that is not there."""
+        return np.fromiter((self._code.get(name, -1) for name in names), dtype=np.int32, count=len(names))
+
+    def count_coded(self, titles: Flat, bodies: Flat, code_of: NDArray[np.int32], title_weight: int) -> list[Counts]:
+        """The same, of texts that are numbers; `code_of` (numbers,) is the place of each in `words`, or -1."""
+        from simrec.embed.count_kernels import count_keys
 
         def count(span: tuple[int, int]) -> Counts:
             return Counts(*count_keys(titles, bodies, title_weight, code_of, self._joins, self._powers, *span))
@@ -175,7 +180,7 @@ def learn(
     """
     known = Vocabulary(_frequent(words, stemming, title_weight, least), ngrams, np.zeros(0, dtype=np.int64))
     blocks = known.count_all(words, stemming, title_weight)
-    keys, df = _document_frequency(blocks)
+    keys, df = distinct_keys(blocks)
     keep = (df >= least) & (df <= most)
     vocabulary = Vocabulary(known.words, ngrams, keys[keep])
     return vocabulary, df[keep], vocabulary.matrix(blocks)
@@ -186,11 +191,15 @@ def _frequent(words: Words, stemming: Stemming, title_weight: int, least: int) -
     from simrec.embed.count_kernels import document_frequency
 
     titles, bodies, stems, names = _stems(words if title_weight > 0 else words.only_bodies(), stemming)
-    df = document_frequency(titles, bodies, stems, len(names))
+    return frequent(document_frequency(titles, bodies, stems, len(names)), names, least)
+
+
+def frequent(df: NDArray[np.int64], names: Sequence[str], least: int) -> list[str]:
+    """The words in enough texts, sorted; `df` (names,) is in how many each is."""
     return sorted(names[stem] for stem in np.flatnonzero(df >= max(least, 1)).tolist())
 
 
-def _document_frequency(blocks: Sequence[Counts]) -> tuple[NDArray[np.int64], NDArray[np.int64]]:
+def distinct_keys(blocks: Sequence[Counts]) -> tuple[NDArray[np.int64], NDArray[np.int64]]:
     """All distinct keys, ascending, and the texts that have each."""
     from simrec.embed.count_kernels import runs
 

@@ -7,6 +7,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any, Self
 
 import numpy as np
+from numpy.typing import NDArray
 from sklearn.base import BaseEstimator, TransformerMixin
 from sklearn.utils.validation import check_is_fitted
 
@@ -27,6 +28,11 @@ SHORTEST = 4
 
 FORMAT = 2
 """Raise it when the same texts and settings give other vectors: caches made before are then left alone."""
+
+
+def idf(df: NDArray[np.int64], n: int) -> NDArray[np.float32]:
+    """(terms,) float32: inverse document frequencies of terms in `df` (terms,) of n texts."""
+    return np.log((n + 1) / np.maximum(df, 1)).astype(np.float32)
 
 
 class TfidfEmbedder(TransformerMixin, BaseEstimator):
@@ -96,15 +102,24 @@ class TfidfEmbedder(TransformerMixin, BaseEstimator):
         """`fit_transform` of texts that were read before."""
         n = len(words)
         stemming = words.lexicon.stemming(self.stem)
-        self._vocabulary, df, counts = learn(
-            words, stemming, self.ngrams, self.title_weight, min(self.min_df, n), self.max_df * n
-        )
-        self.terms_: list[str] = self._vocabulary.names()
-        self.idf_ = np.log((n + 1) / np.maximum(df, 1)).astype(np.float32)
+        vocabulary, df, counts = learn(words, stemming, self.ngrams, self.title_weight, *self.limits(n))
         seen = np.bincount(words.bodies.numbers, minlength=len(words.lexicon))
         seen += np.bincount(words.titles.numbers, minlength=len(words.lexicon))
-        self.surface_ = stemming.surface(seen, self._vocabulary.in_terms())
-        return self._weigh(counts)
+        self.use(vocabulary, df, n)
+        self.surface_ = stemming.surface(seen, vocabulary.in_terms())
+        return self.weigh(counts)
+
+    def limits(self, n: int) -> tuple[int, float]:
+        """In how many of n texts a term is at least, and at most."""
+        return min(self.min_df, n), self.max_df * n
+
+    def use(self, vocabulary: Vocabulary, df: NDArray[np.int64], n: int) -> Self:
+        """Takes terms that were counted elsewhere: `df` (terms,) says in how many of n texts each is."""
+        self._vocabulary = vocabulary
+        self.terms_: list[str] = vocabulary.names()
+        self.idf_ = idf(df, n)
+        self.surface_: dict[str, str] = {}
+        return self
 
     def transform(self, X: Texts) -> csr_matrix:
         """(n, terms) float32 unit rows; a text without a known term is a row of zeros."""
@@ -115,9 +130,10 @@ class TfidfEmbedder(TransformerMixin, BaseEstimator):
         check_is_fitted(self)
         if self._vocabulary is None:
             self._vocabulary = Vocabulary.of_terms(self.terms_, self.ngrams)
-        return self._weigh(self._vocabulary.count(words, words.lexicon.stemming(self.stem), self.title_weight))
+        return self.weigh(self._vocabulary.count(words, words.lexicon.stemming(self.stem), self.title_weight))
 
-    def _weigh(self, counts: csr_matrix) -> csr_matrix:
+    def weigh(self, counts: csr_matrix) -> csr_matrix:
+        """(n, terms) unit rows of counted terms; changed in place."""
         from sklearn.utils.sparsefuncs_fast import inplace_csr_row_normalize_l2
 
         if counts.shape[1]:

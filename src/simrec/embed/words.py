@@ -48,15 +48,15 @@ class Words:
 
     def only_titles(self) -> Words:
         """The same texts with empty bodies."""
-        return replace(self, bodies=_nothing(len(self)))
+        return replace(self, bodies=nothing(len(self)))
 
     def only_bodies(self) -> Words:
         """The same texts with empty titles."""
-        return replace(self, titles=_nothing(len(self)))
+        return replace(self, titles=nothing(len(self)))
 
     def titles_as_bodies(self) -> Words:
         """Texts without a title, whose bodies are the titles of these."""
-        return Words(self.lexicon, _nothing(len(self)), self.titles)
+        return Words(self.lexicon, nothing(len(self)), self.titles)
 
     def take(self, rows: Rows) -> Words:
         """Some of the texts, in the order of `rows` (r,)."""
@@ -108,7 +108,7 @@ def analyze(texts: Sequence[Text], lexicon: Lexicon | None = None, processes: in
     lexicon = Lexicon() if lexicon is None else lexicon
     blocks = list(_blocks(texts))
     if len(blocks) < BLOCKS or (processes or cpu_count()) == 1:
-        parts = [_read(lexicon, block) for block in blocks]
+        parts = [read_forms(lexicon, block) for block in blocks]
     else:
         read = Parallel(n_jobs=processes or -1, return_as="generator")(delayed(_read_apart)(block) for block in blocks)
         parts = [_adopt(lexicon, *found) for found in read]
@@ -122,16 +122,26 @@ def sequences(words: Words) -> tuple[Flat, Flat, NDArray[np.float32]]:
     Returns:
         Titles, bodies, and (stems of the lexicon,) float32. A stem's number never changes while its lexicon grows.
     """
-    from simrec.embed.count_kernels import document_frequency
-
     titles, bodies = words.stems(words.titles), words.stems(words.bodies)
     stems = len(words.lexicon.stemming().stems)
+    return titles, bodies, stem_weights(stems_in(bodies, stems), len(words))
+
+
+def stems_in(bodies: Flat, stems: int) -> NDArray[np.int64]:
+    """(stems,) in how many bodies, given by their stems, each is."""
+    from simrec.embed.count_kernels import document_frequency
+
     same = np.arange(stems, dtype=np.int32)
-    df = np.float32(1) + document_frequency(_nothing(len(words)), bodies, same, stems).astype(np.float32)
-    return titles, bodies, np.log((len(words) + 2) / df).astype(np.float32)
+    found: NDArray[np.int64] = document_frequency(nothing(len(bodies.starts) - 1), bodies, same, stems)
+    return found
 
 
-def _read(lexicon: Lexicon, texts: Sequence[Text]) -> tuple[Flat, Flat]:
+def stem_weights(df: NDArray[np.int64], n: int) -> NDArray[np.float32]:
+    """(stems,) float32: the IDF of stems in `df` (stems,) of n bodies."""
+    return np.log((n + 2) / (np.float32(1) + df.astype(np.float32))).astype(np.float32)
+
+
+def read_forms(lexicon: Lexicon, texts: Sequence[Text]) -> tuple[Flat, Flat]:
     """The titles' forms and the bodies'; the lexicon learns text by text, so that blocks can be read apart."""
     parts = lexicon.read((part, text.lang) for text in texts for part in (text.title, text.body))
     lengths = np.diff(parts.starts)
@@ -144,13 +154,17 @@ def _read(lexicon: Lexicon, texts: Sequence[Text]) -> tuple[Flat, Flat]:
 
 def _read_apart(texts: Sequence[Text]) -> tuple[list[str], list[str], Flat, Flat]:
     lexicon = Lexicon()
-    titles, bodies = _read(lexicon, texts)
+    titles, bodies = read_forms(lexicon, texts)
     return lexicon.forms, lexicon.codes, titles, bodies
 
 
+def adopt(lexicon: Lexicon, forms: Sequence[str], codes: Sequence[str]) -> NDArray[np.int32]:
+    """(forms,) the numbers that a lexicon gives to forms of another, in their languages; it learns new ones."""
+    return np.array([lexicon.number(*form) for form in zip(forms, codes, strict=True)], dtype=np.int32)
+
+
 def _adopt(lexicon: Lexicon, forms: list[str], codes: list[str], titles: Flat, bodies: Flat) -> tuple[Flat, Flat]:
-    """Numbers of a lexicon in the place of those of another."""
-    number = np.array([lexicon.number(*form) for form in zip(forms, codes, strict=True)], dtype=np.int32)
+    number = adopt(lexicon, forms, codes)
     return Flat(titles.starts, number[titles.numbers]), Flat(bodies.starts, number[bodies.numbers])
 
 
@@ -178,7 +192,8 @@ def _take(part: Flat, rows: Rows) -> Flat:
     return Flat(_starts(ends - starts), np.concatenate([np.zeros(0, dtype=np.int32), *pieces]))
 
 
-def _nothing(n: int) -> Flat:
+def nothing(n: int) -> Flat:
+    """n empty texts."""
     return Flat(np.zeros(n + 1, dtype=np.int64), np.zeros(0, dtype=np.int32))
 
 

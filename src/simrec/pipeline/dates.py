@@ -3,10 +3,10 @@
 from __future__ import annotations
 
 import re
-from collections import Counter
 from collections.abc import Callable, Sequence
 
 import numpy as np
+from numpy.typing import NDArray
 
 from simrec.rank import kernels_titles
 from simrec.rank.features import Sequences
@@ -35,9 +35,13 @@ DAY = 86_400
 
 def are_spread(corpus: Corpus) -> bool:
     """Whether no single day has so many of the articles that it must be one of a migration."""
-    dated = corpus.published[~np.isnan(corpus.published)]
-    days = Counter((dated // DAY).astype(np.int64).tolist())
-    return max(days.values(), default=0) <= max(BUSIEST_DAY * len(dated), MANY)
+    return are_spread_over(corpus.published[~np.isnan(corpus.published)])
+
+
+def are_spread_over(dates: NDArray[np.float64]) -> bool:
+    """The same, of the dates there are, in seconds since 1970."""
+    counts = np.unique((dates // DAY).astype(np.int64), return_counts=True)[1]
+    return int(counts.max(initial=0)) <= max(BUSIEST_DAY * len(dates), MANY)
 
 
 def are_of_publication(corpus: Corpus, near: Rows, titles: Sequences, bodies: Sequences, weights: Scores) -> bool:

@@ -7,6 +7,7 @@ import math
 from collections.abc import Sequence
 from functools import lru_cache
 from pathlib import Path
+from typing import Any
 
 import simrec
 from simrec.embed.cache import MANIFEST, is_intact
@@ -60,23 +61,44 @@ def load_prior(name: str, folder: Path | None = None) -> LambdaRanker:
 
 def find_prior_name(corpus: Corpus, folder: Path | None = None) -> str | None:
     """The name of the ranker that `find_prior` finds; None where there is none."""
+    return prior_name_of(frozenset(text_hashes(corpus.texts)), folder)
+
+
+def prior_name_of(hashes: frozenset[str], folder: Path | None = None) -> str | None:
+    """The same, for a site that has texts of these hashes: all that it has, or those of `training_hashes`."""
     folder = folder or prior_folder()
     if folder is None:
         return None
+    described = _described(folder)
+    seen = {
+        origin for origin, sketch in described["sites"] if len(hashes.intersection(sketch)) >= SAME_SITE * len(sketch)
+    }
+    names = [name for name, without in described["rankers"].items() if set(without) == seen]
+    return str(names[0]) if names else None
+
+
+def training_hashes(folder: Path | None = None) -> frozenset[str]:
+    """The hashes by which the sites that rankers were trained on are known again; none without a ranker."""
+    folder = folder or prior_folder()
+    sites = _described(folder)["sites"] if folder else ()
+    return frozenset(hash_ for _, sketch in sites for hash_ in sketch)
+
+
+def _described(folder: Path) -> dict[str, Any]:
+    """What a folder of rankers says of them: `sites`, each its origin and its sketch, and `rankers`.
+
+    Raises:
+        ModelError: it is damaged, or from another version.
+    """
     try:
-        described = json.loads((folder / FILE).read_text(encoding="utf-8"))
+        described: dict[str, Any] = json.loads((folder / FILE).read_text(encoding="utf-8"))
         if described["format"] != FORMAT:
             raise ModelError(f"the prior in {folder} is from another version of simrec: install simrec again")
-        hashes = frozenset(text_hashes(corpus.texts))
-        seen = {
-            site["origin"]
-            for site in described["sites"].values()
-            if len(hashes.intersection(site["sketch"])) >= SAME_SITE * len(site["sketch"])
-        }
-        names = [name for name, without in described["rankers"].items() if set(without) == seen]
-    except (OSError, ValueError, KeyError) as error:
+        sites = [(site["origin"], site["sketch"]) for site in described["sites"].values()]
+        described = {"sites": sites, "rankers": dict(described["rankers"])}
+    except (OSError, ValueError, KeyError, TypeError) as error:
         raise ModelError(f"the prior in {folder} is damaged ({error}): install simrec again") from error
-    return str(names[0]) if names else None
+    return described
 
 
 def prior_weight(n: int, folder: Path | None = None) -> float:

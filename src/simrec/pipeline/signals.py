@@ -5,6 +5,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 import numpy as np
+from numpy.typing import NDArray
 
 from simrec.index.dense import no_neighbors
 from simrec.pipeline.dates import are_of_publication
@@ -68,7 +69,7 @@ def make_signals(site: Site) -> Signals:
         folders=folders_of(corpus.articles, fitted.folders),
         published=corpus.published,
         dates_are_of_publication=are_of_publication(corpus, fused.rows[:, :NAMED], titles, bodies, weights),
-        titles_are_headlines=sum(map(_is_cut_off, texts)) <= HEADLINES * len(texts),
+        titles_are_headlines=sum(map(is_cut_off, texts)) <= HEADLINES * len(texts),
         title_sequences=titles,
         body_sequences=bodies,
         word_weights=weights,
@@ -99,7 +100,7 @@ def fused_lists(site: Site) -> Neighbors:
     return found
 
 
-def _is_cut_off(text: Text) -> bool:
+def is_cut_off(text: Text) -> bool:
     """Whether the title is the start of the body's first line, cut off in it."""
     title, first = text.title.rstrip(" .…"), text.body.lstrip().partition("\n")[0]
     return bool(title) and first.startswith(title) and len(first) > len(text.title)
@@ -107,8 +108,12 @@ def _is_cut_off(text: Text) -> bool:
 
 def rare_terms(vectors: csr_matrix) -> Mask:
     """(terms,) bool: in few of the articles."""
-    df = np.bincount(vectors.indices, minlength=vectors.shape[1])
-    return np.asarray(df <= max(RARE * vectors.shape[0], 2))
+    return rare_df(np.bincount(vectors.indices, minlength=vectors.shape[1]), vectors.shape[0])
+
+
+def rare_df(df: NDArray[np.int64], n: int) -> Mask:
+    """(terms,) bool: the same, of terms in `df` (terms,) of n articles."""
+    return np.asarray(df <= max(RARE * n, 2))
 
 
 def rare_lengths(vectors: csr_matrix, rare: Mask) -> Scores:

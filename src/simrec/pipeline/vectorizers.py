@@ -10,7 +10,7 @@ import json
 import re
 from collections.abc import Sequence
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, Self
 from urllib.parse import urlsplit
 
 import numpy as np
@@ -59,56 +59,75 @@ class Grams:
     """TF-IDF of what an analyzer of scikit-learn makes of strings; strings that have nothing of it are empty rows.
 
     Args:
-        parameters: of scikit-learn's TfidfVectorizer.
+        sublinear: count a term's repetitions by their logarithm.
+        parameters: of scikit-learn's CountVectorizer.
     """
 
-    def __init__(self, **parameters: Any) -> None:
+    def __init__(self, *, sublinear: bool = False, **parameters: Any) -> None:
+        self.sublinear = sublinear
         self.parameters = {"dtype": np.float32, **parameters}
-        self._vectorizer: Any = None
+        self._counter: Any = None
+        self._weights: Any = None
 
     def fit_transform(self, strings: Sequence[str]) -> csr_matrix:
         """(n, terms) unit rows; learns the terms and their weights."""
-        from sklearn.feature_extraction.text import TfidfVectorizer
+        terms, counts = self.count(strings)
+        self.learn(terms, np.bincount(counts.indices, minlength=len(terms)), len(strings))
+        return self._weigh(counts) if terms else empty(len(strings))
 
-        vectorizer = TfidfVectorizer(**self.parameters)
+    def count(self, strings: Sequence[str]) -> tuple[list[str], csr_matrix]:
+        """The terms of some strings, sorted, and (n, terms) how often each string has each; nothing is learned."""
+        from sklearn.feature_extraction.text import CountVectorizer
+
+        counter = CountVectorizer(**self.parameters)
         try:
-            found = vectorizer.fit_transform(strings).tocsr()
+            counts = counter.fit_transform(strings).tocsr()
         except ValueError:  # no string has a term
-            return empty(len(strings))
-        self._vectorizer = vectorizer
-        found.sort_indices()
-        return found
+            return [], empty(len(strings))
+        counts.sort_indices()
+        return counter.get_feature_names_out().tolist(), counts
+
+    def learn(self, terms: Sequence[str], df: NDArray[np.int64], n: int) -> Self:
+        """Takes terms, sorted, that were counted: `df` (terms,) says in how many of n strings each is."""
+        return self._use(terms, np.log(np.float32(n + 1) / (df[: len(terms)].astype(np.float32) + 1)) + np.float32(1))
 
     def transform(self, strings: Sequence[str]) -> csr_matrix:
         """(n, terms) unit rows, with the terms and weights that were learned."""
-        if self._vectorizer is None:
+        if self._counter is None:
             return empty(len(strings))
-        found = self._vectorizer.transform(strings).tocsr()
-        found.sort_indices()
+        counts = self._counter.transform(strings).tocsr()
+        counts.sort_indices()
+        return self._weigh(counts)
+
+    def _weigh(self, counts: csr_matrix) -> csr_matrix:
+        found: csr_matrix = self._weights.transform(counts, copy=False)
         return found
+
+    def _use(self, terms: Sequence[str], idf: NDArray[np.float32]) -> Self:
+        from sklearn.feature_extraction.text import CountVectorizer, TfidfTransformer
+
+        if terms:  # else no string has one
+            self._counter = CountVectorizer(**self.parameters, vocabulary=terms)
+            self._weights = TfidfTransformer(sublinear_tf=self.sublinear)
+            self._weights.idf_ = idf
+        return self
 
     def save(self, path: Path) -> None:
         """Writes what was learned as JSON."""
         learned: dict[str, Any] = {}
-        if self._vectorizer is not None:
-            terms = self._vectorizer.get_feature_names_out().tolist()
-            learned = {"terms": terms, "idf": self._vectorizer.idf_.astype(float).tolist()}
+        if self._counter is not None:
+            learned = {"terms": list(self._counter.vocabulary), "idf": self._weights.idf_.astype(float).tolist()}
         path.write_text(json.dumps(learned, ensure_ascii=False), encoding="utf-8")
 
-    def load(self, path: Path) -> Grams:
+    def load(self, path: Path) -> Self:
         """Reads what `save` wrote."""
-        from sklearn.feature_extraction.text import TfidfVectorizer
-
         learned = json.loads(path.read_text(encoding="utf-8"))
-        if learned:
-            self._vectorizer = TfidfVectorizer(**self.parameters, vocabulary=learned["terms"])
-            self._vectorizer.idf_ = np.array(learned["idf"], dtype=np.float32)
-        return self
+        return self._use(learned.get("terms", ()), np.array(learned.get("idf", ()), dtype=np.float32))
 
 
 def make_characters() -> Grams:
     """n-grams of the characters of titles."""
-    return Grams(analyzer="char_wb", ngram_range=(3, 5), sublinear_tf=True)
+    return Grams(analyzer="char_wb", ngram_range=(3, 5), sublinear=True)
 
 
 def make_paths() -> Grams:
@@ -135,9 +154,13 @@ def path_strings(articles: Sequence[Article]) -> list[str]:
 
 def folders_of(articles: Sequence[Article], codes: Codes) -> NDArray[np.int32]:
     """(n, FOLDERS) numbers of each article's folders, from the top; -1 below the last."""
+    return codes.of(folder_names(articles)).reshape(len(articles), FOLDERS)
+
+
+def folder_names(articles: Sequence[Article]) -> list[str | None]:
+    """The folders of each article, from the top, `FOLDERS` of each; None below the last."""
     paths = [[part for part in (_path(a) if "/" not in a.id else a.id).split("/") if part][:-1] for a in articles]
-    prefixes = [["/".join(path[: i + 1]) if i < len(path) else None for i in range(FOLDERS)] for path in paths]
-    return codes.of([prefix for row in prefixes for prefix in row]).reshape(len(articles), FOLDERS)
+    return ["/".join(path[: i + 1]) if i < len(path) else None for path in paths for i in range(FOLDERS)]
 
 
 def tag_texts(articles: Sequence[Article], texts: Sequence[Text]) -> list[Text]:

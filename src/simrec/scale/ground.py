@@ -101,11 +101,21 @@ class Ground:
 
     def part(self, name: str, part: int) -> Any:
         """An array's part, as a map of its file."""
-        return np.load(self.folder / PARTS / name / f"{part:06d}.npy", mmap_mode="r", allow_pickle=False)
+        return opened(self.folder / PARTS / name / f"{part:06d}.npy")
 
     def array(self, name: str) -> Any:
         """(n, ...) a joined array, as a map of its file."""
-        return np.load(self.engine / f"{name}.npy", mmap_mode="r", allow_pickle=False)
+        return opened(self.engine / f"{name}.npy")
+
+    def save_array(self, name: str, array: Any) -> int:
+        """Writes an array that is no column of the engine, by its path in the folder without ending; its bytes."""
+        path = self.folder / f"{name}.npy"
+        path.parent.mkdir(parents=True, exist_ok=True)
+        return save(path, array)
+
+    def folder_array(self, name: str) -> Any:
+        """What `save_array` wrote, as a map of its file."""
+        return opened(self.folder / f"{name}.npy")
 
     def has(self, name: str) -> bool:
         """Whether an array is joined."""
@@ -126,8 +136,11 @@ class Ground:
         count = self._count(parts)
         starts = [self.part(f"{name}.0", part) for part in range(count)]
         offsets = np.concatenate([[0], np.cumsum([int(one[-1]) for one in starts])])
-        shifted = [one[:-1] + offset for one, offset in zip(starts, offsets[:-1].tolist(), strict=True)]
-        whole = np.concatenate([*shifted, offsets[-1:]]).astype(np.int64)
+        shifted = [
+            one[:-1].astype(np.int64) + offset for one, offset in zip(starts, offsets[:-1].tolist(), strict=True)
+        ]
+        kind = starts[0].dtype if offsets[-1] <= np.iinfo(starts[0].dtype).max else np.int64
+        whole = np.concatenate([*shifted, offsets[-1:]]).astype(kind)
         self.engine.mkdir(parents=True, exist_ok=True)
         written = save(self.engine / f"{name}.0.npy", whole)
         return written + sum(self.join(f"{name}.{number}", parts) for number in range(1, values + 1))
@@ -159,6 +172,11 @@ class Ground:
         data = json.dumps(values, ensure_ascii=False).encode()
         write_whole(path, data, AGAIN)
         return len(data)
+
+
+def opened(path: Path) -> Any:
+    """An array as a map of its file. Loops are compiled for arrays that can be written to: what is, stays here."""
+    return np.asarray(np.load(path, mmap_mode="c", allow_pickle=False))
 
 
 def save(path: Path, array: Any) -> int:
