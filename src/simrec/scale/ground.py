@@ -26,6 +26,10 @@ from simrec.settings import Settings
 ABOUT = "about.json"
 PARTS, ARRAYS, ARTICLES = "parts", "engine", "articles"
 """Folders: of parts of arrays, of joined ones with all else that a saved engine consists of, and of the articles."""
+FIT = "fit"
+"""The folder of what is counted and fitted on the way."""
+NAMES, WIDTHS = "names.json", "columns.json"
+"""Files: in that folder, the names that have numbers; in the engine's, the width of each sparse column."""
 AGAIN = "free some space and run it again"
 
 
