@@ -23,7 +23,7 @@ import numpy as np
 from scipy.sparse import csr_matrix
 
 from simrec.scale import comparing, inverted, neighbors
-from simrec.scale.ground import Ground, save
+from simrec.scale.ground import FIT, NAMES, WIDTHS, Ground, save
 from simrec.scale.spaces import FOUND, Space, group_of, nothing, put_groups
 from simrec.scale.tasks import Serial, Task, do
 from simrec.settings import Settings
@@ -103,8 +103,9 @@ def make_ground(folder: Path, columns: dict[str, Any]) -> Ground:
     n = next(iter(columns.values())).shape[0]
     widths = {name: int(value.shape[1]) for name, value in columns.items()}
     ground.say(n=n, borders=[*range(0, n, PART), n], model="tfidf" if "tfidf" in columns else "sentence",
-               settings=Settings().model_dump(mode="json"), columns=widths, languages=["en"])  # fmt: skip
-    ground.engine.mkdir(parents=True, exist_ok=True)
+               settings=Settings().model_dump(mode="json"))  # fmt: skip
+    ground.write_json(ground.engine / WIDTHS, widths)
+    ground.write_json(ground.folder / FIT / NAMES, {"languages": ["en"]})
     save(ground.engine / "column-languages.0.npy", np.zeros(n, dtype=np.int32))
     for name, value in columns.items():
         sparse = (

@@ -13,7 +13,7 @@ from scipy.sparse import csr_matrix, random_array
 
 from simrec.pipeline.nearby import Nearby
 from simrec.scale import comparing, inverted, neighbors
-from simrec.scale.ground import Ground, save
+from simrec.scale.ground import FIT, NAMES, WIDTHS, Ground, save
 from simrec.scale.neighbors import find_neighbors
 from simrec.scale.spaces import FOUND, Space, blocks, spaces_with_lists
 from simrec.scale.tasks import Serial, Task
@@ -69,9 +69,9 @@ def ground_of(site: Any, folder: Path, borders: Sequence[int] = (0, 40, 90, N)) 
     """The folder of a build whose columns are there."""
     ground, settings = Ground(folder), site.settings.model_dump(mode="json")
     widths = {COLUMNS[name]: site.vectors_of(name).shape[1] for name in ("tfidf", "tags", "title_words")}
-    ground.say(n=borders[-1], borders=list(borders), model="hybrid", settings=settings, columns=widths,
-               languages=site.corpus.languages)  # fmt: skip
-    ground.engine.mkdir(parents=True)
+    ground.say(n=borders[-1], borders=list(borders), model="hybrid", settings=settings)
+    ground.write_json(ground.engine / WIDTHS, widths)
+    ground.write_json(ground.folder / FIT / NAMES, {"languages": site.corpus.languages})
     save(ground.engine / "column-languages.0.npy", site.corpus.lang_codes)
     for name, column in COLUMNS.items():
         vectors = site.vectors_of(name)

@@ -20,24 +20,20 @@ from simrec.policy.articles import standing
 from simrec.rank.features import share_below
 from simrec.rank.parts import AgePart
 from simrec.scale.dataset import read_articles
-from simrec.scale.ground import Ground, Span, opened, save
+from simrec.scale.ground import FIT, NAMES, WIDTHS, Ground, Span, opened, save
 from simrec.scale.site import standing_of
 from simrec.scale.tasks import Runner, Task
-from simrec.scale.terms import FIT, KINDS, MEMORY, Kind, fit_terms, rows_of
+from simrec.scale.terms import KINDS, MEMORY, Kind, fit_terms, rows_of
 from simrec.scale.words import CODES, GRAMS, OF_TEXTS, Read, read_words, texts_of, words_of
 from simrec.types import Article, Text, primary
 
-COLUMNS = "columns.json"
-"""Of the file, in the engine's folder, that says what each column is."""
-NAMES = "names.json"
-"""Of the file, in the folder of what is fitted, with the names that have numbers."""
 FUSED = ("hybrid", "fusion")
 """Models that look at more than one space."""
 
 
 def make_columns(ground: Ground, runner: Runner) -> None:
     """Reads, fits, and leaves the columns of all articles in the engine's folder."""
-    if (ground.engine / COLUMNS).exists():
+    if (ground.engine / WIDTHS).exists():
         return
     tasks = [Task(f"{span.part:06d}", (span.part,)) for span in ground.spans]
     read = read_words(ground, runner)
@@ -159,7 +155,7 @@ def _join(ground: Ground, said: Sequence[Mapping[str, Any]]) -> None:
             ground.join_ragged(name, 1 if kind == "rows" else 2)
     ground.say(cut_off=sum(values["cut_off"] for values in said))
     widths = {name.removeprefix("column-"): kind for name, kind in columns.items() if name.startswith("column-")}
-    ground.write_json(ground.engine / COLUMNS, widths)
+    ground.write_json(ground.engine / WIDTHS, widths)
 
 
 # What is fitted

@@ -7,9 +7,8 @@ from typing import Any
 
 from simrec.pipeline.live import saved
 from simrec.pipeline.site import fusion_weights
-from simrec.scale.columns import COLUMNS, codes_of
-from simrec.scale.ground import Ground
-from simrec.scale.terms import FIT
+from simrec.scale.columns import codes_of
+from simrec.scale.ground import FIT, WIDTHS, Ground
 
 
 def note_fitted(ground: Ground, *, columns: dict[str, int | None] | None = None, **values: Any) -> None:
@@ -29,7 +28,7 @@ def _first(ground: Ground) -> dict[str, Any]:
     """What is known when the columns are made, but the meaning."""
     about, codes = ground.about, codes_of(ground.folder)
     lexicon = json.loads((ground.folder / FIT / "lexicon.json").read_text(encoding="utf-8"))
-    kinds = json.loads((ground.engine / COLUMNS).read_text(encoding="utf-8"))
+    kinds = json.loads((ground.engine / WIDTHS).read_text(encoding="utf-8"))
     parts, back = fusion_weights(about["model"], ground.settings)
     known = {
         name: about[name] for name in ("k", "model", "main_lang", "ages", "usual", "newest", "prior", "prior_weight")

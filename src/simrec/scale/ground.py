@@ -31,6 +31,10 @@ PARTS, ARRAYS, ARTICLES = "parts", "engine", "articles"
 """Folders: of parts of arrays, of joined ones with all else that a saved engine consists of, and of the articles."""
 UNRESERVED = getattr(mmap, "MAP_NORESERVE", 0x4000) if sys.platform == "linux" else 0
 """What asks the system to set no memory aside for a map; 0 where it knows no such thing."""
+FIT = "fit"
+"""The folder of what is counted and fitted on the way."""
+NAMES, WIDTHS = "names.json", "columns.json"
+"""Files: in that folder, the names that have numbers; in the engine's, the width of each sparse column."""
 AGAIN = "free some space and run it again"
 
 

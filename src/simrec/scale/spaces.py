@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import shutil
 from collections.abc import Callable
 from functools import cached_property
@@ -13,7 +14,7 @@ from numpy.typing import NDArray
 from simrec.pipeline.live.compare import COLUMN_OF, spaces_of
 from simrec.pipeline.nearby import Found
 from simrec.policy.pairs import Group, PairRules
-from simrec.scale.ground import PARTS, Ground
+from simrec.scale.ground import FIT, NAMES, PARTS, WIDTHS, Ground
 from simrec.types import NO_ROW, Rows
 
 FOUND = "near-{}-rows", "near-{}-scores"
@@ -55,7 +56,8 @@ class Space:
         """Of a vector."""
         if self.dense:
             return int(self._arrays[0].shape[1])
-        return max(int(self._ground.about["columns"][self._column]), 1)
+        widths = json.loads((self._ground.engine / WIDTHS).read_text(encoding="utf-8"))
+        return max(int(widths[self._column]), 1)
 
     @cached_property
     def _arrays(self) -> list[Any]:
@@ -104,7 +106,8 @@ def _after(rows: Rows) -> Any:
 
 def put_groups(ground: Ground) -> list[Group]:
     """Notes who looks among whom by language; returns the groups, their rows as maps of their files."""
-    rules = PairRules(ground.settings.policy, ground.about["languages"])
+    names = json.loads((ground.folder / FIT / NAMES).read_text(encoding="utf-8"))
+    rules = PairRules(ground.settings.policy, names["languages"])
     groups = rules.groups(ground.array("column-languages.0"))
     for number, group in enumerate(groups):
         for name, rows in zip(SIDES, group, strict=True):

@@ -23,13 +23,11 @@ from simrec.embed.counts import Counts, Vocabulary, distinct_keys, frequent
 from simrec.embed.terms import Flat, Stemming
 from simrec.embed.tfidf import TfidfEmbedder, idf
 from simrec.embed.words import nothing, stem_weights, stems_in
-from simrec.scale.ground import Ground, Span, opened, save
+from simrec.scale.ground import FIT, Ground, Span, opened, save
 from simrec.scale.tasks import Runner, Task
 from simrec.scale.words import OF_TAGS, OF_TEXTS, Read, words_of
 from simrec.settings import Settings
 
-FIT = "fit"
-"""The folder of what is fitted and no part of a saved engine."""
 MEMORY = 1_000_000_000
 """Bytes that a task may take."""
 SHARE = 8_000_000
