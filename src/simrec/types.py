@@ -235,17 +235,17 @@ class Corpus:
         return len(self.articles)
 
     @cached_property
-    def ids(self) -> list[str]:
+    def ids(self) -> Sequence[str]:
         """The articles' ids, by row."""
         return [a.id for a in self.articles]
 
     @cached_property
-    def row_of(self) -> dict[str, int]:
+    def row_of(self) -> Mapping[str, int]:
         """The row of each id."""
         return {id_: row for row, id_ in enumerate(self.ids)}
 
     @cached_property
-    def by_id(self) -> dict[str, Article]:
+    def by_id(self) -> Mapping[str, Article]:
         """The article of each id."""
         return {a.id: a for a in self.articles}
 

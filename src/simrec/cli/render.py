@@ -23,21 +23,25 @@ def add(commands: Any) -> None:
     command.add_argument("--out", metavar="DIR", type=Path, help="the folder to fill; not for sql")
     command.add_argument("--url", help="of the database to write to, for sql (default: that of [write_back])")
     command.add_argument("--stylesheet", action="store_true", help="write block.css beside the HTML")
+    command.add_argument(
+        "--blocks", metavar="DATASET", help="blocks that a cluster made, in place of the active snapshot's"
+    )
+    command.add_argument(
+        "--articles", metavar="DATASET", help="with --blocks: what they were made of, in place of the workspace's"
+    )
 
 
 def run(options: Namespace) -> dict[str, Any]:
     """Renders, and counts the files."""
-    from simrec.pipeline.render import render
-    from simrec.pipeline.workspace import Workspace
-
+    if options.articles is not None and options.blocks is None:
+        raise UsageError("--articles goes with --blocks")
     if options.format == SQL:
         return _write_back(options)
     if options.out is None:
         raise UsageError(f"name the folder to fill: --out DIR, for the format {options.format}")
     if options.url is not None:
         raise UsageError("--url goes with --format sql")
-    workspace = Workspace.open(options.workspace)
-    counts = render(workspace, options.out, format=options.format, stylesheet=options.stylesheet, progress=progress())
+    counts = _render(options)
     hidden = f", {counts['hidden']} pages hidden" if counts["hidden"] else ""
     say(
         options,
@@ -47,14 +51,37 @@ def run(options: Namespace) -> dict[str, Any]:
     return dict(counts)
 
 
+def _render(options: Namespace) -> dict[str, int | str]:
+    from simrec.pipeline.render import render
+
+    how: dict[str, Any] = {"format": options.format, "stylesheet": options.stylesheet, "progress": progress()}
+    workspace = _workspace(options)
+    if options.blocks is None:
+        return render(workspace, options.out, **how)
+    from simrec.scale.showing import render as render_dataset
+
+    return render_dataset(workspace, options.blocks, options.out, articles=options.articles, **how)
+
+
+def _workspace(options: Namespace) -> Any:
+    """The workspace; where articles come from a dataset, only its settings are needed."""
+    from simrec.pipeline.workspace import Workspace
+
+    return Workspace.open(options.workspace, create=options.articles is not None)
+
+
 def _write_back(options: Namespace) -> dict[str, Any]:
     """Writes to the table of `[write_back]`, and counts blocks."""
-    from simrec.pipeline.workspace import Workspace
     from simrec.pipeline.write_back import write_back
+    from simrec.scale.showing import write_back as write_dataset_back
 
     if options.out is not None or options.stylesheet:
         raise UsageError("--out and --stylesheet do not go with --format sql")
-    report = write_back(Workspace.open(options.workspace), url=options.url, progress=progress())
+    workspace, how = _workspace(options), {"url": options.url, "progress": progress()}
+    if options.blocks is None:
+        report = write_back(workspace, **how)
+    else:
+        report = write_dataset_back(workspace, options.blocks, articles=options.articles, **how)
     say(
         options,
         f"{report.written} blocks written to table {report.table}, as {report.rows} rows; "

@@ -2,10 +2,11 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterable, Iterator
 from dataclasses import dataclass
 from datetime import datetime
 from pathlib import Path
+from typing import NamedTuple
 
 from simrec.block.formats import NAMES, PAGE_FORMATS, SITE_FORMATS, PageFormat, SiteFormat
 from simrec.block.html import STYLESHEET
@@ -15,7 +16,7 @@ from simrec.files import write_streamed
 from simrec.pipeline.folder import ADVICE, Folder
 from simrec.pipeline.viewer import Viewer
 from simrec.pipeline.workspace import Workspace
-from simrec.store import Snapshot, Store
+from simrec.store import StoredBlock
 from simrec.types import Bar, Block, Progress, no_progress
 
 
@@ -52,35 +53,66 @@ def render(
         SettingsError: a template cannot be used.
         StoreError: there is no snapshot, or a file cannot be written; each file is as before, or whole.
     """
+    with workspace.store() as store:
+        snapshot = store.snapshot()
+        viewer = Viewer.open(store, workspace.settings, snapshot.k, now)
+        made = Made(store.blocks(snapshot.id), snapshot.id, snapshot.model)
+        return render_blocks(
+            workspace, made, viewer, out, format=format, stylesheet=stylesheet, progress=progress
+        )  # fmt: skip
+
+
+class Made(NamedTuple):
+    """Blocks that are to be shown.
+
+    Attributes:
+        blocks: all of them, by source id, read as they are asked for.
+        snapshot: the number of theirs; 0 where they are none's.
+        model: what ranked them.
+    """
+
+    blocks: Iterable[StoredBlock]
+    snapshot: int
+    model: str
+
+
+def render_blocks(
+    workspace: Workspace, made: Made, viewer: Viewer, out: Path, *, format: str = "html", stylesheet: bool = False,
+    progress: Progress = no_progress,
+) -> dict[str, int | str]:  # fmt: skip
+    """Writes blocks from wherever they are, as `render` writes those of the active snapshot; see there.
+
+    Args:
+        workspace: says how they look.
+        made: the blocks.
+        viewer: makes of each what readers may see.
+        out, format, stylesheet, progress: see `render`.
+    """
     if format not in NAMES:
         raise UsageError(f"there is no format {format!r}: choose from {', '.join(NAMES)}")
     if stylesheet and format != "html":
         raise UsageError("the stylesheet goes with the format html")
-    with workspace.store() as store:
-        snapshot = store.snapshot()
-        viewer = Viewer.open(store, workspace.settings, snapshot.k, now)
-        corpus = viewer.corpus
-        style = Style.of(workspace.settings, workspace.path, lang=corpus.main_lang, model=snapshot.model)
-        write = _writer(format, style, out, stylesheet)
-        with progress("render", len(corpus)) as bar:
-            shown = _Shown(store, snapshot, viewer, bar)
-            files = write(shown)
-    return {"snapshot": snapshot.id, "format": format, **files, "empty": shown.empty, "hidden": shown.hidden}
+    corpus = viewer.corpus
+    style = Style.of(workspace.settings, workspace.path, lang=corpus.main_lang, model=made.model)
+    write = _writer(format, style, out, stylesheet)
+    with progress("render", len(corpus)) as bar:
+        shown = _Shown(made, viewer, bar)
+        files = write(shown)
+    return {"snapshot": made.snapshot, "format": format, **files, "empty": shown.empty, "hidden": shown.hidden}
 
 
 @dataclass
 class _Shown:
-    """The blocks of a snapshot as readers may see them, one by one; counts what is not there to see."""
+    """Blocks as readers may see them, one by one; counts what is not there to see."""
 
-    store: Store
-    snapshot: Snapshot
+    made: Made
     viewer: Viewer
     bar: Bar
     empty: int = 0
     hidden: int = 0
 
     def __iter__(self) -> Iterator[Block]:
-        for stored in self.store.blocks(self.snapshot.id):
+        for stored in self.made.blocks:
             self.bar.update(1)
             if self.viewer.reason_hidden(stored.source_id):
                 self.hidden += 1
@@ -103,7 +135,7 @@ def _write_pages(renderer: PageFormat, folder: Folder, shown: _Shown, stylesheet
         folder.write(block.source_id, renderer.extension, renderer.render(block))
     if stylesheet:
         folder.add(STYLESHEET.name, STYLESHEET.read_bytes())
-    folder.finish(shown.snapshot.id)
+    folder.finish(shown.made.snapshot)
     return {"written": folder.written, "unchanged": folder.unchanged, "deleted": folder.deleted}
 
 

@@ -11,15 +11,18 @@ from datetime import datetime
 from itertools import islice
 from typing import Any
 
+from sqlalchemy import URL
+
 from simrec.block.html import HtmlRenderer
 from simrec.block.jsons import JsonRenderer
 from simrec.block.style import Style
 from simrec.block.table import rows as table_rows
 from simrec.database import parse_url
 from simrec.errors import SettingsError
+from simrec.pipeline.render import Made
 from simrec.pipeline.viewer import Viewer
 from simrec.pipeline.workspace import Workspace
-from simrec.store import Snapshot, Store
+from simrec.store import StoredBlock
 from simrec.store.target import Row, Target
 from simrec.store.written import FILE_NAME, Note, Written
 from simrec.text import content_hash
@@ -70,23 +73,43 @@ def write_back(
         UsageError: the URL cannot be read, or its driver is not installed.
         StoreError: there is no snapshot, or the database cannot be written; what was written stays.
     """
+    _address(workspace, url)  # what is wrong with it is said before all articles are read
+    with workspace.store() as store:
+        snapshot = store.snapshot()
+        viewer = Viewer.open(store, workspace.settings, snapshot.k, now)
+        made = Made(store.blocks(snapshot.id), snapshot.id, snapshot.model)
+        return write_blocks(workspace, made, viewer, url=url, sleep=sleep, progress=progress)
+
+
+def _address(workspace: Workspace, url: str | None) -> URL:
     settings = workspace.settings.write_back
     if not (url or settings.url):
         raise SettingsError("no url under [write_back]: set it in simrec.toml, or use --url")
-    address = parse_url(url) if url else parse_url(settings.url, workspace.path)
+    return parse_url(url) if url else parse_url(settings.url, workspace.path)
+
+
+def write_blocks(
+    workspace: Workspace, made: Made, viewer: Viewer, *, url: str | None = None,
+    sleep: Callable[[float], None] = time.sleep, progress: Progress = no_progress,
+) -> WriteBackReport:  # fmt: skip
+    """Writes blocks from wherever they are, as `write_back` writes those of the active snapshot; see there.
+
+    Args:
+        workspace: says where to, and keeps what was written.
+        made: the blocks.
+        viewer: makes of each what readers may see.
+        url, sleep, progress: see `write_back`.
+    """
+    settings, address, corpus = workspace.settings.write_back, _address(workspace, url), viewer.corpus
     with (
-        workspace.store() as store,
         closing(Target(address, settings, sleep=sleep)) as target,
         Written(workspace.path / FILE_NAME, target.name) as written,
     ):
-        snapshot = store.snapshot()
-        viewer = Viewer.open(store, workspace.settings, snapshot.k, now)
-        corpus = viewer.corpus
         _check_ids((article.id for article in corpus.articles if not viewer.reason_hidden(article.id)), target)
-        style = Style.of(workspace.settings, workspace.path, lang=corpus.main_lang, model=snapshot.model)
-        job = _Job(workspace, viewer, style, target, written, WriteBackReport(snapshot.id, settings.table))
+        style = Style.of(workspace.settings, workspace.path, lang=corpus.main_lang, model=made.model)
+        job = _Job(workspace, viewer, style, target, written, WriteBackReport(made.snapshot, settings.table))
         with progress("write back", len(corpus)) as bar:
-            changed = job.changed(store, snapshot, lambda: bar.update(1))
+            changed = job.changed(made.blocks, lambda: bar.update(1))
             while batch := dict(islice(changed, settings.batch)):
                 job.write(batch)
         job.delete_gone()
@@ -110,9 +133,9 @@ class _Job:
         self.there: Mapping[str, int] = self.target.counts()
         self.rows_of = _maker(self.workspace.settings.write_back.rows, self.style, self.target.columns)
 
-    def changed(self, store: Store, snapshot: Snapshot, step: Callable[[], object]) -> Iterator[tuple[str, list[Row]]]:
+    def changed(self, blocks: Iterable[StoredBlock], step: Callable[[], object]) -> Iterator[tuple[str, list[Row]]]:
         """The rows of each article whose rows in the table are others, or were never written."""
-        for stored in store.blocks(snapshot.id):
+        for stored in blocks:
             step()
             id_ = stored.source_id
             if self.viewer.reason_hidden(id_):
