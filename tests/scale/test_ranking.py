@@ -115,6 +115,7 @@ def _few(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr("simrec.pipeline.live.start.BATCH", 16)
     monkeypatch.setattr("simrec.rank.fusion.BATCH", 32)
     monkeypatch.setattr("simrec.scale.standards.BATCH", 32)
+    monkeypatch.setattr("simrec.scale.postings.SHARE", 200)
 
 
 def make_site(toy_model: Path, policy: dict[str, Any]) -> Site:

@@ -68,6 +68,10 @@ class Comparer:
         self.features = PairFeatures(self.shelf.signals()) if self.prior else None
         self.fusion: Fusion = self.features.signals.fusion if self.features else self.shelf.fusion()
 
+    def use_inverted(self, name: str, lists: scan.Inverted) -> None:
+        """Takes the rows of each term of a sparse column as they are, in place of making them when they are needed."""
+        self._inverted[name] = lists
+
     # One row and all others
 
     def scan(self, row: int, space: str) -> Scores:
