@@ -115,6 +115,7 @@ def _few(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr("simrec.pipeline.live.start.BATCH", 16)
     monkeypatch.setattr("simrec.rank.fusion.BATCH", 32)
     monkeypatch.setattr("simrec.scale.standards.BATCH", 32)
+    monkeypatch.setattr("simrec.scale.postings.SHARE", 200)
 
 
 def make_site(toy_model: Path, policy: dict[str, Any]) -> Site:
@@ -234,3 +235,17 @@ def test_blocks_are_written_part_by_part(made: Any, tmp_path: Path, no_bodies: N
     rows, scores = candidates_of(str(ground.folder), ground.spans[1])
     assert np.array_equal(rows, local.engine.lists.array[30:])
     assert np.array_equal(scores, local.engine.scores.array[30:])
+
+
+def test_what_is_done_is_not_done_again(made: Any, tmp_path: Path, no_bodies: None) -> None:
+    """A build that broke off goes on with what is done; one whose tasks are done twice is the same."""
+    local, folder = made["tfidf", "rules"], tmp_path / "ground"
+    ground = local.ground(folder, (0, 30, 60, N))
+    build(ground)
+    for task in [*(folder / "done" / "rank").glob("*.json"), *(folder / "done" / "charge").glob("*.json")][1::2]:
+        task.unlink()
+    for name in ("lists", "scores", "copies"):
+        (ground.engine / f"page-{name}.npy").unlink()
+    ground.write_json(folder / "about.json", {name: value for name, value in ground.about.items() if name != "rounds"})
+    assert build(Ground(folder)) == local.blocks
+    assert_same_pages(Ground(folder), local.engine)

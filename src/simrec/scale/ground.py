@@ -117,6 +117,10 @@ class Ground:
         """An array's part, as a map of its file."""
         return opened(self.folder / PARTS / name / f"{part:06d}.npy")
 
+    def has_part(self, name: str, part: int) -> bool:
+        """Whether an array's part is there."""
+        return (self.folder / PARTS / name / f"{part:06d}.npy").exists()
+
     def array(self, name: str) -> Any:
         """(n, ...) a joined array, as a map of its file."""
         return opened(self.engine / f"{name}.npy")

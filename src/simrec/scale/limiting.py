@@ -13,6 +13,7 @@ from simrec.policy import hubs
 from simrec.scale.copying import Stories
 from simrec.scale.ground import Ground
 from simrec.scale.opened import TOLLS, open_engine
+from simrec.scale.spaces import drop
 from simrec.scale.tasks import Runner, Task
 from simrec.types import DECIMALS, Scores
 
@@ -22,7 +23,8 @@ MEMORY = 1_000_000_000
 """Bytes that a task may take, beside the maps of files that it looks at."""
 LOST = "tolls-lost"
 """Arrays, one a round: what each article's score has lost to it under every page."""
-OFFERS = "offers-rows", "offers-scores"
+OFFERS = "offers-rows-{}", "offers-scores-{}"
+"""Arrays, of a round: see `simrec.pipeline.live.hubs.offers`."""
 SHOWN = "shown"
 """(2, s) int32 by part: rows, and in how many of the part's blocks a reader sees each."""
 
@@ -78,7 +80,7 @@ def offer(folder: str, part: int, round_: int) -> Mapping[str, Any]:
     span = ground.spans[part]
     engine.read(span)
     found = offers(engine, with_block(engine, span.rows))
-    written = sum(ground.put(name, part, array) for name, array in zip(OFFERS, found, strict=True))
+    written = sum(ground.put(name.format(round_), part, array) for name, array in zip(OFFERS, found, strict=True))
     return {"rows": len(found[0]), "bytes": written}
 
 
@@ -112,18 +114,22 @@ def _count_over(ground: Ground, runner: Runner, round_: int, most: int) -> int:
 
 
 def _set_tolls(ground: Ground, runner: Runner, round_: int, most: int) -> None:
-    """Leaves the tolls of the next round, and what scores lose to them."""
+    """Leaves the tolls of the next round, and what scores lose to them, unless they are there."""
+    if ground.has_part(TOLLS, round_ + 1):
+        return
+    names = [name.format(round_) for name in OFFERS]
     tasks = [Task(f"{span.part:06d}-{round_}", (span.part, round_)) for span in ground.spans]
     runner.run("offers", offer, tasks, memory=MEMORY)
-    for name in OFFERS:
+    for name in names:
         ground.join(name)
-    rows, scores = (ground.array(name) for name in OFFERS)
+    rows, scores = (ground.array(name) for name in names)
     paid = ground.part(TOLLS, round_) if round_ else np.zeros(ground.n, dtype=np.float32)
     now = with_copies(Stories(ground), hubs.tolls(rows, scores, ground.about["k"], most, paid))
     ground.put(LOST, round_ + 1, np.round(_weights(ground, paid) - _weights(ground, now), DECIMALS))
     ground.put(TOLLS, round_ + 1, now)
-    for name in OFFERS:
+    for name in names:
         (ground.engine / f"{name}.npy").unlink()
+    drop(ground, *names)
 
 
 def _weights(ground: Ground, paid: Scores) -> Scores:

@@ -18,6 +18,7 @@ from simrec.policy.duplicates import Copies
 from simrec.scale.articles import RowOf, articles_of
 from simrec.scale.copying import Found
 from simrec.scale.ground import PARTS, Ground, Span, blank
+from simrec.scale.postings import postings_of, sparse_spaces
 from simrec.scale.site import clear, open_fitted, open_shelf, placed_in, said_of, widths_of
 from simrec.types import DECIMALS, Article
 
@@ -46,6 +47,8 @@ class OpenEngine(Engine):
         self.row_of = cast("dict[str, int]", RowOf(articles))
         self.copies = cast(Copies, Found(ground))
         self.set_placed(placed_in(ground))
+        for name in sparse_spaces(ground):
+            self.comparer.use_inverted(name, postings_of(ground, name))
         self._off = [ground.array(f"page-off.{at}") for at in (0, 1)]
         if round_:
             self.toll.array[:] = ground.part(TOLLS, round_)

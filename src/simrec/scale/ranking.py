@@ -17,6 +17,7 @@ from simrec.scale.fitted import note_fitted
 from simrec.scale.ground import Ground, save
 from simrec.scale.limiting import limit_hubs
 from simrec.scale.opened import OF_PARTS, TOLLS, named, notes, open_engine
+from simrec.scale.postings import put_postings
 from simrec.scale.site import open_fitted, widths_of
 from simrec.scale.spaces import Space
 from simrec.scale.standards import lists_of
@@ -30,6 +31,7 @@ MEMORY = 2_000_000_000
 def rank(ground: Ground, runner: Runner) -> None:
     """Leaves each page's list and choice, and all that a saved engine keeps of pages."""
     find_copies(ground, runner)
+    put_postings(ground, runner)
     tasks = [Task(f"{span.part:06d}", (span.part,)) for span in ground.spans]
     if "rounds" not in ground.about:
         runner.run("rank", rank_part, tasks, memory=MEMORY)

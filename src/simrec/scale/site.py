@@ -141,7 +141,7 @@ def open_shelf(ground: Ground, fitted: Fitted) -> Shelf:
     for path in sorted(ground.engine.glob("column-*.0.npy")):
         name = path.name.removeprefix("column-").removesuffix(".0.npy")
         if name in said["columns"]:
-            columns[name] = _column(ground, name, said["columns"][name])
+            columns[name] = column_of(ground, name, said["columns"][name])
     shelf = Shelf(fitted, columns, said["parts"], said["back"])
     clear(ground, shelf)
     return shelf
@@ -160,7 +160,8 @@ def widths_of(fitted: Fitted) -> dict[str, int]:
     return reach | {"best": 3, "places": most, "moments": MOMENTS} if fitted.prior else reach
 
 
-def _column(ground: Ground, name: str, width: int | None) -> Any:
+def column_of(ground: Ground, name: str, width: int | None) -> Any:
+    """A column, as maps of its files; sparse where it has a width."""
     files = len(list(ground.engine.glob(f"column-{name}.*.npy")))
     arrays = [ground.array(f"column-{name}.{number}") for number in range(files)]
     if name in SPARSE and width is not None:
@@ -170,6 +171,7 @@ def _column(ground: Ground, name: str, width: int | None) -> Any:
 
 __all__ = [
     "clear",
+    "column_of",
     "hashes",
     "open_fitted",
     "open_shelf",

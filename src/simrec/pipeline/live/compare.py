@@ -65,6 +65,10 @@ class Comparer:
         self.features = PairFeatures(self.shelf.signals()) if self.prior else None
         self.fusion: Fusion = self.features.signals.fusion if self.features else self.shelf.fusion()
 
+    def use_inverted(self, name: str, lists: scan.Inverted) -> None:
+        """Takes the rows of each term of a sparse column as they are, in place of making them when they are needed."""
+        self.held.use_inverted(name, lists)
+
     def scan(self, row: int, space: str) -> Scores:
         """(n,) float32: the scores of a row with all rows in a space; 0 or NaN where they share nothing."""
         return self.held.of(row, space)
