@@ -42,9 +42,19 @@ def mix(fused: Scores, learned: Scores, weight: float, there: Mask, of_fused: Mo
 
 
 def moments(values: Scores, there: Mask) -> Moments:
-    """Of each page's candidates that are there; 0 and 0 without any."""
+    """Of each page's candidates that are there; 0 and 0 without any. They do not depend on the other pages of a batch.
+
+    >>> wide = moments(np.array([[1.0, 2.0, 0.0, 0.0]], np.float32), np.array([[True, True, False, False]]))
+    >>> float(wide.mean[0, 0]), float(wide.sd[0, 0])
+    (1.5, 0.5)
+    """
     count = np.maximum(there.sum(axis=1, keepdims=True), 1)
     known = np.where(there, values, 0).astype(np.float64)
-    mean = known.sum(axis=1, keepdims=True) / count
-    variance = np.where(there, (known - mean) ** 2, 0).sum(axis=1, keepdims=True) / count
-    return Moments(mean, np.sqrt(variance))
+    mean = _added(known) / count
+    return Moments(mean, np.sqrt(_added(np.where(there, (known - mean) ** 2, 0)) / count))
+
+
+def _added(values: NDArray[np.float64]) -> NDArray[np.float64]:
+    """(b, 1) the sum of each row, one value after the other, so that zeros that fill it up change no bit."""
+    before = np.zeros((len(values), 1))
+    return np.cumsum(np.concatenate([before, values], axis=1), axis=1)[:, -1:]

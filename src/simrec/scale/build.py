@@ -14,6 +14,8 @@ from filelock import FileLock, Timeout
 
 from simrec.errors import ConflictError, UsageError
 from simrec.pipeline.build import Report, check_k, peak_rss_mb
+from simrec.pipeline.kept import restore_fitted
+from simrec.pipeline.live.engine import Engine
 from simrec.pipeline.locks import working
 from simrec.pipeline.placed import hand_placed, placed_of
 from simrec.pipeline.site import MODELS, describe
@@ -22,12 +24,11 @@ from simrec.scale import dataset
 from simrec.scale.adopt import adopt_blocks
 from simrec.scale.cluster import connect
 from simrec.scale.columns import make_columns
-from simrec.scale.composing import compose
-from simrec.scale.copying import find_copies
+from simrec.scale.composing import candidates_of, compose, read_blocks
 from simrec.scale.embed import embed
 from simrec.scale.fitted import note_fitted
 from simrec.scale.ground import Ground
-from simrec.scale.limiting import limit_hubs
+from simrec.scale.installing import install, new_name
 from simrec.scale.neighbors import find_neighbors
 from simrec.scale.output import write_output
 from simrec.scale.ranking import rank
@@ -40,6 +41,8 @@ from simrec.types import Progress, no_progress
 
 logger = logging.getLogger(__name__)
 
+MEANING = ("sentence", "title_sentence", "body_sentence", "passages")
+"""Columns that an embedder makes."""
 FOLDER = "scale"
 """Of the builds, in a workspace."""
 
@@ -86,7 +89,7 @@ def build(
             put_placed(ground, hand_placed(settings.policy, {}))
             report.recalls = make(ground, runner)
         if out is not None:
-            write_output(ground, runner, out)
+            write_output(ground, runner, out, read_blocks, candidates_of)
         _tell(report, ground, runner)
         shutil.rmtree(ground.folder)
     return report
@@ -98,11 +101,22 @@ def _of_workspace(workspace: Workspace, ground: Ground, runner: RayRunner, repor
         dataset.from_store(ground, runner, store)
         placed = placed_of(workspace, store)
     put_placed(ground, placed)
+    ground.say(vectors=str(workspace.vectors.resolve()))
     report.recalls = make(ground, runner)
     with runner.summary.watch("write") as watch:
-        written = adopt_blocks(workspace, ground, placed)
+        name = new_name()
+        install(workspace, ground, runner, placed, name)
+        blocks = (block for span in ground.spans for block in read_blocks(ground, span))
+        written = adopt_blocks(workspace, ground, placed, blocks, fitted=name, until=next_change(ground))
+        if not written.refused:
+            restore_fitted(workspace, written)
         watch.done({"rows": written.blocks})
     report.snapshot, report.refused = written.id, written.refused or ""
+
+
+def next_change(ground: Ground) -> str | None:
+    """The next moment at which an article may be shown, or may be no more; None where there is none."""
+    return Engine.change_after(ground.array("page-until"), ground.now)
 
 
 def _tell(report: Report, ground: Ground, runner: RayRunner) -> None:
@@ -130,12 +144,11 @@ def make(ground: Ground, runner: Runner) -> dict[str, float]:
     """All stages between articles and blocks; returns the recall of approximate neighbors, by space."""
     make_columns(ground, runner)
     embed(ground, runner)
-    note_fitted(ground, quantized=bool(ground.about.get("quantized")))
+    embedded = [name for name in MEANING if ground.has(f"column-{name}.0")]
+    note_fitted(ground, columns=dict.fromkeys(embedded), quantized=bool(ground.about.get("quantized")))
     recalls = find_neighbors(ground, runner)
     measure(ground, runner)
-    find_copies(ground, runner)
     rank(ground, runner)
-    limit_hubs(ground, runner)
     compose(ground, runner)
     return recalls
 

@@ -121,7 +121,7 @@ def _all_threads() -> Iterator[None]:
     """All of the machine's, as on one machine: sums take another order with others, and nothing else is under way."""
     import torch
     from joblib import cpu_count
-    from threadpoolctl import threadpool_limits  # type: ignore[import-untyped]
+    from threadpoolctl import threadpool_limits
 
     before = torch.get_num_threads()
     with threadpool_limits(cpu_count(only_physical_cores=False)):

@@ -11,7 +11,8 @@ from typing import Any
 
 import numpy as np
 
-from simrec.pipeline.live.compare import COLUMN_OF, spaces_of
+from simrec.pipeline.live.compare import spaces_of
+from simrec.pipeline.live.scans import COLUMN_OF
 from simrec.pipeline.live.shelf import SPARSE
 from simrec.rank.parts import rows_of
 from simrec.rank.scan import Inverted, invert

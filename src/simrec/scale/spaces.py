@@ -11,7 +11,8 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from simrec.pipeline.live.compare import COLUMN_OF, spaces_of
+from simrec.pipeline.live.compare import spaces_of
+from simrec.pipeline.live.scans import COLUMN_OF
 from simrec.pipeline.nearby import Found
 from simrec.policy.pairs import Group, PairRules
 from simrec.scale.ground import FIT, NAMES, PARTS, WIDTHS, Ground

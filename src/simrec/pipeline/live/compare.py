@@ -89,11 +89,14 @@ class Comparer:
             if known != NO_ROW:
                 among[known] = False
         self._standardize(batch, others)
-        tfidf = self._best(batch, "tfidf", others, LISTED)
+        languages = self.shelf["languages"]
+        own_language, known_ones = languages[batch][:, None], languages[: self.fitted.n]
+        shown_there = others & self.pairs.speaks(own_language, known_ones)
+        tfidf = self._best(batch, "tfidf", shown_there, LISTED)
         self.shelf.set("near_tfidf", batch, tfidf.scores)
         if self.features:
-            self._measure_near(batch, others, tfidf)
-        members = others & self.fitted.eligible & np.stack([self._same_group(row) for row in rows])
+            self._measure_near(batch, shown_there, others & self.pairs.speaks(known_ones, own_language), tfidf)
+        members = shown_there & self.fitted.eligible
         lists = {name: self._best(batch, name, members, quota(name, self.depth) + 1) for name in self.spaces}
         reach, candidates = cut(lists, self.depth)
         self.shelf.set("reach", batch, reach)

@@ -8,6 +8,7 @@ from datetime import UTC, datetime
 from typing import Any, NamedTuple
 
 import numpy as np
+from numpy.typing import NDArray
 
 from simrec.pipeline.chooser import article_rules
 from simrec.pipeline.copies import last_looked_at, seen
@@ -166,7 +167,11 @@ class Pages:
 
     def next_change(self, now: datetime) -> str | None:
         """The next moment at which an article may be shown, or may be no more; None where there is none."""
-        until = self.until.array[self.alive.array]
+        return self.change_after(self.until.array[self.alive.array], now)
+
+    @staticmethod
+    def change_after(until: NDArray[np.float64], now: datetime) -> str | None:
+        """The same, of moments (n,) in seconds since 1970."""
         later = until[until > now.timestamp()]
         last = datetime(9999, 1, 1, tzinfo=UTC).timestamp()
         return datetime.fromtimestamp(min(later.min(), last), UTC).isoformat() if np.isfinite(later).any() else None

@@ -38,6 +38,10 @@ class Scans:
         """Takes notice of rows that were added."""
         self._known, self._ahead = {}, {}
 
+    def use_inverted(self, name: str, lists: scan.Inverted) -> None:
+        """Takes the rows of each term of a sparse column as they are, in place of making them when they are needed."""
+        self._inverted[name] = lists
+
     def ahead(self, rows: Sequence[int]) -> None:
         """Scans some rows together that will be asked for next, in the place of those that were: quicker, by far."""
         if self._ahead.keys() == set(rows):
