@@ -41,8 +41,11 @@ class DensePart:
         return np.asarray(kernels.dense_pairs(self.vectors, self.vectors, rows, others))
 
     def to_sample(self, rows: Rows, sample: Rows) -> Scores:
-        """See `Part`."""
-        return np.asarray(self.vectors[rows] @ self.vectors[sample].T)
+        """See `Part`. By one thread: how many share a product decides in what order sums are taken."""
+        from threadpoolctl import threadpool_limits
+
+        with threadpool_limits(1, "blas"):
+            return np.asarray(self.vectors[rows] @ self.vectors[sample].T)
 
 
 class SparsePart:

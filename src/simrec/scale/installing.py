@@ -1,4 +1,4 @@
-"""What a build on a cluster fitted is laid where a workspace keeps it: later days are incremental, on one machine too."""
+"""What a build on a cluster fitted is laid where a workspace keeps it: later days are incremental, on one machine."""
 
 from __future__ import annotations
 
