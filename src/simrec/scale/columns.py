@@ -147,7 +147,9 @@ def _put(ground: Ground, name: str, part: int, value: Any) -> int:
 
 def _join(ground: Ground, said: Sequence[Mapping[str, Any]]) -> None:
     """Joins the columns, and leaves what each of them is."""
-    columns = {"column-published": "array"} | {name: kind for values in said for name, kind in values["columns"].items()}
+    columns = {"column-published": "array"} | {
+        name: kind for values in said for name, kind in values["columns"].items()
+    }
     for name, kind in columns.items():
         if kind == "array":
             ground.join(name if name.startswith(("page", "fitted")) else f"{name}.0")
