@@ -254,7 +254,7 @@ def test_an_article_is_measured_as_it_was_fitted(name: str, base: dict[str, Path
     engine, shelf = site.engine, site.engine.shelf
     for own in range(0, 60, 7):
         (row,) = engine.shelve([(engine.articles[own], own, False)])
-        engine.comparer.measure(row, own)
+        engine.comparer.measure([row], [own])
         for column in ("near_tfidf", "near_sentence", "near_title", "near_fused", "hub_tfidf", "reach"):
             np.testing.assert_allclose(shelf[column][row], shelf[column][own], rtol=1e-4, atol=1e-5, err_msg=column)
 

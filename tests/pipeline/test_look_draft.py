@@ -46,7 +46,7 @@ def state(engine: Engine) -> dict[str, Any]:
         arrays = column[:3] if name in SPARSE else column if isinstance(column, tuple) else (column,)
         found[name] = [np.asarray(array).tobytes() for array in arrays]
         found[f"{name} width"] = column.shape[1] if name in SPARSE else 0
-    found["columns"] = [column.array.tobytes() for column in engine.columns]
+    found["columns"] = [column.array.tobytes() for column in engine.columns.values()]
     found["copies"] = (engine.copies.numbers.tobytes(), sorted(engine.copies.pairs()), len(engine.copies._texts))
     found["who"] = (dict(engine.row_of), dict(engine.articles), dict(engine.far), list(engine.sorted_ids))
     lexicon = fitted.lexicon
