@@ -93,7 +93,8 @@ def merge(folder: str, number: int, low: str | None, high: str | None, rows_per_
     found = [_slice(path, low, high) for path in sorted((ground.folder / RUNS).glob("*.arrow"))]
     table = pa.concat_tables([schema(place=True).empty_table(), *found])
     del found
-    order = pc.sort_indices(table, [("id", "ascending")]).to_numpy()
+    placed = table.select(["id"]).append_column("place", pa.array(range(len(table)), pa.int64()))
+    order = pc.sort_indices(placed, [("id", "ascending"), ("place", "ascending")]).to_numpy()
     rows, extra, unchanged, rejects = _kept(table, order)
     write_rejects(ground.folder / REJECTS / f"b{number:06d}.parquet", rejects)
     if extra:

@@ -179,7 +179,8 @@ def write_run(path: Path, records: Sequence[Mapping[str, Any]]) -> int:
     import pyarrow.compute as pc
 
     table = as_table(records, place=True)
-    table = table.take(pc.sort_indices(table, [("id", "ascending")]))
+    placed = table.select(["id"]).append_column("place", pa.array(range(len(table)), pa.int64()))
+    table = table.take(pc.sort_indices(placed, [("id", "ascending"), ("place", "ascending")]))
     starts = table["id"].to_pylist()[::BATCH_ROWS]
     named = table.schema.with_metadata({"starts": json.dumps(starts), "bytes": str(table.nbytes)})
     options = pa.ipc.IpcWriteOptions(compression="zstd")
