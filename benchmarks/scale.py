@@ -34,7 +34,9 @@ def main(arguments: Sequence[str] | None = None) -> int:
         print("SIMREC_CORPORA names no folder of corpora", file=sys.stderr)
         return 1
     with tempfile.TemporaryDirectory(prefix="simrec-scale-", dir=options.work) as work:
-        source = take(folder / options.corpus / "articles.jsonl.gz", options.articles, Path(work) / "articles.jsonl")
+        known = folder / options.corpus / "articles.jsonl"
+        packed = known.with_name("articles.jsonl.gz")
+        source = take(known if known.exists() else packed, options.articles, Path(work) / "articles.jsonl")
         found = {str(workers): measure(Path(work), source, workers, options) for workers in options.workers}
         same = compare(Path(work), source, options) if options.equal else None
     values = {"about": describe(1), "corpus": options.corpus, "speed": options.speed, "workers": found, "equal": same}
@@ -61,7 +63,8 @@ def parser() -> argparse.ArgumentParser:
 
 def take(source: Path, n: int, out: Path) -> Path:
     """The first n articles of a file."""
-    with gzip.open(source, "rt", encoding="utf-8") as lines, out.open("w", encoding="utf-8") as file:
+    opened = gzip.open if source.suffix == ".gz" else open
+    with opened(source, "rt", encoding="utf-8") as lines, out.open("w", encoding="utf-8") as file:
         for _, line in zip(range(n), lines, strict=False):
             file.write(line)
     return out
