@@ -50,7 +50,7 @@ FOLDER = "scale"
 def build(
     workspace: Workspace, *, model: str | None = None, k: int | None = None, address: str | None = None,
     cores: int | None = None, articles: str | None = None, out: str | None = None, full: bool = False,
-    progress: Progress = no_progress, now: datetime | None = None,
+    rows_per_part: int = dataset.ROWS, progress: Progress = no_progress, now: datetime | None = None,
 ) -> Report:  # fmt: skip
     """Makes all blocks on a cluster: of the workspace's articles, as a new snapshot; or of a dataset, as datasets.
 
@@ -66,6 +66,7 @@ def build(
         articles: a Parquet file, a folder of them, or the URL of one; None: those of the store.
         out: a folder or URL, for the blocks and the candidates as datasets; with `articles` it has to be given.
         full: begin anew where a build broke off.
+        rows_per_part: about how many articles a part has.
         progress: shows how far each stage is.
         now: the moment that decides who may be shown; None for this one.
 
@@ -83,9 +84,9 @@ def build(
         report = Report()
         if articles is None:
             with working(workspace, "build"):
-                _of_workspace(workspace, ground, runner, report)
+                _of_workspace(workspace, ground, runner, report, rows_per_part)
         else:
-            dataset.dataset(ground, runner, articles)
+            dataset.dataset(ground, runner, articles, rows_per_part=rows_per_part)
             put_placed(ground, hand_placed(settings.policy, {}))
             report.recalls = make(ground, runner)
         if out is not None:
@@ -95,10 +96,10 @@ def build(
     return report
 
 
-def _of_workspace(workspace: Workspace, ground: Ground, runner: RayRunner, report: Report) -> None:
+def _of_workspace(workspace: Workspace, ground: Ground, runner: RayRunner, report: Report, rows_per_part: int) -> None:
     """Makes the blocks of the store's articles, and a snapshot of them."""
     with workspace.store() as store:
-        dataset.from_store(ground, runner, store)
+        dataset.from_store(ground, runner, store, rows_per_part=rows_per_part)
         placed = placed_of(workspace, store)
     put_placed(ground, placed)
     ground.say(vectors=str(workspace.vectors.resolve()))
