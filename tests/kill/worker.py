@@ -30,7 +30,6 @@ from simrec.serve.writer import Writer
 from simrec.types import Article
 
 NOW = datetime(2025, 6, 1, tzinfo=UTC)
-ingesting.BATCH = 20
 
 Ack = Callable[[str], None]
 
@@ -162,4 +161,5 @@ def main(warm: str) -> None:
 
 
 if __name__ == "__main__":
+    ingesting.BATCH = 20  # here alone: tests import this module, too
     main(sys.argv[1])
