@@ -20,12 +20,14 @@ from scale_works import paths
 from simrec.errors import UsageError
 from simrec.pipeline.build import build as build_here
 from simrec.pipeline.ingest import ingest
+from simrec.pipeline.publish import hide
 from simrec.pipeline.workspace import Workspace
 from simrec.scale.build import FOLDER, build
 from simrec.scale.output import BLOCKS, read_blocks
 from simrec.scale.published import Published
 from simrec.settings import write_settings
 from simrec.store import StoredBlock
+from simrec.types import no_progress
 
 DATA = Path(__file__).parents[2] / "data" / "newsroom"
 NOW = datetime(2025, 6, 1, tzinfo=UTC)
@@ -107,6 +109,22 @@ build(Workspace.open(Path({str(there.path)!r})), address={ray_cluster.address!r}
     report = build(there, address=ray_cluster.address, rows_per_part=10, now=datetime.now(UTC))
     assert shown(there) == shown(here)
     assert report.stages["words"]["rows"] == 163
+
+
+@pytest.mark.ray
+def test_what_is_withdrawn_during_a_build_is_in_no_block(tmp_path: Path, ray_cluster: Any) -> None:
+    """A build on a cluster may take hours: what changes meanwhile is taken over when its blocks are shown."""
+    there = site(tmp_path / "there", build={"model": "tfidf"})
+    build(there, address=ray_cluster.address, rows_per_part=ROWS, now=NOW)
+    gone = next(item.id for block in shown(there).values() for item in block.items)
+
+    def progress(stage: str, total: int) -> Any:
+        if stage == "compose":
+            hide(there, [gone], "withdrawn")
+        return no_progress(stage, total)
+
+    build(there, address=ray_cluster.address, rows_per_part=ROWS, now=NOW, progress=progress)
+    assert gone not in {item.id for block in shown(there).values() for item in block.items}
 
 
 @pytest.mark.ray

@@ -88,8 +88,7 @@ def build(
     settings = workspace.settings
     model, k, now = model or settings.build.model, settings.block.k if k is None else k, now or datetime.now(UTC)
     check_k(k)
-    if k < settings.block.min_items:
-        raise UsageError(f"-k is {k}, fewer than block.min_items, {settings.block.min_items}: no block would be shown")
+    check_fill(k, settings.block.min_items)
     report = Report()
     with working(workspace, "build"), workspace.store() as store:
         if not store.article_count():
@@ -98,7 +97,7 @@ def build(
         followed = None if full or model == "learned" else work.follow()
         written = followed or (work.learned() if model == "learned" else work.whole())
         if written.fitted and not written.refused and work.is_behind():
-            _take_over(workspace)
+            take_over(workspace)
         if not written.refused:
             _measure(store, written, now)
     report.snapshot, report.articles, report.blocks = written.id, written.articles, written.blocks
@@ -115,7 +114,7 @@ def _measure(store: Store, written: Snapshot, now: datetime) -> None:
         logger.warning("the quality of the blocks is not noted: %s", error)
 
 
-def _take_over(workspace: Workspace) -> None:
+def take_over(workspace: Workspace) -> None:
     """Takes what was published during a build, into the blocks of before it, over into those that it made."""
     try:
         Pipeline(workspace).close()
@@ -301,6 +300,12 @@ def check_k(k: int) -> None:
         raise UsageError(f"-k must be from 1 to 100, got {k}")
 
 
+def check_fill(k: int, min_items: int) -> None:
+    """Raises UsageError where blocks of k items are shorter than a block may be."""
+    if k < min_items:
+        raise UsageError(f"-k is {k}, fewer than block.min_items, {min_items}: no block would be shown")
+
+
 def peak_rss_mb() -> float:
     """The most memory that this process has held, in megabytes; 0 where the system does not tell."""
     try:
@@ -311,4 +316,4 @@ def peak_rss_mb() -> float:
     return round(peak / (1024 * 1024 if sys.platform == "darwin" else 1024), 1)
 
 
-__all__ = ["Chooser", "Report", "Snapshot", "build", "check_k", "may_show", "peak_rss_mb"]
+__all__ = ["Chooser", "Report", "Snapshot", "build", "check_fill", "check_k", "may_show", "peak_rss_mb", "take_over"]

@@ -13,7 +13,7 @@ from typing import Any
 from filelock import FileLock, Timeout
 
 from simrec.errors import ConflictError, UsageError
-from simrec.pipeline.build import Report, check_k, peak_rss_mb
+from simrec.pipeline.build import Report, check_fill, check_k, peak_rss_mb, take_over
 from simrec.pipeline.kept import restore_fitted
 from simrec.pipeline.live.engine import Engine
 from simrec.pipeline.locks import working
@@ -78,6 +78,7 @@ def build(
     settings = workspace.settings
     model, k = model or settings.build.model, settings.block.k if k is None else k
     check(model, k, articles, out)
+    check_fill(k, settings.block.min_items)
     asked = {"model": model, "k": k, "settings": describe(settings), "articles": articles}
     with opened(workspace, asked, full, now) as ground, connect(address, cores=cores) as cluster:
         runner = RayRunner(ground.folder, cluster, progress)
@@ -111,6 +112,8 @@ def _of_workspace(workspace: Workspace, ground: Ground, runner: RayRunner, repor
         written = adopt_blocks(workspace, ground, placed, blocks, fitted=name, until=next_change(ground))
         if not written.refused:
             restore_fitted(workspace, written)
+            if state_of(workspace, None) != ground.about["state"]:
+                take_over(workspace)
         watch.done({"rows": written.blocks})
     report.snapshot, report.refused = written.id, written.refused or ""
 
