@@ -128,6 +128,14 @@ def test_what_is_withdrawn_during_a_build_is_in_no_block(tmp_path: Path, ray_clu
 
 
 @pytest.mark.ray
+def test_hybrid_without_its_prior_is_refused(tmp_path: Path, ray_cluster: Any) -> None:
+    """Its candidates come from columns that are there for the prior's sake."""
+    there = site(tmp_path / "there", rank={"prior": 0.0}, build={"speed": "fast"})
+    with pytest.raises(UsageError, match=r"rank\.prior"):
+        build(there, address=ray_cluster.address, rows_per_part=ROWS, now=NOW)
+
+
+@pytest.mark.ray
 def test_datasets_in_and_out(tmp_path: Path, ray_cluster: Any) -> None:
     """No store is in the way: Parquet in, blocks and candidates as Parquet out."""
     here = site(tmp_path / "here", build={"model": "tfidf"})

@@ -11,6 +11,7 @@ from typing import Any
 import numpy as np
 
 from simrec.embed.words import nothing
+from simrec.errors import UsageError
 from simrec.pipeline.chooser import article_rules, newest_of
 from simrec.pipeline.dates import are_spread_over
 from simrec.pipeline.prior import prior_name_of, prior_weight
@@ -32,12 +33,18 @@ FUSED = ("hybrid", "fusion")
 
 
 def make_columns(ground: Ground, runner: Runner) -> None:
-    """Reads, fits, and leaves the columns of all articles in the engine's folder."""
+    """Reads, fits, and leaves the columns of all articles in the engine's folder.
+
+    Raises:
+        UsageError: the model is hybrid, and there is no prior for it.
+    """
     if (ground.engine / WIDTHS).exists():
         return
     tasks = [Task(f"{span.part:06d}", (span.part,)) for span in ground.spans]
     read = read_words(ground, runner)
     prior = _prior(ground, read)
+    if ground.about["model"] == "hybrid" and not prior:
+        raise UsageError("hybrid without its prior is built on one machine: leave rank.prior unset, or build fusion")
     ground.say(prior=prior, kinds=[kind.name for kind in KINDS if _looks_at(ground.about["model"], kind, prior)])
     fit_terms(ground, runner, read, kinds_of(ground))
     _save_names(ground, read)
