@@ -229,6 +229,20 @@ def test_processes_that_start_at_once_make_one_store(place: Path | URL) -> None:
         assert store.mark().seq == 0
 
 
+def test_a_new_file_is_opened_by_many_again_and_again(tmp_path: Path) -> None:
+    """SQLite lets one of two that turn the log of a new file on at once fail without waiting."""
+    with ThreadPoolExecutor(4) as pool:
+        for number in range(60):
+            ready = threading.Barrier(4)
+
+            def start(file: Path, ready: threading.Barrier = ready) -> None:
+                ready.wait()
+                Store(file).close()
+
+            for made in [pool.submit(start, tmp_path / f"{number}.db") for _ in range(4)]:
+                made.result()
+
+
 # The server
 
 

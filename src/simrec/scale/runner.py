@@ -34,8 +34,6 @@ LOOK = 1.0
 """Seconds after which the driver looks about, where no task ends."""
 PATIENCE = 300.0
 """Seconds that a cluster may be without any cpu."""
-FAREWELL = 3.0
-"""Seconds that tasks have to stop by themselves."""
 KEPT = "what is done is kept"
 """The end of what is said where a build ends before it is done."""
 
@@ -91,7 +89,8 @@ class RayRunner:
         """Does those tasks of a stage that are not done yet; what each of all of them said, in their order.
 
         A task that throws, or is lost with its worker or its node, is done again. Where one fails for good, where the
-        build is interrupted, or where an error is the user's, what is under way is cancelled and what is done is kept.
+        build is interrupted, or where an error is the user's, what is done is kept; what is under way ends with the
+        connection: to cancel a task at the moment at which it ends can bring Ray down, and the driver with it.
 
         Raises:
             ClusterError: a task failed for good, a node does not see the folder, or there are no cpus.
@@ -170,16 +169,12 @@ class _Stage:
 
     def run(self, todo: Iterator[Try]) -> None:
         """Does all of them."""
-        try:
-            self._look(force=True)
-            more = True
-            while more or self._flying or self._again:
-                more = self._fill(todo) and more
-                self._collect()
-                self._look()
-        except BaseException:
-            self._cancel()
-            raise
+        self._look(force=True)
+        more = True
+        while more or self._flying or self._again:
+            more = self._fill(todo) and more
+            self._collect()
+            self._look()
 
     def _fill(self, todo: Iterator[Try]) -> bool:
         """Submits as many as there is room for; whether there may be more in `todo`."""
@@ -275,15 +270,6 @@ class _Stage:
         for ref, one in self._flying.items():
             if min(one.memory, before) > self._memory:  # it would wait for ever
                 self._ray.cancel(ref)
-
-    def _cancel(self) -> None:
-        flying = list(self._flying)
-        for ref in flying:
-            self._ray.cancel(ref)
-        if flying:
-            _, rest = self._ray.wait(flying, num_returns=len(flying), timeout=FAREWELL)
-            for ref in rest:
-                self._ray.cancel(ref, force=True)
 
 
 def _user_error(kind: str, told: str) -> SimrecError:

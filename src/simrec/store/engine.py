@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 import sqlite3
+import time
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
@@ -18,7 +19,7 @@ from simrec.errors import SettingsError, StoreError
 
 WAIT = 30
 """Seconds that a command waits for another one that is writing."""
-PRAGMAS = ("journal_mode=WAL", "synchronous=FULL", "foreign_keys=ON")
+PRAGMAS = ("synchronous=FULL", "foreign_keys=ON")
 """FULL: what a transaction has stored is on the disk when it returns, also where the power goes at that moment."""
 SESSION = f"""
     SET SESSION CHARACTERISTICS AS TRANSACTION ISOLATION LEVEL REPEATABLE READ; SET lock_timeout = '{WAIT}s';
@@ -98,8 +99,23 @@ def take_turn(connection: Connection) -> None:
 
 def _configure(connection: sqlite3.Connection, _: object) -> None:
     connection.isolation_level = None  # the driver begins no transaction by itself: `_begin` does
+    _log_ahead(connection)
     for pragma in PRAGMAS:
         connection.execute(f"PRAGMA {pragma}")
+
+
+def _log_ahead(connection: sqlite3.Connection) -> None:
+    """Writes to a log first. SQLite itself does not wait for another process that does the same to a new file."""
+    end = time.monotonic() + WAIT
+    while True:
+        try:
+            connection.execute("PRAGMA journal_mode=WAL")
+        except sqlite3.OperationalError as error:
+            if "locked" not in str(error) or time.monotonic() > end:
+                raise
+            time.sleep(0.01)
+        else:
+            return
 
 
 def _prepare(connection: Any, _: object) -> None:
