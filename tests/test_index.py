@@ -10,11 +10,13 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 from scipy.sparse import csr_matrix, random_array
+from threadpoolctl import threadpool_info
 
 from simrec.index import dense
 from simrec.index.dense import DenseIndex
 from simrec.index.masked import masked_top_k
 from simrec.index.sparse import SparseIndex
+from simrec.index.threads import one_blas_thread
 from simrec.types import Neighbors
 
 Search = Callable[[np.ndarray, int, np.ndarray], Neighbors]
@@ -239,6 +241,20 @@ def test_equal_scores_are_in_order_of_rows(kind: str) -> None:
 
 
 @settings(deadline=None, max_examples=20)
+@given(copies=st.integers(1, 400), others=st.integers(0, 300), k=st.integers(1, 30), seed=st.integers(0, 1000))
+def test_more_equals_than_are_kept_at_a_time(copies: int, others: int, k: int, seed: int) -> None:
+    """However many copies of one article there are, the first of them are found, and none twice."""
+    vectors = np.concatenate([np.tile(unit_rows(1), (copies, 1)), unit_rows(others + 1)[1:]])
+    vectors = vectors[np.random.default_rng(seed).permutation(len(vectors))]
+    found = by_dense(vectors, k, np.ones(len(vectors), dtype=bool))
+    for row, (others_, scores) in enumerate(zip(found.rows, found.scores, strict=True)):
+        there = others_[others_ >= 0].tolist()
+        assert len({*there, row}) == len(there) + 1 == min(k, len(vectors) - 1) + 1
+        assert there == sorted(there, key=lambda other: (-scores[there.index(other)], other))
+    np.testing.assert_allclose(found.scores, reference(vectors, k, np.ones(len(vectors), dtype=bool)), atol=1e-5)
+
+
+@settings(deadline=None, max_examples=20)
 @given(n=st.integers(1, 200), k=st.integers(1, 60), seed=st.integers(0, 1000))
 def test_tiles_do_not_show(n: int, k: int, seed: int) -> None:
     """A product cut into many tiles, and queries into many batches, give what one gives, negative cosines too."""
@@ -247,7 +263,7 @@ def test_tiles_do_not_show(n: int, k: int, seed: int) -> None:
     whole = by_dense(vectors, k, np.ones(n, dtype=bool))
     with pytest.MonkeyPatch.context() as patch:
         patch.setattr(dense, "COLUMNS", 37)
-        patch.setattr(dense, "BATCH", 50)
+        patch.setattr(dense, "QUERIES", 20)
         cut = by_dense(vectors, k, np.ones(n, dtype=bool))
     np.testing.assert_array_equal(whole.rows, cut.rows)
     np.testing.assert_array_equal(whole.scores, cut.scores)
@@ -287,3 +303,19 @@ def test_bad_arguments_are_errors_that_say_what_to_do() -> None:
         DenseIndex(np.full((2, 2), np.nan, dtype=np.float32))
     with pytest.raises(ValueError, match="must be 'bounds', 'postings' or 'product', got 'pruned'"):
         SparseIndex(csr_matrix(unit_rows(3)), method="pruned")  # type: ignore[arg-type]
+
+
+def test_matrix_products_have_all_their_threads_again_when_the_last_is_done() -> None:
+    """Whoever began first: the limit is one of the whole process."""
+
+    def threads() -> list[int]:
+        return [one["num_threads"] for one in threadpool_info() if one["user_api"] == "blas"]
+
+    before = threads()
+    first, second = one_blas_thread(), one_blas_thread()
+    first.__enter__()
+    second.__enter__()
+    first.__exit__(None, None, None)
+    assert {*threads()} == {1}
+    second.__exit__(None, None, None)
+    assert threads() == before

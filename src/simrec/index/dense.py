@@ -2,21 +2,26 @@
 
 from __future__ import annotations
 
-from typing import Any
+from collections.abc import Callable
 
 import numpy as np
+from joblib import cpu_count
 
-from simrec.index.threads import in_chunks
+from simrec.index.threads import in_chunks, one_blas_thread
 from simrec.types import NO_ROW, Dense, Mask, Neighbors, Rows, Scores
 
-BATCH = 1024
-"""Queries at a time that keep all cores at work; fewer are slower, more are cut into as many."""
+QUERIES, COLUMNS = 256, 4096
+"""Queries that a thread takes at a time, and vectors that they are multiplied with at a time: a tile of scores, 4 MB,
+stays in the cache between the product and the selection."""
 
-COLUMNS = 24576
-"""Vectors that a batch is multiplied with at a time: a tile of scores takes 100 MB at most."""
+LEAST = 16
+"""Queries that are worth a thread."""
+
+ROOM, SPARE = 3, 64
+"""Times k, and so many more: of as many as may be among the best, the others are thrown out."""
 
 CHUNK = 64
-"""Queries that a thread takes at a time."""
+"""Queries that a thread takes at a time where nothing is multiplied."""
 
 UNIT = 0.01
 """How far the norm of a unit row may be off."""
@@ -53,7 +58,7 @@ class DenseIndex:
         """The k nearest neighbors of each vector.
 
         Args:
-            vectors: (b, d) float32 unit rows, or zeros, which find nobody; a `BATCH` or more at a time is fastest.
+            vectors: (b, d) float32 unit rows, or zeros, which find nobody; thousands at a time are fastest.
             k: neighbors a row, at least 1.
             exclude: (b,) the row, of the index's vectors, that each query must not find: its own; -1 for none.
 
@@ -72,36 +77,44 @@ class DenseIndex:
         if not len(self.rows):
             return result
         own = np.full(len(vectors), NO_ROW, dtype=np.int32) if exclude is None else self._places[exclude]
-        buffer = np.empty(min(BATCH, len(asked)) * min(COLUMNS, len(self.rows)), dtype=np.float32)
-        for first in range(0, len(asked), BATCH):
-            batch = asked[first : first + BATCH]
-            queries = np.ascontiguousarray(vectors[batch], dtype=np.float32)
-            rows, result.scores[batch] = self._batch(queries, k, own[batch], buffer)
-            result.rows[batch] = np.where(rows == NO_ROW, NO_ROW, self.rows[rows])
+        rows = np.full((len(asked), k), NO_ROW, dtype=np.int32)
+        scores = np.full((len(asked), k), -np.inf, dtype=np.float32)
+        cores = cpu_count()
+        turns = -(-len(asked) // (QUERIES * cores))
+        size = max(-(-len(asked) // (turns * cores)), LEAST) if turns else LEAST
+
+        def worker() -> Callable[[slice], None]:
+            tile = np.empty(size * COLUMNS, dtype=np.float32)
+            room = ROOM * k + SPARE
+            found = np.empty((size, room), dtype=np.float32), np.empty((size, room), dtype=np.int32)
+
+            def work(part: slice) -> None:
+                queries = np.ascontiguousarray(vectors[asked[part]], dtype=np.float32)
+                self._search(queries, own[asked[part]], tile, found, (scores[part], rows[part]))
+
+            return work
+
+        with one_blas_thread():
+            in_chunks(worker, len(asked), size)
+        result.scores[asked] = scores
+        result.rows[asked] = np.where(rows == NO_ROW, NO_ROW, self.rows[rows])
         return result
 
-    def _batch(self, queries: Dense, k: int, own: Rows, buffer: Dense) -> Neighbors:
+    def _search(
+        self, queries: Dense, own: Rows, tile: Dense, found: tuple[Scores, Rows], best: tuple[Scores, Rows]
+    ) -> None:
+        from simrec.index.dense_kernels import gather, settle
+
         n, b = len(self._vectors), len(queries)
-        rows, scores = no_neighbors(b, k)
         sizes = np.zeros(b, dtype=np.int64)
+        pool = (found[0][:b], found[1][:b], np.zeros(b, dtype=np.int64), np.full(b, -np.inf, dtype=np.float32))
         tiles = -(-n // COLUMNS)
         for number in range(tiles):
             start, end = number * n // tiles, (number + 1) * n // tiles
-            tile = buffer[: b * (end - start)].reshape(b, end - start)
-            np.matmul(queries, self._vectors[start:end].T, out=tile)
-            self._take(tile, start, queries, own, (scores, rows, sizes))
-        return Neighbors(rows, scores)
-
-    def _take(self, tile: Dense, start: int, queries: Dense, own: Rows, best: tuple[Scores, Rows, Any]) -> None:
-        from simrec.index.dense_kernels import sort, take
-
-        def work(part: slice) -> None:
-            scores, rows, sizes = (of_all[part] for of_all in best)
-            take(tile[part], start, queries[part], self._vectors, own[part], (scores, rows, sizes))
-            if start + tile.shape[1] == len(self._vectors):
-                sort((scores, rows, sizes))
-
-        in_chunks(lambda: work, len(own), CHUNK)
+            products = tile[: b * (end - start)].reshape(b, end - start)
+            np.matmul(queries, self._vectors[start:end].T, out=products)
+            gather(products, start, queries, self._vectors, own, pool, (*best, sizes))
+        settle(queries, self._vectors, pool, (*best, sizes))
 
 
 def places_of(rows: Rows, n: int) -> Rows:

@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING, Any, Protocol
 import numpy as np
 from numpy.typing import NDArray
 
+from simrec.index.threads import one_blas_thread
 from simrec.rank import kernels, kernels_scores, scan
 from simrec.types import Dense, Rows, Scores
 
@@ -42,9 +43,7 @@ class DensePart:
 
     def to_sample(self, rows: Rows, sample: Rows) -> Scores:
         """See `Part`. By one thread: how many share a product decides in what order sums are taken."""
-        from threadpoolctl import threadpool_limits
-
-        with threadpool_limits(1, "blas"):
+        with one_blas_thread():
             return np.asarray(self.vectors[rows] @ self.vectors[sample].T)
 
 
