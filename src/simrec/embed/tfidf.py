@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+from functools import cache
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Self
 
@@ -126,9 +127,12 @@ class TfidfEmbedder(TransformerMixin, BaseEstimator):
     def transform_words(self, words: Words) -> csr_matrix:
         """`transform` of texts that were read before; words that are new to the embedder have no column."""
         check_is_fitted(self)
+        return self.weigh(self._known().count(words, words.lexicon.stemming(self.stem), self.title_weight))
+
+    def _known(self) -> Vocabulary:
         if self._vocabulary is None:
             self._vocabulary = Vocabulary.of_terms(self.terms_, self.ngrams)
-        return self.weigh(self._vocabulary.count(words, words.lexicon.stemming(self.stem), self.title_weight))
+        return self._vocabulary
 
     def weigh(self, counts: csr_matrix) -> csr_matrix:
         """(n, terms) unit rows of counted terms; changed in place."""
@@ -141,8 +145,10 @@ class TfidfEmbedder(TransformerMixin, BaseEstimator):
 
     def save(self, folder: Path) -> None:
         """Writes what `fit` learned into `folder`, as JSON and .npy."""
-        learned = {"terms": self.terms_, "surface": self.surface_}
+        vocabulary = self._known()
+        learned = {"terms": self.terms_, "surface": self.surface_, "words": list(vocabulary.words)}
         (folder / "terms.json").write_text(json.dumps(learned, ensure_ascii=False), encoding="utf-8")
+        np.save(folder / "keys.npy", vocabulary.keys, allow_pickle=False)
         np.save(folder / "idf.npy", self.idf_, allow_pickle=False)
 
     def load(self, folder: Path) -> Self:
@@ -150,6 +156,9 @@ class TfidfEmbedder(TransformerMixin, BaseEstimator):
         learned = json.loads((folder / "terms.json").read_text(encoding="utf-8"))
         self.terms_, self.surface_ = learned["terms"], learned["surface"]
         self._vocabulary = None
+        if "words" in learned:  # else a folder of an earlier version
+            keys = np.load(folder / "keys.npy", allow_pickle=False)
+            self._vocabulary = Vocabulary(learned["words"], self.ngrams, keys)
         self.idf_ = np.load(folder / "idf.npy", allow_pickle=False)
         return self
 
@@ -158,6 +167,7 @@ class TfidfEmbedder(TransformerMixin, BaseEstimator):
         weight = dict(zip(self.terms_, self.idf_.tolist(), strict=True))
         least = -np.log(COMMON)
 
+        @cache
         def tells(stem: str) -> bool:
             shown = self.surface_.get(stem, stem)
             return (len(shown) >= SHORTEST or is_unspaced(shown)) and weight.get(stem, least) >= least

@@ -6,11 +6,13 @@ import hashlib
 import json
 import logging
 from collections.abc import Mapping
+from concurrent.futures import ThreadPoolExecutor
 from datetime import datetime
 from typing import Any
 
 from simrec.errors import ModelError
 from simrec.files import write_whole
+from simrec.pipeline.live.saved import load
 from simrec.pipeline.live.site import LiveSite, state_folder
 from simrec.pipeline.locks import reading_fitted
 from simrec.pipeline.placed import Placed, placed_in
@@ -53,10 +55,11 @@ def catch_up(
         now: the moment that decides who may be shown.
         found: takes the blocks that are others than those of the snapshot.
     """
-    articles = {article.id: article for article in store.articles()}
     try:
-        with reading_fitted(workspace):
-            site = LiveSite.load(workspace, articles)
+        with reading_fitted(workspace), ThreadPoolExecutor(1) as pool:
+            engine = pool.submit(load, state_folder(workspace.path), workspace.settings)
+            articles = {article.id: article for article in store.articles()}  # decoded while files are read and checked
+            site = LiveSite.load(workspace, articles, engine.result())
     except ModelError as error:
         logger.warning("%s", error)
         return None

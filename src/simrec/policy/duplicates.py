@@ -167,7 +167,7 @@ class Copies:
         seen: set[Hashable] = set()
         changed: set[int] = set()
         for start in touched:
-            if start in seen:
+            if start in seen or start not in self._links:
                 continue
             group = self._group(start)
             seen |= group

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable
+from collections.abc import Callable
 from typing import TYPE_CHECKING, NamedTuple
 
 import numpy as np
@@ -41,13 +41,29 @@ class SharedTerms:
         """
         arrays = (self._vectors.indptr, self._vectors.indices, self._vectors.data)
         columns = kernels.shared_terms(arrays, self._telling, row, np.asarray(others, dtype=np.int32), 8 * most)
-        return [_distinct((self._term(column) for column in best if column >= 0), most) for best in columns.tolist()]
+        return [self._distinct(best, most) for best in columns.tolist()]
+
+    def _distinct(self, columns: list[int], most: int) -> list[str]:
+        named: list[str] = []
+        words: set[str] = set()
+        unspaced: list[_Term] = []
+        known = self._shown
+        for column in columns:
+            if column < 0 or len(named) == most:
+                break
+            term = known.get(column) or self._term(column)
+            if not words.isdisjoint(term.words) or (unspaced and any(_overlap(term, other) for other in unspaced)):
+                continue
+            named.append(term.shown)
+            if term.unspaced:
+                unspaced.append(term)
+            else:
+                words |= term.words
+        return named
 
     def _term(self, column: int) -> _Term:
-        found = self._shown.get(column)
-        if found is None:
-            shown = self._show(column)
-            found = self._shown[column] = _Term(shown, frozenset(shown.split()), is_unspaced(shown))
+        shown = self._show(column)
+        found = self._shown[column] = _Term(shown, frozenset(shown.split()), is_unspaced(shown))
         return found
 
 
@@ -57,22 +73,6 @@ class _Term(NamedTuple):
     shown: str
     words: frozenset[str]
     unspaced: bool
-
-
-def _distinct(terms: Iterable[_Term], most: int) -> list[str]:
-    named: list[str] = []
-    words: set[str] = set()
-    unspaced: list[_Term] = []
-    for term in terms:
-        if len(named) == most:
-            break
-        if words.isdisjoint(term.words) and not any(_overlap(term, other) for other in unspaced):
-            named.append(term.shown)
-            if term.unspaced:
-                unspaced.append(term)
-            else:
-                words |= term.words
-    return named
 
 
 def _overlap(one: _Term, unspaced: _Term) -> bool:

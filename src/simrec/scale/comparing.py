@@ -9,8 +9,7 @@ from typing import Any, NamedTuple
 import numpy as np
 from numpy.typing import NDArray
 
-from simrec.index.dense import BATCH as TILE_ROWS
-from simrec.index.dense import COLUMNS as TILE_COLUMNS
+from simrec.index.dense import COLUMNS, QUERIES
 from simrec.pipeline.nearby import BATCH, Found, make_index, search
 from simrec.scale.ground import Ground
 from simrec.scale.spaces import Space, add, blocks, group_of, narrowed, nothing, places_in, put_found
@@ -24,7 +23,7 @@ SHARES = 8
 """Jobs that a group's pages are cut into at least, where there are enough of them."""
 PAIRS = 20_000_000_000
 """Pairs of a job at most: some minutes of a core."""
-TILE = 4 * TILE_ROWS * TILE_COLUMNS
+TILE = 4 * QUERIES * COLUMNS
 """Bytes of a dense index's products."""
 ROW, VALUE, TERM = 512, 60, 16
 """Bytes that a sparse index takes while it is made: for a row, for a value of a row, for a term of the space."""

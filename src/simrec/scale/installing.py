@@ -37,7 +37,7 @@ def install(workspace: Workspace, ground: Ground, runner: Runner, placed: Placed
         "name": name, "ids": list(hashes), "hashes": list(hashes.values()),
         "pins": {source: list(targets) for source, targets in placed.pins.items()},
         "bans": {source: list(targets) for source, targets in placed.bans.items()},
-        "moment": ground.about["now"], "recalls": ground.about.get("recalls", {}),
+        "recalls": ground.about.get("recalls", {}),
         "made_with": made_with(workspace, ground.about["model"]),
     }  # fmt: skip
     files = [*seal(ground, runner, about), "manifest.json"]

@@ -20,7 +20,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from simrec.index.approximate import AT, FLOOR
-from simrec.index.dense import BATCH, COLUMNS
+from simrec.index.dense import COLUMNS
 from simrec.pipeline.nearby import Found, pair_scores
 from simrec.scale.comparing import MEMORY, Job, nearest, runs
 from simrec.scale.ground import PARTS, Ground
@@ -41,6 +41,8 @@ WORTH = 0.12
 and of rows that are picked out, are slower."""
 PART = 1_000_000
 """Rows of a part of the lists."""
+PIECE = 1024
+"""Pages that are multiplied together."""
 CHUNK = 65_536
 """Rows that a task assigns, or has in memory while it writes a part."""
 
@@ -253,7 +255,7 @@ def probe(
 def nearest_cells(vectors: Dense, centres: Dense, probes: int) -> Rows:
     """(b, probes) int32: the cells whose centres are nearest to each vector, in any order; -1 for zeros."""
     found = np.full((len(vectors), probes), NO_ROW, dtype=np.int32)
-    for begin, end in _pieces(len(vectors), BATCH):
+    for begin, end in _pieces(len(vectors), PIECE):
         products = vectors[begin:end] @ centres.T
         found[begin:end] = np.argpartition(-products, probes - 1, axis=1)[:, :probes]
     found[~vectors.any(axis=1)] = NO_ROW
@@ -273,7 +275,7 @@ def _take(vectors: Dense, base: Dense, span: slice, asking: Rows, own: Rows, hea
     """Puts what a cell holds among the best of the pages that look into it."""
     from simrec.index.dense_kernels import take
 
-    for begin, end in _pieces(len(asking), BATCH):
+    for begin, end in _pieces(len(asking), PIECE):
         some, mine = asking[begin:end], own[begin:end]
         queries = vectors[some]
         held = tuple(array[some] for array in heaps)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from pathlib import Path
 from typing import Any, NamedTuple
 
 import numpy as np
@@ -17,12 +18,45 @@ class Sparse(NamedTuple):
     shape: tuple[int, int]
 
 
+class Roomy(NamedTuple):
+    """The first `rows` of an array that has room for more."""
+
+    held: Any
+    rows: int
+
+    def __len__(self) -> int:
+        return self.rows
+
+
+def read_array(path: Path) -> Roomy:
+    """Reads a .npy file, with room for rows to be added: the first one that is makes no copy of all others.
+
+    Raises:
+        ValueError: it is no array of plain values.
+    """
+    with path.open("rb") as file:
+        version = np.lib.format.read_magic(file)
+        read = np.lib.format.read_array_header_1_0 if version == (1, 0) else np.lib.format.read_array_header_2_0
+        shape, by_column, dtype = read(file)
+        if dtype.hasobject or by_column:
+            raise ValueError(f"{path.name} is no array of plain values in order of row")
+        held = np.empty((_roomy(shape[0]), *shape[1:]), dtype=dtype)
+        room = held[: shape[0]].reshape(-1).view(np.uint8)
+        if file.readinto(room.data) < len(room):
+            raise ValueError(f"{path.name} ends too early")
+    return Roomy(held, shape[0])
+
+
+def _roomy(count: int) -> int:
+    return count + count // 8 + 64
+
+
 class Column:
-    """An array with a row an article."""
+    """An array with a row an article, or one of `read_array`."""
 
     def __init__(self, array: Any) -> None:
-        self._held = np.ascontiguousarray(array)
-        self._count = len(array)
+        self._held: Any
+        self._held, self._count = array if isinstance(array, Roomy) else (np.ascontiguousarray(array), len(array))
 
     @property
     def array(self) -> Any:
@@ -37,7 +71,7 @@ class Column:
         """Adds rows, (r, ...) as those that are there."""
         wanted = self._count + len(rows)
         if wanted > len(self._held):
-            held = np.empty((wanted + wanted // 8 + 64, *self._held.shape[1:]), dtype=self._held.dtype)
+            held = np.empty((_roomy(wanted), *self._held.shape[1:]), dtype=self._held.dtype)
             held[: self._count] = self.array
             self._held = held
         self._held[self._count : wanted] = rows

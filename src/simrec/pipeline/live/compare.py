@@ -23,6 +23,9 @@ from simrec.types import DECIMALS, NO_ROW, Mask, Neighbors, Rows, Scores
 
 GAP = 2e-6
 """The least difference of two scores that no rounding makes."""
+TIED = 4
+"""Times the candidates that a space is to bring: where more than that reach a mark, since many are equally near, as all
+articles of one day are, those bring nothing until it is to bring more."""
 FOLD = 64
 """Candidates of one page that a core scores together."""
 
@@ -193,7 +196,10 @@ class Comparer:
     # A row and its candidates
 
     def marks(self, row: int, level: int) -> NDArray[np.float32]:
-        """(s,) what candidates of a page must reach: at level 0 as fitted, above so much lower that more of them do."""
+        """(s,) what candidates of a page must reach: at level 0 as fitted, above so much lower that more of them do.
+
+        Infinity where none can.
+        """
         if level == 0:
             return np.asarray(self.shelf["reach"][row])
         own = self.fitted_row(row)
@@ -206,7 +212,7 @@ class Comparer:
             scores = self.scan(row, space)[: len(members)]
             known = scores[members & (scores != 0) & ~np.isnan(scores)]
             if len(known) > wanted:
-                found[number] = np.partition(known, len(known) - wanted)[len(known) - wanted]
+                found[number] = _mark(known, wanted)
         return found
 
     def fitted_row(self, row: int) -> int:
@@ -270,6 +276,18 @@ def cut(lists: dict[str, Neighbors], depth: int) -> tuple[Scores, Rows]:
         reached = (found.rows != NO_ROW) & (found.scores >= marks[:, number : number + 1])
         kept.append(Neighbors(np.where(reached, found.rows, NO_ROW), found.scores))
     return marks, union(kept)
+
+
+def _mark(scores: Scores, wanted: int) -> np.float32:
+    """What that many scores reach, or, where too many do, the next higher one; infinity where none is.
+
+    >>> [float(_mark(np.repeat(np.float32([3, 2, 1]), counts), 2)) for counts in ([1, 2, 8], [1, 8, 1], [9, 1, 1])]
+    [2.0, 3.0, inf]
+    """
+    mark = np.partition(scores, len(scores) - wanted)[len(scores) - wanted]
+    if np.count_nonzero(scores >= mark) <= TIED * wanted:
+        return np.float32(mark)
+    return np.float32(scores[scores > mark].min(initial=np.inf))
 
 
 def fold(lists: Sequence[Rows]) -> tuple[Rows, Rows, list[tuple[int, int, int]]]:

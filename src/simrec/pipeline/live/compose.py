@@ -55,7 +55,7 @@ class Composer:
         self._engine = engine
         self.settings = engine.fitted.settings
         self.wanted = engine.k + self.settings.build.spares
-        self._terms = SharedTerms(engine.shelf["tfidf"], engine.fitted.tfidf.show, engine.fitted.tfidf.telling())
+        self._terms = SharedTerms(engine.shelf["tfidf"], engine.fitted.tfidf.show, engine.fitted.telling)
         policy = self.settings.policy
         names = cap_names(policy)
         self.caps = (lambda row: names(engine.articles[row])) if names else None

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 from functools import cached_property
 from typing import Any
@@ -9,6 +10,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
+from simrec.embed.cache import Passages
 from simrec.embed.terms import Lexicon
 from simrec.embed.tfidf import TfidfEmbedder
 from simrec.embed.words import Words, analyze
@@ -80,55 +82,59 @@ class Fitted:
         """(terms,) how many articles had each term."""
         return np.rint((self.n + 1) / np.exp(self.tfidf.idf_.astype(np.float64))).astype(np.int64)
 
+    @cached_property
+    def telling(self) -> Mask:
+        """(terms,) bool: see `TfidfEmbedder.telling`."""
+        return self.tfidf.telling()
+
     def text_of(self, article: Article) -> Text:
         """What embedders read of an article."""
         return Text(article.title, article.body, article.lang or self.main_lang)
 
-    def row_of(self, article: Article) -> dict[str, Any]:
-        """The columns of one article, each with one row; what depends on other articles is not among them."""
-        text = self.text_of(article)
-        words = analyze([text], self.lexicon, processes=1)
-        published = article.published_at.timestamp() if article.published_at else np.nan
+    def rows_of(self, articles: Sequence[Article]) -> dict[str, Any]:
+        """The columns of b articles, each with b rows; what depends on other articles is not among them."""
+        texts = [self.text_of(article) for article in articles]
+        words = analyze(texts, self.lexicon, processes=1)
+        published = [article.published_at.timestamp() if article.published_at else np.nan for article in articles]
         found: dict[str, Any] = {
-            "languages": self.languages.of([primary(text.lang)]),
-            "published": np.array([published]),
+            "languages": self.languages.of([primary(text.lang) for text in texts]),
+            "published": np.array(published, dtype=np.float64),
             "tfidf": self.tfidf.transform_words(words),
             "title_sequences": Sequences(*words.stems(words.titles)),
             "body_sequences": Sequences(*words.stems(words.bodies)),
         }
         if self.meaning is not None:
-            found |= self._meaning(text)
+            found |= self._meanings(texts)
         if self.tags is not None:
             found |= {
-                "tags": self.tags.transform(tag_texts([article], [text])),
-                "sections": self.vectorizers.sections.of([article.section]),
-                "ages": found["published"] if self.ages else np.array([np.nan]),
+                "tags": self.tags.transform(tag_texts(articles, texts)),
+                "sections": self.vectorizers.sections.of([article.section for article in articles]),
+                "ages": found["published"] if self.ages else np.full(len(articles), np.nan),
             }
-        return found | self._details(article, words, found) if self.titles is not None else found
+        return found | self._details(articles, words, found) if self.titles is not None else found
 
-    def _meaning(self, text: Text) -> dict[str, Any]:
-        views = self.meaning.views([text])
-        return {
-            "sentence": views.articles,
-            "title_sentence": views.titles,
-            "body_sentence": views.bodies,
-            "passages": views.passages,
-        }
+    def _meanings(self, texts: Sequence[Text]) -> dict[str, Any]:
+        """Vectors; one text at a time, since a model's sums may depend on what it reads together."""
+        views = [self.meaning.views([text]) for text in texts]
+        articles, titles, bodies = (np.concatenate([view[number] for view in views]) for number in range(3))
+        vectors, lengths = (np.concatenate([view.passages[number] for view in views]) for number in range(2))
+        passages = Passages(vectors, lengths)
+        return {"sentence": articles, "title_sentence": titles, "body_sentence": bodies, "passages": passages}
 
-    def _details(self, article: Article, words: Words, found: dict[str, Any]) -> dict[str, Any]:
+    def _details(self, articles: Sequence[Article], words: Words, found: dict[str, Any]) -> dict[str, Any]:
         """What the features of pairs look at beside words and meanings."""
         from sklearn.preprocessing import normalize
 
         assert self.titles is not None  # noqa: S101 - its only caller has asked
         return {
             "title_words": self.titles.transform_words(words.titles_as_bodies()),
-            "title_characters": self.vectorizers.characters.transform([article.title]),
+            "title_characters": self.vectorizers.characters.transform([article.title for article in articles]),
             "title_shares": normalize(self.tfidf.transform_words(words.only_titles()), norm="l1"),
-            "authors": names_of([article], self.vectorizers.authors),
-            "path": self.vectorizers.paths.transform(path_strings([article])),
-            "folders": folders_of([article], self.vectorizers.folders),
+            "authors": names_of(articles, self.vectorizers.authors),
+            "path": self.vectorizers.paths.transform(path_strings(articles)),
+            "folders": folders_of(articles, self.vectorizers.folders),
             "rare_lengths": rare_lengths(found["tfidf"], self.rare),
             "older": share_below(self.dates, found["published"]),
-            "words": np.log1p(np.array([len(article.body.split())], dtype=np.float32)),
-            "title_length": np.array([len(article.title.split())], dtype=np.float32),
+            "words": np.log1p(np.array([len(article.body.split()) for article in articles], dtype=np.float32)),
+            "title_length": np.array([len(article.title.split()) for article in articles], dtype=np.float32),
         }

@@ -23,6 +23,8 @@ from simrec.types import DECIMALS, NO_ROW, Article, Mask, Rows
 
 LISTED = 8
 """Candidates that a page's list keeps for each item of a block, spares included."""
+SHELVED = 256
+"""Articles that are read together."""
 KEPT: Mapping[str, tuple[Any, float]] = {
     "lists": (np.int32, NO_ROW), "scores": (np.float32, -np.inf), "more": (np.bool_, 0), "level": (np.int8, 0),
     "used": (np.int16, 0), "short": (np.bool_, 0), "alive": (np.bool_, 0), "may": (np.bool_, 0),
@@ -196,12 +198,15 @@ class Pages:
             items: an article, the row that the article of its id was fitted with, -1 for none, and whether it is still
                 the same.
         """
-        rows = []
-        for article, own, same in items:
-            row = own if same else self.shelf.append(self.fitted.row_of(article))
-            if not same:
-                self.shelf.set("own", row, own)
-            rows.append(row)
+        rows = [own for _, own, _ in items]
+        new = [place for place, (_, _, same) in enumerate(items) if not same]
+        for begin in range(0, len(new), SHELVED):
+            places = new[begin : begin + SHELVED]
+            first = self.shelf.extend(self.fitted.rows_of([items[place][0] for place in places]))
+            added = np.arange(first, first + len(places), dtype=np.int32)
+            self.shelf.set("own", added, [rows[place] for place in places])
+            for place, row in zip(places, added.tolist(), strict=True):
+                rows[place] = row
         self.comparer.refresh()
         self._grow()
         self.copies.grow(len(self.shelf))
@@ -210,26 +215,28 @@ class Pages:
         return rows
 
     def admit(
-        self, rows: Sequence[int], articles: Sequence[Article], now: datetime, near: Iterable[Any] | None = None
+        self, rows: Sequence[int], articles: Sequence[Article], now: datetime | None, near: Iterable[Any] | None = None
     ) -> set[int]:
         """Makes rows of the shelf those of their articles; returns the rows whose copies are others now.
 
         Args:
             rows: numbers of rows that are there and were measured.
             articles: what they are rows of; one that was there before was dismissed.
-            now: the moment that decides who may be shown.
+            now: the moment that decides who may be shown; None where that is known.
             near: pairs of rows that are copies by their shingles, where they are known.
         """
         self._grow()
         same_language = self.fitted.settings.policy.same_language
+        numbers = np.array(rows, dtype=np.int32)
+        self.alive.array[numbers] = True
+        self.groups.array[numbers] = self.shelf["languages"][numbers] if same_language else 0
+        fitted = np.where(numbers < self.fitted.n, numbers, self.shelf["own"][numbers])
+        known = fitted != NO_ROW
+        self.toll.array[numbers[known]] = self.toll.array[fitted[known]]
         for row, article in zip(rows, articles, strict=True):
             self.row_of[article.id], self.articles[row] = row, article
-            self.alive.array[row] = True
-            self.stand(row, now)
-            self.groups.array[row] = self.shelf["languages"][row] if same_language else 0
-            fitted = self.comparer.fitted_row(row)
-            if fitted != NO_ROW:
-                self.toll.array[row] = self.toll.array[fitted]
+            if now:
+                self.stand(row, now)
             if self.comparer.weighs:
                 self.weigh(row)
         self._sort_ids([article.id for article in articles], rows)

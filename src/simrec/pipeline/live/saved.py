@@ -15,7 +15,7 @@ from simrec.embed.static import StaticEmbedder
 from simrec.embed.terms import Lexicon
 from simrec.embed.tfidf import TfidfEmbedder
 from simrec.errors import ModelError
-from simrec.pipeline.live.columns import Sparse
+from simrec.pipeline.live.columns import Sparse, read_array
 from simrec.pipeline.live.engine import Engine
 from simrec.pipeline.live.fitted import Fitted
 from simrec.pipeline.live.pages import Far
@@ -24,12 +24,13 @@ from simrec.pipeline.prior import load_prior
 from simrec.pipeline.vectorizers import Codes, Vectorizers
 from simrec.settings import Settings
 
-FORMAT = 3
+FORMAT = 5
 """Raise it when what is saved, or what it means, changes: the next build then fits anew."""
 FILE = "site.json"
 COUNTERS = ("tfidf", "tags", "titles")
 CODES = ("authors", "sections", "folders")
 ARRAYS = ("weights", "rare", "dates", "sample", "eligible")
+TELLING = "fitted-telling.npy"
 PLAIN = (
     "model",
     "main_lang",
@@ -64,6 +65,7 @@ def save_fitted(fitted: Fitted, part: Path) -> None:
     """Writes what was fitted, but for what is in `FILE`."""
     for name in ARRAYS:
         np.save(part / f"fitted-{name}.npy", getattr(fitted, name), allow_pickle=False)
+    np.save(part / TELLING, fitted.telling, allow_pickle=False)
     for name in COUNTERS:
         counter = getattr(fitted, name)
         if counter is not None:
@@ -171,7 +173,7 @@ def _fitted(folder: Path, said: Mapping[str, Any], settings: Settings) -> Fitted
     elif said["model"] != "tfidf":
         embedder = SentenceEmbedder(**settings.sentence.model_dump(), cache=folder.parent)
         meaning = embedder.settled(said["quantized"])
-    return Fitted(
+    fitted = Fitted(
         settings=settings,
         meaning=meaning,
         vectorizers=vectorizers,
@@ -181,12 +183,14 @@ def _fitted(folder: Path, said: Mapping[str, Any], settings: Settings) -> Fitted
         prior_name=said["prior"],
         **values,
     )
+    fitted.telling = np.load(folder / TELLING, allow_pickle=False)
+    return fitted
 
 
 def _shelf(folder: Path, said: Mapping[str, Any], fitted: Fitted) -> Shelf:
     columns: dict[str, Any] = {}
     for name, width in said["columns"].items():
-        arrays = [np.load(path, allow_pickle=False) for path in sorted(folder.glob(f"column-{name}.*.npy"))]
+        arrays = [read_array(path) for path in sorted(folder.glob(f"column-{name}.*.npy"))]
         if width is not None:
             columns[name] = Sparse(arrays[0], arrays[1], arrays[2], (len(arrays[0]) - 1, width))
         else:

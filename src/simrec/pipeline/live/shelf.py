@@ -70,23 +70,24 @@ class Shelf:
         """The names of the columns."""
         return list(self._columns)
 
-    def append(self, row: Mapping[str, Any]) -> int:
-        """Adds a row, and returns its number. What is measured is not known yet: see `set`."""
+    def extend(self, rows: Mapping[str, Any]) -> int:
+        """Adds rows, and returns the number of the first. What is measured is not known yet: see `set`."""
+        first, count = len(self), len(rows["published"])
         for name, column in self._columns.items():
             if isinstance(column, SparseRows):
-                column.append(row[name])
+                column.append(rows[name])
             elif isinstance(column, Ragged):
-                lengths, values = _ragged(row[name])
+                lengths, values = _ragged(rows[name])
                 column.append(lengths, values)
-            elif name in row:
-                column.append(row[name])
+            elif name in rows:
+                column.append(rows[name])
             else:
                 like = column.array
-                column.append(np.zeros((1, *like.shape[1:]), dtype=like.dtype))
+                column.append(np.zeros((count, *like.shape[1:]), dtype=like.dtype))
         unknown = len(self.fitted.lexicon.stemming().stems) - len(self._words.array)
         if unknown > 0:
             self._words.append(np.full(unknown, np.log(self.fitted.n + 2), dtype=np.float32))
-        return len(self) - 1
+        return first
 
     @contextmanager
     def lent(self) -> Iterator[None]:

@@ -70,19 +70,20 @@ class LiveSite:
         return cls(engine, ids, [hashes[id_] for id_ in ids], uuid.uuid4().hex, 0, recalls)
 
     @classmethod
-    def load(cls, workspace: Workspace, articles: Mapping[str, Article]) -> LiveSite:
+    def load(cls, workspace: Workspace, articles: Mapping[str, Article], engine: Engine | None = None) -> LiveSite:
         """Reads a saved engine as it was; `follow` brings it up to what the store holds.
 
         Args:
             workspace: of the site.
             articles: as the store has them, by id.
+            engine: of `saved.load`; None to read it here.
 
         Raises:
             ModelError: it is damaged, or an article is gone from the store.
         """
         folder = state_folder(workspace.path)
         said = saved.read_about(folder)
-        engine = saved.load(folder, workspace.settings)
+        engine = engine or saved.load(folder, workspace.settings)
         about = said["about"] if said else {}
         rows = len(engine.shelf)
         site = cls(engine, about["ids"], about["hashes"], about["name"], rows, about.get("recalls", {}))
@@ -95,8 +96,7 @@ class LiveSite:
         else:  # it was saved when there were no bans but those of the settings
             engine.set_placed(Placed(about["pins"], workspace.settings.policy.banned))
         pairs = np.load(folder / "copies.npy", allow_pickle=False).tolist()
-        moment = datetime.fromisoformat(about["moment"])
-        engine.admit(there, [articles[site.ids[row]] for row in there], moment, near=pairs)
+        engine.admit(there, [articles[site.ids[row]] for row in there], None, near=pairs)
         for name in saved.OF_NOW:
             engine.restore(name, np.load(folder / f"page-{name}.npy", allow_pickle=False))
         return site
@@ -198,7 +198,6 @@ class LiveSite:
             "hashes": self.hashes,
             "pins": {source: list(targets) for source, targets in self.engine.placed.pins.items()},
             "bans": {source: list(targets) for source, targets in self.engine.placed.bans.items()},
-            "moment": now.isoformat(),
             "recalls": dict(self.recalls),
             "made_with": made_with(workspace, self.engine.fitted.model),
         }
