@@ -227,6 +227,22 @@ def test_a_score_hangs_on_its_two_rows_alone(kind: str) -> None:
             assert value == score[5, other] == score[other, 5]
 
 
+@settings(deadline=None, max_examples=20)
+@given(n=st.integers(2, 120), k=st.integers(1, 40), kinds=st.integers(1, 4), seed=st.integers(0, 1000))
+def test_articles_of_the_same_tags_find_what_each_finds_alone(n: int, k: int, kinds: int, seed: int) -> None:
+    """They are asked for together, but each is nobody's neighbor but others'."""
+    drawn = np.random.default_rng(seed).integers(kinds, size=n)
+    vectors = csr_matrix(unit_rows(kinds, 3)[drawn])
+    rows, eligible = np.arange(n, dtype=np.int32), drawn != 3
+    found, bounds = (
+        SparseIndex(vectors, eligible, method).query(vectors, k, rows) for method in ("postings", "bounds")
+    )
+    alone = [SparseIndex(vectors, eligible, "postings").query(vectors[[row]], k, rows[[row]]) for row in range(n)]
+    for wanted in (bounds, Neighbors(*map(np.concatenate, zip(*alone, strict=True)))):
+        np.testing.assert_array_equal(found.rows, wanted.rows)
+        np.testing.assert_array_equal(found.scores, wanted.scores)
+
+
 @pytest.mark.parametrize("kind", ["dense", "sparse"])
 def test_equal_scores_are_in_order_of_rows(kind: str) -> None:
     """Copies of one article come in the order of the corpus, also where k cuts them."""

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from functools import partial
+from itertools import pairwise
 from typing import TYPE_CHECKING, Any, Literal
 
 import numpy as np
@@ -75,20 +76,33 @@ class SparseIndex:
         if self._product is not None:
             return self._by_product(vectors, k, exclude)
         own = np.full(vectors.shape[0], NO_ROW, dtype=np.int32) if exclude is None else self._places[exclude]
-        starts, terms, weights = arrays(_canonical(vectors))
+        queries = _canonical(vectors)
+        found = self._search_once(queries, k, own) if self._postings is not None else self._search(queries, k, own)
+        return Neighbors(np.where(found.rows == NO_ROW, NO_ROW, self._rows[found.rows]).astype(np.int32), found.scores)
+
+    def _search_once(self, queries: csr_matrix, k: int, own: Rows) -> Neighbors:
+        """As `_search`; queries that are the same, as those of one tag are, are answered together."""
+        first, same = _alike(queries)
+        if 2 * len(first) > len(own):
+            return self._search(queries, k, own)
+        found = self._search(queries[first], min(k + 1, len(self._rows)), np.full(len(first), NO_ROW, dtype=np.int32))
+        return trim(found.rows[same], found.scores[same], k, own)
+
+    def _search(self, queries: csr_matrix, k: int, own: Rows) -> Neighbors:
+        """The neighbors of queries, as places among the rows that can be found."""
+        starts, terms, weights = arrays(queries)
         rows, scores = no_neighbors(len(own), k)
 
         def worker() -> Callable[[slice], None]:
             search = self._searcher(k)
 
             def work(part: slice) -> None:
-                queries = starts[part.start : part.stop + 1], terms, weights
-                search(queries, own[part], rows[part], scores[part])
+                search((starts[part.start : part.stop + 1], terms, weights), own[part], rows[part], scores[part])
 
             return work
 
         in_chunks(worker, len(own), CHUNK)
-        return Neighbors(np.where(rows == NO_ROW, NO_ROW, self._rows[rows]).astype(np.int32), scores)
+        return Neighbors(rows, scores)
 
     def _searcher(self, k: int) -> Callable[..., None]:
         """A search, see `simrec.index.postings.add_up`, with scratch memory of its own, for one thread."""
@@ -119,6 +133,21 @@ def _post(vectors: csr_matrix) -> Any:
     from simrec.index.postings import post
 
     return post(vectors)
+
+
+def _alike(vectors: csr_matrix) -> tuple[Rows, Rows]:
+    """The first of each set of rows that are the same, (m,), and for each row the place of its own among them, (b,)."""
+    places: dict[bytes, int] = {}
+    starts = vectors.indptr.tolist()
+    first: list[int] = []
+    same: list[int] = []
+    for row, (begin, end) in enumerate(pairwise(starts)):
+        key = vectors.indices[begin:end].tobytes() + vectors.data[begin:end].tobytes()
+        place = places.setdefault(key, len(places))
+        if place == len(first):
+            first.append(row)
+        same.append(place)
+    return np.array(first, dtype=np.int32), np.array(same, dtype=np.int32)
 
 
 def _canonical(vectors: csr_matrix) -> csr_matrix:
