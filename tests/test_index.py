@@ -12,11 +12,11 @@ from hypothesis import strategies as st
 from scipy.sparse import csr_matrix, random_array
 from threadpoolctl import threadpool_info
 
+from simrec.blas import one_blas_thread
 from simrec.index import dense
 from simrec.index.dense import DenseIndex
 from simrec.index.masked import masked_top_k
 from simrec.index.sparse import SparseIndex
-from simrec.index.threads import one_blas_thread
 from simrec.types import Neighbors
 
 Search = Callable[[np.ndarray, int, np.ndarray], Neighbors]

@@ -7,7 +7,8 @@ from collections.abc import Callable
 import numpy as np
 from joblib import cpu_count
 
-from simrec.index.threads import in_chunks, one_blas_thread
+from simrec.blas import one_blas_thread
+from simrec.index.threads import in_chunks
 from simrec.types import NO_ROW, Dense, Mask, Neighbors, Rows, Scores
 
 QUERIES, COLUMNS = 256, 4096

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Any, Protocol
 import numpy as np
 from numpy.typing import NDArray
 
-from simrec.index.threads import one_blas_thread
+from simrec.blas import one_blas_thread
 from simrec.rank import kernels, kernels_scores, scan
 from simrec.types import Dense, Rows, Scores
 

@@ -75,6 +75,8 @@ def fit_terms(ground: Ground, runner: Runner, read: Read, kinds: Sequence[Kind])
     shares = {kind.name: _shares(ground, kind, said) for kind in kinds}
     runner.run("terms", add_up, [task for tasks in shares.values() for task in tasks], memory=MEMORY)
     found = {kind.name: _fitted(ground, read, kind, len(shares[kind.name]), stemmings[kind.name]) for kind in kinds}
+    if not ground.has("fitted-telling"):
+        save(ground.engine / "fitted-telling.npy", found["tfidf"].telling())
     if not ground.has("fitted-weights"):
         df = _added(ground, "stems-in-bodies", len(stemmings["tfidf"].stems))
         save(ground.engine / "fitted-weights.npy", stem_weights(df, ground.n))

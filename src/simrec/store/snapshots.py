@@ -211,7 +211,8 @@ class SnapshotStore(Connected):
 
     def blocks(self, number: int, source_ids: Sequence[str] | None = None) -> Iterator[StoredBlock]:
         """The blocks of a snapshot, by source id; of all sources, or of those named."""
-        statement = select(blocks).where(blocks.c.snapshot_id == number).order_by(blocks.c.source_id)
+        columns = blocks.c.source_id, blocks.c["items"], blocks.c.shortfall
+        statement = select(*columns).where(blocks.c.snapshot_id == number).order_by(blocks.c.source_id)
         parts: list[Any] = [statement]
         if source_ids is not None:
             wanted = sorted(set(source_ids))
@@ -219,9 +220,8 @@ class SnapshotStore(Connected):
             parts = [statement.where(blocks.c.source_id.in_(ids)) for ids in some]
         with self._read() as connection:
             for part in parts:
-                for row in connection.execute(part, execution_options=STREAMED):
-                    items = tuple(StoredItem(**item) for item in row._mapping["items"])
-                    yield StoredBlock(row.source_id, items, row.shortfall)
+                for source_id, items, shortfall in connection.execute(part, execution_options=STREAMED):
+                    yield StoredBlock(source_id, tuple(StoredItem(**item) for item in items), shortfall)
 
     def block_ids(self, number: int) -> set[str]:
         """The sources that have a block in a snapshot, with items or without."""

@@ -38,6 +38,7 @@ class Fitted:
         lexicon: numbers of all words; it grows.
         weights: (stems,) the IDF of each stem, when fitted.
         rare: (terms,) bool, whether a term was in few articles.
+        telling: (terms,) bool, whether one says something to people: see `TfidfEmbedder.telling`.
         dates: (d,) the dates of the articles, ascending.
         ages: whether closeness in time counts; usual: months that a missing date is taken to be away.
         dates_are_of_publication, titles_are_headlines: see `simrec.rank.features.Signals`.
@@ -60,6 +61,7 @@ class Fitted:
     lexicon: Lexicon
     weights: Scores
     rare: Mask
+    telling: Mask
     dates: NDArray[np.float64]
     ages: bool
     usual: float
@@ -81,11 +83,6 @@ class Fitted:
     def df(self) -> NDArray[np.int64]:
         """(terms,) how many articles had each term."""
         return np.rint((self.n + 1) / np.exp(self.tfidf.idf_.astype(np.float64))).astype(np.int64)
-
-    @cached_property
-    def telling(self) -> Mask:
-        """(terms,) bool: see `TfidfEmbedder.telling`."""
-        return self.tfidf.telling()
 
     def text_of(self, article: Article) -> Text:
         """What embedders read of an article."""

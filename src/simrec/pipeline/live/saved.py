@@ -29,8 +29,7 @@ FORMAT = 5
 FILE = "site.json"
 COUNTERS = ("tfidf", "tags", "titles")
 CODES = ("authors", "sections", "folders")
-ARRAYS = ("weights", "rare", "dates", "sample", "eligible")
-TELLING = "fitted-telling.npy"
+ARRAYS = ("weights", "rare", "telling", "dates", "sample", "eligible")
 PLAIN = (
     "model",
     "main_lang",
@@ -65,7 +64,6 @@ def save_fitted(fitted: Fitted, part: Path) -> None:
     """Writes what was fitted, but for what is in `FILE`."""
     for name in ARRAYS:
         np.save(part / f"fitted-{name}.npy", getattr(fitted, name), allow_pickle=False)
-    np.save(part / TELLING, fitted.telling, allow_pickle=False)
     for name in COUNTERS:
         counter = getattr(fitted, name)
         if counter is not None:
@@ -173,7 +171,7 @@ def _fitted(folder: Path, said: Mapping[str, Any], settings: Settings) -> Fitted
     elif said["model"] != "tfidf":
         embedder = SentenceEmbedder(**settings.sentence.model_dump(), cache=folder.parent)
         meaning = embedder.settled(said["quantized"])
-    fitted = Fitted(
+    return Fitted(
         settings=settings,
         meaning=meaning,
         vectorizers=vectorizers,
@@ -183,8 +181,6 @@ def _fitted(folder: Path, said: Mapping[str, Any], settings: Settings) -> Fitted
         prior_name=said["prior"],
         **values,
     )
-    fitted.telling = np.load(folder / TELLING, allow_pickle=False)
-    return fitted
 
 
 def _shelf(folder: Path, said: Mapping[str, Any], fitted: Fitted) -> Shelf:

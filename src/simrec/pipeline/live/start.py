@@ -68,6 +68,7 @@ def fit(site: Site, model: str, now: datetime) -> Fitted:
         lexicon=site.words.lexicon,
         weights=site.sequences[2],
         rare=signals.rare if signals else np.zeros(0, dtype=bool),
+        telling=tfidf[0].telling(),
         dates=np.sort(known),
         ages=are_spread(corpus),
         usual=AgePart(corpus.published).usual if are_spread(corpus) else 0.0,
