@@ -84,7 +84,7 @@ def simrec(path: str) -> Work:
 def simrec_batches(path: str) -> Work:
     """DenseIndex, in the batches of a build."""
     from simrec.index.dense import DenseIndex
-    from simrec.pipeline.site import BATCH
+    from simrec.pipeline.nearby import BATCH
 
     vectors = np.load(path)
     rows = np.arange(len(vectors), dtype=np.int32)
