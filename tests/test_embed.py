@@ -92,6 +92,10 @@ class TestTfidf:
         loaded = TfidfEmbedder().load(tmp_path)
         assert {path.suffix for path in tmp_path.iterdir()} == {".json", ".npy"}
         assert (fitted.transform(TEXTS) != loaded.transform(TEXTS)).nnz == 0
+        learned = json.loads((tmp_path / "terms.json").read_text("utf-8"))
+        del learned["words"]  # as earlier versions saved it
+        (tmp_path / "terms.json").write_text(json.dumps(learned), "utf-8")
+        assert (fitted.transform(TEXTS) != TfidfEmbedder().load(tmp_path).transform(TEXTS)).nnz == 0
 
     def test_fit_then_transform_equals_fit_transform(self) -> None:
         """And new texts are seen with the terms that were learned."""

@@ -23,6 +23,7 @@ from simrec.index.approximate import choose_index
 from simrec.pipeline.acts import Desk
 from simrec.pipeline.build import build
 from simrec.pipeline.ingest import ingest
+from simrec.pipeline.live.columns import Column, read_array
 from simrec.pipeline.live.site import LiveSite, state_folder
 from simrec.pipeline.placed import placed_of
 from simrec.pipeline.publish import Pipeline
@@ -501,3 +502,16 @@ def test_errors_say_what_to_do(base: dict[str, Path], tmp_path: Path) -> None:
     shutil.rmtree(state_folder(workspace.path))
     with pytest.raises(UsageError, match="simrec build"):
         Pipeline(workspace)
+
+
+@pytest.mark.parametrize("kept", [100, 130])
+def test_a_column_that_was_cut_off_is_an_error(kept: int, tmp_path: Path) -> None:
+    """It is not filled with what happened to be in memory; a whole one is read as it is, with room for more."""
+    path = tmp_path / "column.npy"
+    np.save(path, np.arange(12, dtype=np.float32).reshape(6, 2))
+    whole = Column(read_array(path))
+    whole.append(np.ones((1, 2)))
+    assert whole.array.tolist() == [*np.arange(12).reshape(6, 2).tolist(), [1, 1]]
+    path.write_bytes(path.read_bytes()[:kept])
+    with pytest.raises(ValueError, match=r"ends too early|EOF"):
+        read_array(path)
