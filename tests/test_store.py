@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import sqlite3
 import threading
 from collections.abc import Iterator
@@ -10,10 +11,14 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+from hypothesis import given
+from hypothesis import strategies as st
 
 from simrec.errors import StoreError
 from simrec.store import Store, StoredBlock, StoredItem
+from simrec.store.blocks import ids_in
 from simrec.store.migrations import MIGRATIONS
+from simrec.store.records import block_row
 from simrec.types import Article, Entry
 
 
@@ -156,3 +161,10 @@ def test_what_is_stored_is_on_the_disk(store: Store) -> None:
             for name in ("journal_mode", "synchronous", "foreign_keys")
         }
     assert found == {"journal_mode": "wal", "synchronous": 2, "foreign_keys": 1}
+
+
+@given(st.lists(st.tuples(st.text(), st.lists(st.text() | st.just('[{"id": "b", ')))), st.sampled_from([None, 1]))
+def test_ids_of_items_are_read_without_the_rest(found: list[tuple[str, list[str]]], indent: int | None) -> None:
+    """Whatever stands in ids and in terms, and however the column was written."""
+    block = StoredBlock("page", tuple(StoredItem(id_, 0.5, {"terms": terms}) for id_, terms in found))
+    assert ids_in(json.dumps(block_row(1, block)["items"], indent=indent)) == [id_ for id_, _ in found]

@@ -191,6 +191,16 @@ def edit(pipeline: Pipeline, action: str, page: str, target: str, rng: random.Ra
             desk.act("Dee", action, page, target, rank=rng.choice([1, 2, None]) if action == "pin" else None)
 
 
+def deliver(workspace: Workspace, rng: random.Random) -> None:
+    """Some articles change, some are again as they were first, and some are new: a source brings them, no `publish`."""
+    first, others = random.Random(0), random.Random(rng.randrange(99))
+    known = [make_article(number, first) for number in range(60)]
+    changed = [replace(make_article(rng.randrange(99), others), id=one.id) for one in rng.sample(known, 3)]
+    file = workspace.path / "delivered.jsonl"
+    file.write_text(lines([*{one.id: one for one in [*rng.sample(known, 5), *changed]}.values()]))
+    ingest(workspace, [file])
+
+
 @pytest.fixture
 def never_due(monkeypatch: pytest.MonkeyPatch) -> None:
     """However much changes, the site is not fitted anew."""
@@ -242,6 +252,9 @@ def test_any_changes_leave_the_blocks_of_a_build_from_nothing(
         assert stored(workspace) == wanted
         build(workspace, model=model, k=4, now=clock[0])
         assert stored(workspace) == wanted
+        deliver(workspace, rng)
+        build(workspace, model=model, k=4, now=clock[0])
+        assert stored(workspace) == from_nothing(workspace, clock[0])
 
     check()
 

@@ -57,9 +57,9 @@ def catch_up(
     """
     try:
         with reading_fitted(workspace), ThreadPoolExecutor(1) as pool:
-            engine = pool.submit(load, state_folder(workspace.path), workspace.settings)
+            loaded = pool.submit(load, state_folder(workspace.path), workspace.settings)
             articles = {article.id: article for article in store.articles()}  # decoded while files are read and checked
-            site = LiveSite.load(workspace, articles, engine.result())
+            site = LiveSite.load(workspace, articles, loaded.result())
     except ModelError as error:
         logger.warning("%s", error)
         return None
@@ -68,8 +68,13 @@ def catch_up(
     # blocks that changes since it was saved have made again may have to be as they were then: they are made, too;
     # and those that a snapshot that was gone back to never had
     also = {*store.changed_blocks(snapshot.id), *(hashes.keys() - store.block_ids(snapshot.id))}
-    made = site.follow(articles, hashes, placed, now, also).blocks
-    stored = {block.source_id: block for block in store.blocks(snapshot.id, [block.source_id for block in made])}
+    stored: dict[str, StoredBlock] = {}
+
+    def look_up(ids: list[str]) -> Mapping[str, StoredBlock]:
+        stored.update((block.source_id, block) for block in store.blocks(snapshot.id, ids))
+        return stored
+
+    made = site.follow(articles, hashes, placed, now, also, look_up).blocks
     found += [block for block in made if stored.get(block.source_id) != block]
     return site
 

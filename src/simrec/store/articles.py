@@ -10,9 +10,9 @@ from sqlalchemy import Connection, delete, func, select
 
 from simrec.store.base import MANY, Connected
 from simrec.store.blocks import STREAMED
-from simrec.store.records import pick_row, to_article, to_row, told
+from simrec.store.records import article_of, pick_row, to_row, told
 from simrec.store.rows import add_rows, put_rows
-from simrec.store.tables import addresses, articles, picks, rejects
+from simrec.store.tables import ARTICLE, addresses, articles, picks, rejects
 from simrec.text import content_hash
 from simrec.types import Article, Entry, Pick, PickEntry, Reject
 
@@ -141,21 +141,20 @@ class ArticleStore(Connected):
     def articles(self) -> list[Article]:
         """All articles, by id."""
         with self._read() as connection:
-            found = connection.execute(select(articles).order_by(articles.c.id)).mappings()
-            return [to_article({**row}) for row in found]
+            return list(map(article_of, connection.execute(select(*ARTICLE).order_by(articles.c.id))))
 
     def held(self) -> Held:
         """All articles with their hashes: of one moment, whoever writes meanwhile."""
         with self._read() as connection:
-            rows = [{**row} for row in connection.execute(select(articles).order_by(articles.c.id)).mappings()]
-        return Held([to_article(row) for row in rows], {row["id"]: row["hash"] for row in rows})
+            rows = connection.execute(select(*ARTICLE, articles.c.hash).order_by(articles.c.id)).all()
+        return Held([article_of(row[:-1]) for row in rows], {row[0]: row[-1] for row in rows})
 
     def each_article(self) -> Iterator[tuple[Article, str]]:
         """Each article with its hash, by id: of one moment, and read as they are asked for."""
         with self._read() as connection:
-            ordered = select(articles).order_by(articles.c.id)
-            for row in connection.execute(ordered, execution_options=STREAMED).mappings():
-                yield to_article({**row}), row["hash"]
+            ordered = select(*ARTICLE, articles.c.hash).order_by(articles.c.id)
+            for row in connection.execute(ordered, execution_options=STREAMED):
+                yield article_of(row[:-1]), row[-1]
 
     def article_hashes(self) -> dict[str, str]:
         """The hash of what was delivered of each article, by id."""
@@ -165,8 +164,8 @@ class ArticleStore(Connected):
     def article(self, id_: str) -> Article | None:
         """The article of an id; None where there is none."""
         with self._read() as connection:
-            row = connection.execute(select(articles).where(articles.c.id == id_)).mappings().first()
-        return to_article({**row}) if row else None
+            row = connection.execute(select(*ARTICLE).where(articles.c.id == id_)).first()
+        return article_of(row) if row else None
 
     def article_count(self) -> int:
         """How many articles there are."""
@@ -194,8 +193,8 @@ def _whole(connection: Connection, entry: Entry) -> Entry:
     """An entry; in place of a notice, the stored article in the state that it tells."""
     if not entry.article.is_notice:
         return entry
-    row = connection.execute(select(articles).where(articles.c.id == entry.article.id)).mappings().one()
-    return replace(entry, article=told(to_article({**row}), entry.article), links=None, addresses=(), copy=False)
+    row = connection.execute(select(*ARTICLE).where(articles.c.id == entry.article.id)).one()
+    return replace(entry, article=told(article_of(row), entry.article), links=None, addresses=(), copy=False)
 
 
 def _is_held(before: Mapping[str, Any], entry: Entry) -> bool:

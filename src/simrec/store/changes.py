@@ -8,8 +8,8 @@ from typing import NamedTuple
 from sqlalchemy import Connection, func, select, text
 
 from simrec.store.base import Connected
-from simrec.store.records import to_article
-from simrec.store.tables import acts, articles, blocks, snapshots
+from simrec.store.records import article_of
+from simrec.store.tables import ARTICLE, acts, articles, blocks, snapshots
 from simrec.types import Article
 
 
@@ -67,8 +67,8 @@ class ChangeStore(Connected):
             mark = _mark(connection)
             anew = _is_older(mark, since)
             since = NOTHING if anew else since
-            found = select(articles).where(articles.c.seq > since.seq).order_by(articles.c.id)
-            written = [to_article({**row}) for row in connection.execute(found).mappings()]
+            found = select(*ARTICLE).where(articles.c.seq > since.seq).order_by(articles.c.id)
+            written = list(map(article_of, connection.execute(found)))
             others = None if mark.snapshot != since.snapshot else _changed_blocks(connection, mark, since.revision)
             edited = select(acts.c.source_id).where(acts.c.id > since.acts).distinct().order_by(acts.c.source_id)
             return Changes(mark, written, others, list(connection.scalars(edited)), anew)

@@ -4,8 +4,8 @@ from __future__ import annotations
 
 import json
 import re
-from collections.abc import Mapping
-from dataclasses import dataclass, field, replace
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass, field, fields, replace
 from datetime import datetime
 from typing import Any
 
@@ -15,6 +15,8 @@ from simrec.types import Article, Entry, PickEntry
 
 DATES = ("published_at", "updated_at", "embargo_until", "expires_at")
 LISTS = ("tags", "authors")
+FIELDS = tuple(one.name for one in fields(Article))
+"""Columns of `articles` that hold an article."""
 _HALVES = re.compile("[\ud800-\udfff]")
 PLAIN = ("id", "title", "body", "url", "section", "lang", "image", "image_alt", "status", "canonical_id")
 
@@ -61,11 +63,21 @@ def to_row(entry: Entry) -> dict[str, Any]:
 
 def to_article(row: Mapping[str, Any]) -> Article:
     """The article that a row holds."""
-    dates = {name: datetime.fromisoformat(row[name]) if row[name] else None for name in DATES}
-    lists = {name: tuple(row[name]) for name in LISTS}
-    plain = {name: row[name] for name in PLAIN}
-    values: dict[str, Any] = {**plain, **dates, **lists, "extra": row["extra"]}
-    return Article(**values)
+    return article_of([row[name] for name in FIELDS])
+
+
+def article_of(values: Iterable[Any]) -> Article:
+    """The article of the values of `FIELDS`, in their order, as columns hold them: a site has a hundred thousand."""
+    id_, title, body, url, published, updated, section, tags, authors, *rest = values
+    lang, image, image_alt, status, embargo, expires, canonical, extra = rest
+    return Article(
+        id_, title, body, url, _date(published), _date(updated), section, tuple(tags), tuple(authors),
+        lang, image, image_alt, status, _date(embargo), _date(expires), canonical, extra,
+    )  # fmt: skip
+
+
+def _date(text: str | None) -> datetime | None:
+    return datetime.fromisoformat(text) if text else None
 
 
 def told(article: Article, notice: Article) -> Article:

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from dataclasses import fields
+
 from sqlalchemy import (
     JSON,
     BigInteger,
@@ -17,6 +19,8 @@ from sqlalchemy import (
     text,
 )  # fmt: skip
 from sqlalchemy.dialects import postgresql
+
+from simrec.types import Article
 
 metadata = MetaData()
 Text = String().with_variant(postgresql.TEXT(collation="C"), "postgresql")
@@ -53,6 +57,8 @@ articles = Table(
     Column("seq", Number, nullable=False, server_default="0"),
     Index("articles_seq", "seq"),
 )
+ARTICLE = tuple(articles.c[one.name] for one in fields(Article))
+"""What `simrec.store.records.article_of` takes."""
 
 addresses = Table(
     "addresses",

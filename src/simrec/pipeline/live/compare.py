@@ -11,6 +11,7 @@ from simrec.pipeline.live.columns import Column
 from simrec.pipeline.live.scans import Scans
 from simrec.pipeline.live.shelf import Shelf
 from simrec.pipeline.live.standards import Standards, fill, final, measure, shown
+from simrec.pipeline.live.tables import FOLD, Tables, fold
 from simrec.pipeline.nearby import LISTED
 from simrec.pipeline.signals import SPACES
 from simrec.pipeline.sources import DEEPER, POOL, WIDE, quota
@@ -26,8 +27,6 @@ GAP = 2e-6
 TIED = 4
 """Times the candidates that a space is to bring: where more than that reach a mark, since many are equally near, as all
 articles of one day are, those bring nothing until it is to bring more."""
-FOLD = 64
-"""Candidates of one page that a core scores together."""
 
 
 def spaces_of(model: str) -> tuple[str, ...]:
@@ -60,6 +59,7 @@ class Comparer:
         self.pairs = PairRules(self.fitted.settings.policy, self.fitted.languages.as_json())
         self.weights = Column(np.zeros(0, dtype=np.float32))
         self.weighs = False
+        self._tables = Tables()
         self.refresh()
 
     def refresh(self) -> None:
@@ -110,12 +110,14 @@ class Comparer:
         assert self.features is not None and self.prior is not None  # noqa: S101, PT018 - its only caller has asked
         at, folded, spans = fold([found[found != NO_ROW] for found in candidates])
         tables, there = self.features.absolute(batch[at], folded), folded != NO_ROW
+        self._tables.forget()
         for row, (first, last, count) in zip(batch.tolist(), spans, strict=True):
             table = tables[first:last].reshape(1, -1, tables.shape[2])[:, :count]  # no wider: sums are of it alone
             known = there[first:last].reshape(1, -1)[:, :count]
             standards, _ = measure(table, known, POOL * self.depth, self.prior, self.columns)
             for name, values in standards._asdict().items():
                 self.shelf.set(name, row, values[0])
+            self._tables.hold(row, folded[first:last].ravel()[:count], table[0])
 
     @property
     def depth(self) -> int:
@@ -240,7 +242,7 @@ class Comparer:
             return self.score(pages[at], folded).reshape(1, -1)[:, : candidates.shape[1]]
         if self.features is None or self.prior is None:
             return self.weighed(shown(self.fusion.score(pages, candidates).scores), candidates)
-        table, there = self.features.absolute(pages, candidates), candidates != NO_ROW
+        table, there = self._tables.absolute(self.features, pages, candidates), candidates != NO_ROW
         held = Standards(*(self.shelf[name][pages] for name in ("best", "places", "moments")))
         fill(table, there, np.arange(len(pages), dtype=np.int32), held.best, held.places)
         learned = self.prior.score_table(table[:, :, self.columns], there)
@@ -288,26 +290,6 @@ def _mark(scores: Scores, wanted: int) -> np.float32:
     if np.count_nonzero(scores >= mark) <= TIED * wanted:
         return np.float32(mark)
     return np.float32(scores[scores > mark].min(initial=np.inf))
-
-
-def fold(lists: Sequence[Rows]) -> tuple[Rows, Rows, list[tuple[int, int, int]]]:
-    """Lists of any length in rows of `FOLD`, so that cores get equal shares and none works on what is not there.
-
-    Returns:
-        The list that each of f rows belongs to, (f,); the rows, (f, FOLD), -1 for none; and for each list its first
-        row, the one after its last, and its length.
-
-    >>> at, folded, spans = fold([np.arange(65), np.arange(2)])
-    >>> at.tolist(), folded.shape, spans
-    ([0, 0, 1], (3, 64), [(0, 2, 65), (2, 3, 2)])
-    """
-    folds = [max(-(-len(rows) // FOLD), 1) for rows in lists]
-    ends = np.cumsum(folds).tolist()
-    folded = np.full((sum(folds), FOLD), NO_ROW, dtype=np.int32)
-    spans = [(end - size, end, len(rows)) for end, size, rows in zip(ends, folds, lists, strict=True)]
-    for (first, last, count), rows in zip(spans, lists, strict=True):
-        folded[first:last].ravel()[:count] = rows
-    return np.repeat(np.arange(len(lists)), folds), folded, spans
 
 
 __all__ = ["Comparer", "cut", "spaces_of"]

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Collection, Mapping, Sequence
 from typing import TYPE_CHECKING, Any, NamedTuple
 
 import numpy as np
@@ -14,7 +14,7 @@ from simrec.policy.duplicates import representative
 from simrec.rank.explain import SharedTerms
 from simrec.rank.parts import Part
 from simrec.store import StoredBlock, StoredItem
-from simrec.types import NO_ROW, Rows, Scores
+from simrec.types import NO_ROW, Mask, Rows, Scores
 
 if TYPE_CHECKING:
     from simrec.pipeline.live.lists import Lists
@@ -42,6 +42,20 @@ class Choice(NamedTuple):
     used: int
     counted: int
     last: float = -np.inf
+
+
+class Told(NamedTuple):
+    """Blocks as they were made of a site as it was saved: what is the same since needs no reasons anew.
+
+    Attributes:
+        rows: (n,) bool: the versions of articles that were there then; no row beyond was.
+        pages: of which blocks are others since; they have reasons of another version, perhaps.
+        blocks: finds blocks of then, by the id of their page.
+    """
+
+    rows: Mask
+    pages: Collection[str]
+    blocks: Callable[[list[str]], Mapping[str, StoredBlock]]
 
 
 class Composer:
@@ -116,37 +130,51 @@ class Composer:
     def _similarity(self) -> Part:
         return self._engine.comparer.fusion.parts[0].part
 
-    def blocks(self, pages: Sequence[int], choices: Sequence[Choice]) -> list[StoredBlock]:
-        """The blocks of pages, with the reasons of each item."""
-        engine = self._engine
-        width = max((len(choice.rows) for choice in choices), default=0)
-        chosen = np.full((len(pages), width), NO_ROW, dtype=np.int32)
-        for place, choice in enumerate(choices):
-            chosen[place, : len(choice.rows)] = self.stand_ins(pages[place], choice.rows)
-        parts = (
-            engine.comparer.parts(np.array(pages, dtype=np.int32), chosen) if width else np.zeros((len(pages), 0, 1))
-        )
-        names = [part.name for part, _ in engine.comparer.fusion.parts]
-        rounded = np.round(parts.astype(np.float64), 3).tolist()
-        terms = self._terms
-        terms.use(engine.shelf["tfidf"])
-        return [
-            self._block(page, choice, chosen[place], rounded[place], names, terms)
-            for place, (page, choice) in enumerate(zip(pages, choices, strict=True))
-        ]
+    def blocks(self, pages: Sequence[int], choices: Sequence[Choice], told: Told | None = None) -> list[StoredBlock]:
+        """The blocks of pages, with the reasons of each item; those that were `told` before are not found again."""
+        chosen = [self.stand_ins(page, choice.rows) for page, choice in zip(pages, choices, strict=True)]
+        reasons = self._reasons(pages, chosen, told)
+        return [self._block(*each) for each in zip(pages, choices, chosen, reasons, strict=True)]
 
     def reasons(self, page: int, rows: Rows) -> list[dict[str, Any]]:
         """What some rows have in common with a page: the terms that both share, and the fusion's parts."""
-        if not len(rows):
-            return []
+        return self._reasons([page], [rows], None)[0]
+
+    def _reasons(self, pages: Sequence[int], chosen: Sequence[Rows], told: Told | None) -> list[list[dict[str, Any]]]:
+        """The reasons of the rows that were chosen for each page."""
         engine = self._engine
-        parts = engine.comparer.parts(np.array([page], dtype=np.int32), rows[None, :])[0].astype(np.float64)
+        found = self._known(pages, chosen, told)
+        asked = [[at for at, known in enumerate(reasons) if known is None] for reasons in found]
+        width = max(map(len, asked), default=0)
+        if not width:
+            return found
+        rows = np.full((len(pages), width), NO_ROW, dtype=np.int32)
+        for place, places in enumerate(asked):
+            rows[place, : len(places)] = chosen[place][places]
+        parts = engine.comparer.parts(np.array(pages, dtype=np.int32), rows)
         names = [part.name for part, _ in engine.comparer.fusion.parts]
+        rounded = np.round(parts.astype(np.float64), 3).tolist()
         self._terms.use(engine.shelf["tfidf"])
-        return [
-            {"terms": terms, "parts": dict(zip(names, values, strict=True))}
-            for terms, values in zip(self._terms.of(page, rows), np.round(parts, 3).tolist(), strict=True)
-        ]
+        for place, page in enumerate(pages):
+            places = asked[place]
+            if places:
+                terms = self._terms.of(page, rows[place, : len(places)])
+                for at, shared, values in zip(places, terms, rounded[place], strict=False):
+                    found[place][at] = {"terms": shared, "parts": dict(zip(names, values, strict=True))}
+        return found
+
+    def _known(self, pages: Sequence[int], chosen: Sequence[Rows], told: Told | None) -> list[list[Any]]:
+        """The reasons that were told before; None for the others."""
+        if told is None:
+            return [[None] * len(rows) for rows in chosen]
+        articles, there, found = self._engine.articles, set(np.flatnonzero(told.rows).tolist()), []
+        blocks = told.blocks([articles[page].id for page in pages])
+        for page, rows in zip(pages, chosen, strict=True):
+            id_ = articles[page].id
+            block = blocks.get(id_) if page in there and id_ not in told.pages else None
+            known = {item.id: item.reasons for item in block.items} if block else {}
+            found.append([known.get(articles[row].id) if row in there else None for row in rows.tolist()])
+        return found
 
     def stand_ins(self, page: int, chosen: Rows) -> Rows:
         """The items of a page, each by the one of its copies that the rules want."""
@@ -161,19 +189,16 @@ class Composer:
                 found[place] = representative(may, engine.articles.__getitem__, how)
         return found
 
-    def _block(
-        self, page: int, choice: Choice, chosen: Rows, parts: Any, names: list[str], terms: SharedTerms
-    ) -> StoredBlock:
+    def _block(self, page: int, choice: Choice, rows: Rows, found: list[dict[str, Any]]) -> StoredBlock:
         engine = self._engine
         off = engine.reason_off(page)
         if off:
             return StoredBlock(engine.articles[page].id, (), off)
-        rows = chosen[: len(choice.rows)]
-        shared, coming = terms.of(page, rows), bool(engine.later.array[rows].any())
+        coming = bool(engine.later.array[rows].any())
         pins = set(engine.pins_of(page)) if engine.placed.pins else set()
         items = []
-        for at, (row, score) in enumerate(zip(rows.tolist(), choice.scores.tolist(), strict=True)):
-            reasons: dict[str, Any] = {"terms": shared[at], "parts": dict(zip(names, parts[at], strict=True))}
+        for row, score, said in zip(rows.tolist(), choice.scores.tolist(), found, strict=True):
+            reasons = {name: said[name] for name in ("terms", "parts")}
             if row in pins:
                 reasons["pinned"] = True
             until = self._scheduled_copy(row, rows) if coming else None

@@ -13,7 +13,7 @@ from datetime import datetime
 
 import numpy as np
 
-from simrec.pipeline.live.compose import FEW
+from simrec.pipeline.live.compose import FEW, Told
 from simrec.pipeline.live.lists import TOGETHER, Lists
 from simrec.pipeline.live.pages import Far
 from simrec.pipeline.live.stale import Stale
@@ -63,25 +63,28 @@ class Engine(Lists):
         stale.again.update(changed | self._pinning(id_))
         self._hold(changed, stale)
 
-    def finish(self, stale: Stale, now: datetime, placed: Iterable[str] = ()) -> list[StoredBlock]:
+    def finish(
+        self, stale: Stale, now: datetime, placed: Iterable[str] = (), told: Told | None = None
+    ) -> list[StoredBlock]:
         """The blocks that may be others now, in order of id.
 
         Args:
             stale: what changes have noted.
             now: the moment that decides who may be shown; who has become or ceased to be since, comes and goes.
             placed: ids of pages under which others stand by hand now.
+            told: blocks of before the changes, where there are any to take reasons from.
         """
         self._flip(now, stale)
         stale.again.update(self.row_of[id_] for id_ in placed if id_ in self.row_of)
         deep = [row for row in sorted(stale.deep - stale.again) if self.alive.array[row]]
         again = stale.again | set(self.fill_nearer(deep))
-        return self.make(stale.lists - again, again)
+        return self.make(stale.lists - again, again, told)
 
-    def make(self, lists: Iterable[int], again: Iterable[int] = ()) -> list[StoredBlock]:
+    def make(self, lists: Iterable[int], again: Iterable[int] = (), told: Told | None = None) -> list[StoredBlock]:
         """Blocks, in order of id: of pages whose lists are as they should be, and of those that are ranked again."""
         anew = set(again)
         pages = sorted((row for row in {*lists, *anew} if self.alive.array[row]), key=lambda row: self.articles[row].id)
-        return self.composer.blocks(pages, self.choose_all(pages, anew))
+        return self.composer.blocks(pages, self.choose_all(pages, anew), told)
 
     def _flip(self, now: datetime, stale: Stale) -> None:
         """Lets articles come and go whose time it is."""

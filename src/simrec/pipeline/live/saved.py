@@ -5,7 +5,7 @@ from __future__ import annotations
 import json
 from collections.abc import Mapping
 from pathlib import Path
-from typing import Any
+from typing import Any, NamedTuple
 
 import numpy as np
 
@@ -85,7 +85,14 @@ def read_about(folder: Path) -> dict[str, Any] | None:
     return found if found.get("format") == FORMAT else None
 
 
-def load(folder: Path, settings: Settings) -> Engine:
+class Loaded(NamedTuple):
+    """An engine, and what was said of it when it was saved."""
+
+    engine: Engine
+    about: dict[str, Any]
+
+
+def load(folder: Path, settings: Settings) -> Loaded:
     """Reads an engine; no article is admitted yet.
 
     Raises:
@@ -105,7 +112,7 @@ def load(folder: Path, settings: Settings) -> Engine:
     except (OSError, ValueError, KeyError, TypeError) as error:
         raise ModelError(f"what was fitted of the site, in {folder}, cannot be read ({error}): "
                          "run `simrec build --full`") from error  # fmt: skip
-    return engine
+    return Loaded(engine, said["about"])
 
 
 def _described(engine: Engine) -> dict[str, Any]:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import logging
 import uuid
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Callable, Collection, Mapping, Sequence
 from datetime import datetime
 from functools import cached_property
 from pathlib import Path
@@ -15,6 +15,7 @@ import numpy as np
 from simrec.embed.sentence import checksum, find
 from simrec.errors import ModelError
 from simrec.pipeline.live import saved
+from simrec.pipeline.live.compose import Told
 from simrec.pipeline.live.drift import Drift, measure_drift
 from simrec.pipeline.live.engine import Engine
 from simrec.pipeline.live.lists import TOGETHER
@@ -70,21 +71,21 @@ class LiveSite:
         return cls(engine, ids, [hashes[id_] for id_ in ids], uuid.uuid4().hex, 0, recalls)
 
     @classmethod
-    def load(cls, workspace: Workspace, articles: Mapping[str, Article], engine: Engine | None = None) -> LiveSite:
+    def load(
+        cls, workspace: Workspace, articles: Mapping[str, Article], loaded: saved.Loaded | None = None
+    ) -> LiveSite:
         """Reads a saved engine as it was; `follow` brings it up to what the store holds.
 
         Args:
             workspace: of the site.
             articles: as the store has them, by id.
-            engine: of `saved.load`; None to read it here.
+            loaded: of `saved.load`; None to read it here.
 
         Raises:
             ModelError: it is damaged, or an article is gone from the store.
         """
         folder = state_folder(workspace.path)
-        said = saved.read_about(folder)
-        engine = engine or saved.load(folder, workspace.settings)
-        about = said["about"] if said else {}
+        engine, about = loaded or saved.load(folder, workspace.settings)
         rows = len(engine.shelf)
         site = cls(engine, about["ids"], about["hashes"], about["name"], rows, about.get("recalls", {}))
         there = np.flatnonzero(np.load(folder / "page-alive.npy", allow_pickle=False)).tolist()
@@ -103,7 +104,7 @@ class LiveSite:
 
     def follow(
         self, articles: Mapping[str, Article], hashes: Mapping[str, str], placed: Placed, now: datetime,
-        also: Iterable[str] = (),
+        also: Collection[str] = (), stored: Callable[[list[str]], Mapping[str, StoredBlock]] | None = None,
     ) -> Change:  # fmt: skip
         """Brings the engine up to what the store holds.
 
@@ -113,8 +114,10 @@ class LiveSite:
             placed: what stands under pages by hand.
             now: the moment that decides who may be shown.
             also: ids of pages whose blocks are made in any case.
+            stored: finds blocks by the id of their page; all but those of `also` were made of what the engine holds.
         """
         engine, stale = self.engine, Stale.nothing()
+        told = Told(engine.alive.array.copy(), also, stored) if stored else None
         changed = [id_ for id_ in hashes if self._hash_of(id_) != hashes[id_]]
         lost = [row for id_, row in engine.row_of.items() if id_ not in hashes]
         for row in lost:
@@ -122,7 +125,7 @@ class LiveSite:
         self._replace([articles[id_] for id_ in changed], [hashes[id_] for id_ in changed], now, stale)
         others = self._replaced(placed)
         stale.lists.update(engine.row_of[id_] for id_ in also if id_ in engine.row_of)
-        blocks = engine.finish(stale, now, others)
+        blocks = engine.finish(stale, now, others, told)
         return Change(blocks, len(changed) + len(lost) + len(others))
 
     def put(self, article: Article, hash_: str, now: datetime) -> Change:
