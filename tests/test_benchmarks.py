@@ -30,7 +30,7 @@ from speed.scaling import fit, predict, seconds, whole
 from speed.table import markdown, put_between, terminal
 
 ROOT = Path(__file__).parents[1]
-QUICK = Profile("tiny", False, 200, (), 4, 0, 50, 10, 2, (50, 60), 60)
+QUICK = Profile("tiny", False, 200, (), ("auth0-blog",), 4, 0, 50, 10, 2, (50, 60), 60)
 
 
 @pytest.fixture

@@ -13,14 +13,13 @@ WAYS = ("torch", "openvino", "static")
 MODELS = ("sentence", "hybrid")
 KEPT = {"openvino": 0.99, "static": 0.95}
 """Share of nDCG@10 that is left, at least."""
-QUALITY = ("auth0-blog", "lo-help-en")
 
 
 def bench(context: Context) -> Outcome:
     """Runs it."""
     measured: dict[str, Measured] = {}
     rows: list[Row] = []
-    for name in QUALITY:
+    for name in context.profile.kept:
         folder = context.corpora / name if context.corpora else None
         if folder is None or not folder.is_dir():
             rows.append(Row(f"{name}: nDCG@10", None, reason="SIMREC_CORPORA has no such corpus"))
@@ -30,7 +29,7 @@ def bench(context: Context) -> Outcome:
         measured |= {f"{name}: {way}": value for way, value in found.items()}
         rows += [kept(f"{name}: nDCG@10 of {model}, openvino / torch", model, "openvino", found) for model in MODELS]
         rows.append(kept(f"{name}: nDCG@10 of hybrid, static / torch", "hybrid", "static", found))
-    return Outcome({"corpora": list(QUALITY)}, measured, rows)
+    return Outcome({"corpora": list(context.profile.kept)}, measured, rows)
 
 
 def kept(what: str, model: str, way: str, found: dict[str, Measured]) -> Row:
