@@ -108,15 +108,19 @@ class Scratch(NamedTuple):
 
 def invert(vectors: csr_matrix) -> Inverted:
     """The index of the rows of a matrix in canonical format."""
+    from simrec.index.sparse_kernels import turn
+
     n, width = vectors.shape
     df = np.bincount(vectors.indices, minlength=width)
     order = np.argsort(df, kind="stable")
     numbers = np.empty(width, dtype=np.int32)
     numbers[order] = np.arange(width, dtype=np.int32)
     common = int(np.searchsorted(df[order], SHARES[0] * n, side="right"))
-    lists = vectors[:, order].tocsc()
-    rests = lists[:, common:].tocsr()
-    rests.sort_indices()
+    rows = arrays(vectors)
+    list_starts = np.concatenate([[0], np.cumsum(df[order])]).astype(np.int64)
+    lists = np.empty(vectors.nnz, dtype=ENTRY)
+    turn(rows, numbers, list_starts[:-1].copy(), lists)
+    rests = _rests(lists, list_starts[common:], n)
     bands = np.searchsorted(np.array(SHARES) * n, df[order][common:], side="left") - 1
     groups = _groups(rests, bands)
     norms = _norms(rests, groups)
@@ -128,15 +132,15 @@ def invert(vectors: csr_matrix) -> Inverted:
         len(SHARES),
         SPLIT,
         numbers,
-        lists.indptr.astype(np.int64),
-        _entries(lists.indices, lists.data),
+        list_starts,
+        lists,
         starts,
         _entries(rests.indices, rests.data),
         groups,
         norms,
         np.stack(from_band),
         (starts[:, -1:] - starts).sum(axis=0) / max(n, 1),
-        *arrays(vectors),
+        *rows,
     )
 
 
@@ -163,6 +167,14 @@ def scratch(lists: Inverted, k: int) -> Scratch:
         np.zeros(lists.n, dtype=np.int32),
         np.zeros((len(lists.numbers), 2), dtype=np.int64),
     )
+
+
+def _rests(lists: NDArray[np.void], starts: NDArray[np.int64], n: int) -> csr_matrix:
+    """(n, common terms) the common terms of all rows, ascending, from their lists."""
+    from scipy.sparse import csc_matrix
+
+    known = lists[starts[0] :]
+    return csc_matrix((known["weight"], known["at"].astype(np.int32), starts - starts[0]), (n, len(starts) - 1)).tocsr()
 
 
 def _entries(places: Rows, weights: Floats) -> NDArray[np.void]:

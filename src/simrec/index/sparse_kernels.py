@@ -19,6 +19,26 @@ SLACK = np.float32(3e-5)
 """Distance between sums of the same products in another order; ten times what has been seen."""
 
 
+@compiled
+def turn(rows: Any, numbers: Any, places: Any, out: Any) -> None:
+    """Writes rows to the inverted lists of their terms.
+
+    Args:
+        rows: (starts, terms, weights).
+        numbers: (terms,) int32, the number of each term.
+        places: (terms,) int64, by number: where its list starts; changed.
+        out: `bounds.ENTRY` of all lists, to write to.
+    """
+    starts, terms, weights = rows
+    for row in range(len(starts) - 1):
+        for at in range(starts[row], starts[row + 1]):
+            number = numbers[terms[at]]
+            entry = out[places[number]]
+            entry.at = row
+            entry.weight = weights[at]
+            places[number] += 1
+
+
 @reordered
 def _rest(lists: Any, at: Any, level: Any, row: Any) -> Any:
     """The part of a cosine that the bands from `level` on add."""
