@@ -14,6 +14,7 @@ from typing import Any
 import numpy as np
 
 from simrec.errors import ConflictError, StoreError, UsageError
+from simrec.garbage import uncollected
 from simrec.pipeline import gate
 from simrec.pipeline.chooser import Chooser, article_rules, may_show
 from simrec.pipeline.kept import aside_folder, find_fitted, restore_fitted
@@ -90,7 +91,7 @@ def build(
     check_k(k)
     check_fill(k, settings.block.min_items)
     report = Report()
-    with working(workspace, "build"), workspace.store() as store:
+    with working(workspace, "build"), workspace.store() as store, uncollected():
         if not store.article_count():
             raise UsageError("there are no articles yet: run `simrec ingest SOURCE` first")
         work = _Work(workspace, store, model, k, now, report, progress)

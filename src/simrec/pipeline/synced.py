@@ -12,6 +12,7 @@ from typing import Any
 
 from simrec.errors import ModelError
 from simrec.files import write_whole
+from simrec.garbage import uncollected
 from simrec.pipeline.live.saved import load
 from simrec.pipeline.live.site import LiveSite, state_folder
 from simrec.pipeline.locks import reading_fitted
@@ -56,7 +57,7 @@ def catch_up(
         found: takes the blocks that are others than those of the snapshot.
     """
     try:
-        with reading_fitted(workspace), ThreadPoolExecutor(1) as pool:
+        with reading_fitted(workspace), uncollected(), ThreadPoolExecutor(1) as pool:
             loaded = pool.submit(load, state_folder(workspace.path), workspace.settings)
             articles = {article.id: article for article in store.articles()}  # decoded while files are read and checked
             site = LiveSite.load(workspace, articles, loaded.result())

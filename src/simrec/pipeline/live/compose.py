@@ -151,16 +151,15 @@ class Composer:
         rows = np.full((len(pages), width), NO_ROW, dtype=np.int32)
         for place, places in enumerate(asked):
             rows[place, : len(places)] = chosen[place][places]
-        parts = engine.comparer.parts(np.array(pages, dtype=np.int32), rows)
+        parts = engine.comparer.parts(np.array(pages, dtype=np.int32), rows)[rows != NO_ROW]  # by page, and in order
         names = [part.name for part, _ in engine.comparer.fusion.parts]
-        rounded = np.round(parts.astype(np.float64), 3).tolist()
+        values = iter(np.round(parts.astype(np.float64), 3).tolist())
         self._terms.use(engine.shelf["tfidf"])
         for place, page in enumerate(pages):
             places = asked[place]
             if places:
-                terms = self._terms.of(page, rows[place, : len(places)])
-                for at, shared, values in zip(places, terms, rounded[place], strict=False):
-                    found[place][at] = {"terms": shared, "parts": dict(zip(names, values, strict=True))}
+                for at, shared in zip(places, self._terms.of(page, rows[place, : len(places)]), strict=True):
+                    found[place][at] = {"terms": shared, "parts": dict(zip(names, next(values), strict=True))}
         return found
 
     def _known(self, pages: Sequence[int], chosen: Sequence[Rows], told: Told | None) -> list[list[Any]]:
@@ -198,7 +197,7 @@ class Composer:
         pins = set(engine.pins_of(page)) if engine.placed.pins else set()
         items = []
         for row, score, said in zip(rows.tolist(), choice.scores.tolist(), found, strict=True):
-            reasons = {name: said[name] for name in ("terms", "parts")}
+            reasons = {"terms": said["terms"], "parts": said["parts"]}
             if row in pins:
                 reasons["pinned"] = True
             until = self._scheduled_copy(row, rows) if coming else None

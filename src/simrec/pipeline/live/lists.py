@@ -13,7 +13,7 @@ from simrec.pipeline.live.shelf import Shelf
 from simrec.rank import scan
 from simrec.types import NO_ROW, Rows, Scores
 
-TOGETHER = 32
+TOGETHER = 96
 """Rows that are compared with all others together."""
 
 
