@@ -10,7 +10,7 @@ import pytest
 SOURCE = Path(__file__).parents[1] / "src" / "simrec"
 RANKS = (
     {"types", "errors"},
-    {"text", "files", "house", "database", "postgres", "compiling", "blas"},
+    {"text", "files", "house", "database", "postgres", "compiling", "blas", "garbage"},
     {"sections", "filesystems"},
     {"settings"},
     {"ingest", "embed", "index", "rank", "policy", "block", "evaluate", "store"},
