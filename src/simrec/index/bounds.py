@@ -146,7 +146,8 @@ def invert(vectors: csr_matrix) -> Inverted:
 
 def arrays(vectors: csr_matrix) -> tuple[NDArray[np.int64], Unsigned, Floats]:
     """Starts, terms and weights of the rows of a matrix, in the types that the kernels are compiled for."""
-    return vectors.indptr.astype(np.int64), vectors.indices.astype(np.uint32), vectors.data.astype(np.float32)
+    terms = vectors.indices.view(np.uint32) if vectors.indices.itemsize == 4 else vectors.indices.astype(np.uint32)
+    return vectors.indptr.astype(np.int64), terms, vectors.data.astype(np.float32, copy=False)
 
 
 def scratch(lists: Inverted, k: int) -> Scratch:

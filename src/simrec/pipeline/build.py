@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import gc
 import logging
 import sys
 import time
@@ -193,6 +194,7 @@ class _Work:
             stage["rows"] = len(corpus)
         with report.stage("embed") as stage:
             _ = site.static if self.model == "static" else site.sentence if self.model != "tfidf" else None
+            gc.collect()  # models go in circles
             stage["rows"] = len(corpus)
         with report.stage("neighbors") as stage:
             site.find_neighbors(self.model)
@@ -205,6 +207,7 @@ class _Work:
             engine, choices = start(site, fitted, self.k, self.now, self.placed, progress)
             stage["rows"] = len(corpus)
         del site
+        gc.collect()
         live = LiveSite.fresh(engine, self.hashes, report.recalls)
         with report.stage("compose") as stage:  # not while the store waits
             found = list(all_blocks(engine, choices, progress))

@@ -60,6 +60,7 @@ def catch_up(
         with reading_fitted(workspace), uncollected(), ThreadPoolExecutor(1) as pool:
             loaded = pool.submit(load, state_folder(workspace.path), workspace.settings)
             articles = {article.id: article for article in store.articles()}  # decoded while files are read and checked
+            pool.submit(loaded.result().engine.comparer.held.invert)  # beside the admission of articles
             site = LiveSite.load(workspace, articles, loaded.result())
     except ModelError as error:
         logger.warning("%s", error)

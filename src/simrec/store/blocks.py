@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import json
-import re
 from collections.abc import Collection, Iterable, Iterator, Sequence
 from typing import Any, TypeAlias
 
@@ -15,8 +14,8 @@ from simrec.store.tables import blocks, snapshots
 
 Listed: TypeAlias = tuple[str, list[str]]
 """A block in short: the page's id, and the ids of its items and spares, best first."""
-_ID = re.compile(r'\{"id": ("(?:[^"\\]|\\.)*")')
-"""The id of an item as `json.dumps` writes it: in a string, say in a term, the same would have its quotes escaped."""
+_ID = '{"id": "'
+"""What an item begins with, as `json.dumps` writes it: in a string, say in a term, the quotes would be escaped."""
 STREAMED = {"stream_results": True, "max_row_buffer": MANY}
 """Rows come as they are read, where a driver would hold them all."""
 _IDS = (
@@ -50,9 +49,11 @@ def ids_in(items: str) -> list[str]:
     >>> ids_in('[{"id": "a", "score": 1.0, "reasons": {}}, {"id": "b", "score": 0.5, "reasons": {}}]')
     ['a', 'b']
     """
-    if not items.startswith('[{"id": "'):  # not as it is written here
+    first, *others = items.split(_ID)
+    found = [text[: text.index('"')] for text in others]
+    if first != "[" or "\\" in "".join(found):  # not as it is written here, or a sign that JSON escapes
         return [item["id"] for item in json.loads(items)]
-    return [json.loads(id_) if "\\" in id_ else id_[1:-1] for id_ in _ID.findall(items)]
+    return found
 
 
 def _list_on_server(connection: Connection, number: int, sources: Collection[str] | None) -> Iterator[Listed]:

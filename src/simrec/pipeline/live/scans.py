@@ -42,9 +42,16 @@ class Scans:
         """Takes the rows of each term of a sparse column as they are, in place of making them when they are needed."""
         self._inverted[name] = lists
 
+    def invert(self) -> None:
+        """Makes the rows of each term of all sparse columns now, so that the first scan need not."""
+        for name in {COLUMN_OF.get(space, space) for space in self.spaces}:
+            column = self.shelf[name]
+            if not isinstance(column, np.ndarray) and name not in self._inverted:
+                self._inverted[name] = scan.invert(column)
+
     def ahead(self, rows: Sequence[int]) -> None:
         """Scans some rows together that will be asked for next, in the place of those that were: quicker, by far."""
-        if self._ahead.keys() == set(rows):
+        if self._ahead.keys() >= set(rows):
             return
         self._known, asked = {}, np.array(rows, dtype=np.int32)
         found = np.empty((len(rows), len(self.spaces), len(self.shelf)), dtype=np.float32)

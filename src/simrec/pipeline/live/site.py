@@ -18,7 +18,6 @@ from simrec.pipeline.live import saved
 from simrec.pipeline.live.compose import Told
 from simrec.pipeline.live.drift import Drift, measure_drift
 from simrec.pipeline.live.engine import Engine
-from simrec.pipeline.live.lists import TOGETHER
 from simrec.pipeline.live.stale import Stale
 from simrec.pipeline.placed import Placed
 from simrec.pipeline.prior import prior_fingerprint
@@ -29,6 +28,8 @@ from simrec.types import NO_ROW, Article
 
 logger = logging.getLogger(__name__)
 
+BATCH = 96
+"""Articles that come together: compared with all others at once."""
 SAVE_FROM = 0.02
 """Share of rows that were added since an engine was saved, from which it is saved again."""
 RELEVANT = {"tfidf", "sentence", "rank", "policy", "build"}
@@ -143,8 +144,8 @@ class LiveSite:
     def _replace(self, articles: Sequence[Article], hashes: Sequence[str], now: datetime, stale: Stale) -> None:
         engine, known = self.engine, len(self.ids)
         rows = self._shelve(articles, hashes)
-        for begin in range(0, len(rows), TOGETHER):
-            batch, ours = rows[begin : begin + TOGETHER], articles[begin : begin + TOGETHER]
+        for begin in range(0, len(rows), BATCH):
+            batch, ours = rows[begin : begin + BATCH], articles[begin : begin + BATCH]
             engine.comparer.held.ahead(batch)
             new = [
                 (row, self.fitted_rows.get(a.id, NO_ROW)) for row, a in zip(batch, ours, strict=True) if row >= known
