@@ -44,9 +44,11 @@ def test_a_sparse_product_is_the_same_in_every_batch() -> None:
     table = kernels.sparse_pairs(arrays(matrix), arrays(matrix), 400, everyone, np.tile(everyone, (200, 1)))
     inverted = scan.invert(matrix[:150])
     rows = np.array([3, 149, 150, 199], dtype=np.int32)
-    out = np.empty((4, 1, 200), dtype=np.float32)
-    scan.sparse_scans(inverted, matrix, rows, out, 0)
-    assert (out[:, 0] == table[rows]).all()
+    for known in (matrix[:150], matrix[:180], matrix):
+        later = scan.invert(known, 150) if known.shape[0] > 150 else None
+        out = np.full((4, 1, 200), np.nan, dtype=np.float32)
+        scan.sparse_scans(inverted, matrix, rows, out, 0, later)
+        assert (out[:, 0] == table[rows]).all()
 
 
 def test_days_between_rows_are_the_same_pair_by_pair() -> None:

@@ -22,6 +22,7 @@ from simrec.errors import ConflictError, InputError, NotFoundError, UsageError
 from simrec.index.approximate import choose_index
 from simrec.pipeline.acts import Desk
 from simrec.pipeline.build import build
+from simrec.pipeline.draft import rank_draft
 from simrec.pipeline.ingest import ingest
 from simrec.pipeline.live.columns import Column, read_array
 from simrec.pipeline.live.site import LiveSite, state_folder
@@ -227,6 +228,22 @@ def test_blocks_that_reach_beyond_the_kept_list_follow_changes(tmp_path: Path, m
             act(pipeline, rng.choice(["publish", "publish", "change", "withdraw", "copy"]), rng, clock)
             if step % 6 == 0:
                 assert stored(workspace) == from_nothing(workspace, NOW)
+    assert stored(workspace) == from_nothing(workspace, NOW)
+
+
+@pytest.mark.usefixtures("never_due")
+@pytest.mark.parametrize("many", [1, 2])
+def test_many_additions_are_compared_as_few_are(
+    many: int, base: dict[str, Path], tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Rows that were added are listed by their terms when they are many; a text that is only ranked is none of them."""
+    monkeypatch.setattr("simrec.pipeline.live.scans.MANY", many)
+    shutil.copytree(base["hybrid"], tmp_path / "site")
+    workspace, rng = Workspace.open(tmp_path / "site"), random.Random(5)
+    with Pipeline(workspace, lambda: NOW) as pipeline:
+        for number in range(60, 66):
+            rank_draft(pipeline, replace(make_article(number, rng), id="draft"), 3, clock=lambda: NOW)
+            pipeline.publish(make_article(number, rng))
     assert stored(workspace) == from_nothing(workspace, NOW)
 
 

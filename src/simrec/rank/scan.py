@@ -33,11 +33,13 @@ class Inverted(NamedTuple):
     data: NDArray[np.float32]
 
 
-def invert(vectors: Any) -> Inverted:
-    """The inverted lists of a sparse matrix, (indptr, indices, data) and `shape`."""
+def invert(vectors: Any, first: int = 0) -> Inverted:
+    """The inverted lists of a sparse matrix, (indptr, indices, data) and `shape`, or of its rows from `first` on."""
     n, width = vectors.shape
-    starts, where, data = _invert(vectors.indptr, vectors.indices, vectors.data, n, width)
-    return Inverted(n, starts, where, data)
+    ptr = vectors.indptr[first:] - vectors.indptr[first]
+    begin, end = int(vectors.indptr[first]), int(vectors.indptr[n])
+    starts, where, data = _invert(ptr, vectors.indices[begin:end], vectors.data[begin:end], n - first, width)
+    return Inverted(n - first, starts, where, data)
 
 
 @njit()
@@ -57,42 +59,52 @@ def _invert(ptr: Any, indices: Any, data: Any, n: int, width: int) -> Any:
     return starts, where, values
 
 
-def sparse_scans(inverted: Inverted, vectors: Any, rows: Any, out: Any, space: int) -> None:
+def sparse_scans(
+    inverted: Inverted, vectors: Any, rows: Any, out: Any, space: int, later: Inverted | None = None
+) -> None:
     """Fills out[:, space] of (r, s, n) with the products of some rows of a sparse matrix with all, themselves too.
 
-    Rows that `inverted` does not know are looked at one by one.
+    Rows that neither `inverted` nor `later`, of the rows behind its own, knows are looked at one by one.
     """
-    _sparse_scans(
-        inverted.starts, inverted.where, inverted.data, inverted.rows,
-        vectors.indptr, vectors.indices, vectors.data, rows, out, space,
-    )  # fmt: skip
+    for first, part in ((0, inverted), (inverted.rows, later)):
+        if part is not None:
+            _listed_scans(
+                part.starts, part.where, part.data, vectors.indptr, vectors.indices, vectors.data,
+                rows, out[:, space, first : first + part.rows],
+            )  # fmt: skip
+    known = inverted.rows + (later.rows if later else 0)
+    if known < vectors.shape[0]:
+        _plain_scans(known, vectors.indptr, vectors.indices, vectors.data, rows, out[:, space])
 
 
 @compiled
-def _sparse_scans(
-    starts: Any, where: Any, values: Any, known: int, ptr: Any, indices: Any, data: Any, rows: Any, out: Any, space: int
-) -> None:
-    terms, n = len(starts) - 1, len(ptr) - 1
+def _listed_scans(starts: Any, where: Any, values: Any, ptr: Any, indices: Any, data: Any, rows: Any, out: Any) -> None:
+    terms = len(starts) - 1
     for place in numba.prange(len(rows)):
-        row, found = rows[place], out[place, space]
+        row, found = rows[place], out[place]
         found[:] = 0
-        width = 0
         for at in range(ptr[row], ptr[row + 1]):
             term, value = indices[at], data[at]
-            width = max(width, term + 1)
             if term < terms:
                 for entry in range(starts[term], starts[term + 1]):
                     found[where[entry]] += value * values[entry]
-        if known < n:
-            own = np.zeros(width, dtype=np.float32)
-            for at in range(ptr[row], ptr[row + 1]):
-                own[indices[at]] = data[at]
-            for other in range(known, n):
-                total = np.float32(0)
-                for at in range(ptr[other], ptr[other + 1]):
-                    if indices[at] < width:
-                        total += own[indices[at]] * data[at]
-                found[other] = total
+
+
+@compiled
+def _plain_scans(known: int, ptr: Any, indices: Any, data: Any, rows: Any, out: Any) -> None:
+    for place in numba.prange(len(rows)):
+        row, width = rows[place], 0
+        for at in range(ptr[row], ptr[row + 1]):
+            width = max(width, indices[at] + 1)
+        own = np.zeros(width, dtype=np.float32)
+        for at in range(ptr[row], ptr[row + 1]):
+            own[indices[at]] = data[at]
+        for other in range(known, len(ptr) - 1):
+            total = np.float32(0)
+            for at in range(ptr[other], ptr[other + 1]):
+                if indices[at] < width:
+                    total += own[indices[at]] * data[at]
+            out[place, other] = total
 
 
 @compiled

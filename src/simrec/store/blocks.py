@@ -36,8 +36,10 @@ def list_blocks(connection: Connection, number: int, sources: Collection[str] | 
     if sources is None:
         found = iter([connection.exec_driver_sql(f"{wanted} {by_source}", (number,))])
     else:
-        one = f"{wanted} AND source_id = ?"
-        found = (connection.exec_driver_sql(one, (number, source)) for source in sources)
+        ids = list(sources)
+        parts = [ids[start : start + MANY] for start in range(0, len(ids), MANY)]
+        some = [f"{wanted} AND source_id IN ({', '.join('?' * len(part))})" for part in parts]
+        found = (connection.exec_driver_sql(one, (number, *part)) for one, part in zip(some, parts, strict=True))
     for rows in found:
         for source_id, items in rows:
             yield source_id, ids_in(items)

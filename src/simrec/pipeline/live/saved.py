@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 from collections.abc import Mapping
+from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 from typing import Any, NamedTuple
 
@@ -98,9 +99,24 @@ def load(folder: Path, settings: Settings) -> Loaded:
     Raises:
         ModelError: it is damaged, or a model that it needs is not there.
     """
+    damaged = ModelError(f"what was fitted of the site, in {folder}, is damaged: run `simrec build --full`")
     said = read_about(folder)
-    if said is None or not is_intact(folder):
-        raise ModelError(f"what was fitted of the site, in {folder}, is damaged: run `simrec build --full`")
+    if said is None:
+        raise damaged
+    with ThreadPoolExecutor(1) as pool:
+        intact = pool.submit(is_intact, folder)  # beside the reading
+        try:
+            engine = _engine(folder, said, settings)
+        except Exception as error:  # of a damaged file anything may come, and says less than that it is damaged
+            if not intact.result():
+                raise damaged from error
+            raise
+        if not intact.result():
+            raise damaged
+    return Loaded(engine, said["about"])
+
+
+def _engine(folder: Path, said: Mapping[str, Any], settings: Settings) -> Engine:
     try:
         shelf = _shelf(folder, said, _fitted(folder, said, settings))
         engine = Engine(shelf, said["k"])
@@ -112,7 +128,7 @@ def load(folder: Path, settings: Settings) -> Loaded:
     except (OSError, ValueError, KeyError, TypeError) as error:
         raise ModelError(f"what was fitted of the site, in {folder}, cannot be read ({error}): "
                          "run `simrec build --full`") from error  # fmt: skip
-    return Loaded(engine, said["about"])
+    return engine
 
 
 def _described(engine: Engine) -> dict[str, Any]:

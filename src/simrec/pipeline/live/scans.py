@@ -16,6 +16,9 @@ from simrec.types import NO_ROW, Mask, Rows, Scores
 COLUMN_OF = {"titles": "title_sentence", "time": "published", "static": "sentence"}
 """The column that a space's scores come from, where it has another name."""
 
+MANY = 64
+"""Added rows from which it is worth listing them by their terms."""
+
 
 class Scans:
     """Compares rows of a shelf with all its rows; what was found of the rows at hand is kept.
@@ -31,12 +34,16 @@ class Scans:
         self.shelf = shelf
         self.spaces = tuple(spaces)
         self._inverted: dict[str, scan.Inverted] = {}
+        self._later: dict[str, scan.Inverted] = {}
         self._known: dict[tuple[int, str], Scores] = {}
         self._ahead: dict[int, NDArray[np.float32]] = {}
 
     def refresh(self) -> None:
         """Takes notice of rows that were added."""
         self._known, self._ahead = {}, {}
+        for name, lists in list(self._later.items()):
+            if self._inverted[name].rows + lists.rows > len(self.shelf):  # rows were taken away
+                del self._later[name]
 
     def use_inverted(self, name: str, lists: scan.Inverted) -> None:
         """Takes the rows of each term of a sparse column as they are, in place of making them when they are needed."""
@@ -97,7 +104,17 @@ class Scans:
         else:
             if name not in self._inverted:
                 self._inverted[name] = scan.invert(column)
-            scan.sparse_scans(self._inverted[name], column, rows, out, number)
+            lists = self._inverted[name]
+            scan.sparse_scans(lists, column, rows, out, number, self._listed_since(name, column, lists.rows))
+
+    def _listed_since(self, name: str, column: Any, first: int) -> scan.Inverted | None:
+        """The rows of each term among those that were added since; None while they are few."""
+        last, known = column.shape[0], self._later.get(name)
+        if last - first < MANY:
+            return None
+        if known is None or last - first - known.rows >= MANY:
+            known = self._later[name] = scan.invert(column, first)
+        return known
 
     def _pairs(self, pages: Rows, others: Rows, name: str) -> Any:
         column = self.shelf[name]
