@@ -207,6 +207,7 @@ class _Work:
             engine, choices = start(site, fitted, self.k, self.now, self.placed, progress)
             stage["rows"] = len(corpus)
         del site
+        engine.comparer.held.forget()
         gc.collect()
         live = LiveSite.fresh(engine, self.hashes, report.recalls)
         with report.stage("compose") as stage:  # not while the store waits

@@ -45,6 +45,10 @@ class Scans:
             if self._inverted[name].rows + lists.rows > len(self.shelf):  # rows were taken away
                 del self._later[name]
 
+    def forget(self) -> None:
+        """Lets go of all that can be made again."""
+        self._known, self._ahead, self._inverted, self._later = {}, {}, {}, {}
+
     def use_inverted(self, name: str, lists: scan.Inverted) -> None:
         """Takes the rows of each term of a sparse column as they are, in place of making them when they are needed."""
         self._inverted[name] = lists
