@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
+from dataclasses import replace
 from datetime import UTC, datetime
 from typing import Any
 
@@ -239,7 +240,9 @@ def test_a_snapshot_takes_over_the_blocks_of_another(store: Store) -> None:
     second = store.write_snapshot([block("b", "c")], like=first.id, **common)
     assert list(store.listed(second.id)) == [("a", ["b"]), ("b", ["c"])]
     assert store.changed_blocks(second.id) == ["b"]
-    store.settle_blocks(second.id)
+    store.settle_blocks(replace(second, revision=-1))
+    assert store.changed_blocks(second.id) == ["b"]  # it was changed since
+    store.settle_blocks(second)
     assert store.changed_blocks(second.id) == []
     found = store.inputs(second.id)
     assert (found.hashes, found.pins) == ({"a": "1" * 16, "b": "2" * 16}, {"a": ["b"]})

@@ -248,6 +248,22 @@ def test_many_additions_are_compared_as_few_are(
 
 
 @pytest.mark.usefixtures("never_due")
+def test_what_is_found_for_a_draft_is_not_taken_for_the_next_article(base: dict[str, Path], tmp_path: Path) -> None:
+    """A model that looks at meaning alone compares words only to find copies: of a text that is lent, perhaps."""
+    shutil.copytree(base["hybrid"], tmp_path / "site")
+    workspace = Workspace.open(tmp_path / "site")
+    build(workspace, model="static", k=4, now=NOW)
+    fresh = replace(make_article(70, random.Random(70)), lang="en")
+    with Pipeline(workspace, lambda: NOW) as pipeline:
+        rank_draft(pipeline, Article("draft", "Harbour", "Ferries and tides. " * 9, lang="en"), 3, clock=lambda: NOW)
+        pipeline.publish(fresh)
+        pipeline.publish(replace(fresh, id="near", url=None, body=f"{fresh.body} again"))
+        engine = pipeline._live().engine
+        assert (engine.row_of[fresh.id], engine.row_of["near"]) in engine.copies.pairs()
+    assert stored(workspace) == from_nothing(workspace, NOW)
+
+
+@pytest.mark.usefixtures("never_due")
 @pytest.mark.parametrize(("name", "examples"), [("tfidf", 12), ("hybrid", 8), *((name, 6) for name in RULES)])
 def test_any_changes_leave_the_blocks_of_a_build_from_nothing(
     name: str, examples: int, base: dict[str, Path], tmp_path: Path

@@ -178,7 +178,7 @@ class _Work:
         with self.report.stage("save") as stage, reading_fitted(self.workspace):
             many = 2 * len(self.store.changed_blocks(written.id)) > written.articles
             if site.save(self.workspace, self.now, always=many):
-                self.store.settle_blocks(written.id)
+                self.store.settle_blocks(written)
             stage["rows"] = written.articles
 
     def whole(self) -> Snapshot:

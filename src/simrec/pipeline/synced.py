@@ -74,6 +74,8 @@ def catch_up(
 
     def look_up(ids: list[str]) -> Mapping[str, StoredBlock]:
         stored.update((block.source_id, block) for block in store.blocks(snapshot.id, ids))
+        for id_ in {*store.changed_blocks(snapshot.id)} - also:  # by another process meanwhile
+            stored.pop(id_, None)
         return stored
 
     made = site.follow(articles, hashes, placed, now, also, look_up).blocks

@@ -165,10 +165,14 @@ class SnapshotStore(Connected):
             wanted = select(blocks.c.source_id).where(blocks.c.snapshot_id == number, blocks.c.changed)
             return list(connection.scalars(wanted))
 
-    def settle_blocks(self, number: int) -> None:
-        """Notes that what was fitted was saved with all that the blocks of a snapshot show."""
+    def settle_blocks(self, snapshot: Snapshot) -> None:
+        """Notes that what was fitted was saved with all that the blocks of a snapshot show, as it is here.
+
+        Blocks that another process has made again since, at a later revision, are not among them.
+        """
+        of_then = blocks.c.snapshot_id == snapshot.id, blocks.c.revision <= snapshot.revision
         with self._write() as connection:
-            connection.execute(update(blocks).where(blocks.c.snapshot_id == number).values(changed=False))
+            connection.execute(update(blocks).where(*of_then).values(changed=False))
 
     def snapshot(self, number: int | None = None) -> Snapshot:
         """The snapshot of that number, or the active one.

@@ -41,9 +41,12 @@ class Scans:
     def refresh(self) -> None:
         """Takes notice of rows that were added."""
         self._known, self._ahead = {}, {}
-        for name, lists in list(self._later.items()):
-            if self._inverted[name].rows + lists.rows > len(self.shelf):  # rows were taken away
+        for name, lists in list(self._inverted.items()):
+            later = self._later.get(name)
+            if later and lists.rows + later.rows > len(self.shelf):  # rows were taken away
                 del self._later[name]
+            if lists.rows > len(self.shelf):
+                del self._inverted[name]
 
     def forget(self) -> None:
         """Lets go of all that can be made again."""
