@@ -168,3 +168,10 @@ def test_ids_of_items_are_read_without_the_rest(found: list[tuple[str, list[str]
     """Whatever stands in ids and in terms, and however the column was written."""
     block = StoredBlock("page", tuple(StoredItem(id_, 0.5, {"terms": terms}) for id_, terms in found))
     assert ids_in(json.dumps(block_row(1, block)["items"], indent=indent)) == [id_ for id_, _ in found]
+
+
+def test_items_that_were_cut_off_are_an_error() -> None:
+    """Not a shorter block."""
+    whole = json.dumps(block_row(1, block("page", "a", "b"))["items"])
+    with pytest.raises(ValueError, match="Expecting"):
+        ids_in(whole[:-20])

@@ -53,7 +53,8 @@ def ids_in(items: str) -> list[str]:
     """
     first, *others = items.split(_ID)
     found = [text[: text.index('"')] for text in others]
-    if first != "[" or "\\" in "".join(found):  # not as it is written here, or a sign that JSON escapes
+    plain = first == "[" and items.endswith("}]") and "\\" not in "".join(found)
+    if not plain:  # not as it is written here, cut off, or a sign that JSON escapes
         return [item["id"] for item in json.loads(items)]
     return found
 
