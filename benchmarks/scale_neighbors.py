@@ -1,7 +1,7 @@
 """Neighbors in tasks on a Ray cluster of this machine: one worker against two of one thread each, and a task's memory.
 
 Usage: python benchmarks/scale_neighbors.py [--memory | --cells] [--rows N] [--articles FILE.jsonl.gz]
-[--vectors FILE.npy] [--times N] [--json FILE].
+[--vectors FILE.npy] [--times N]. Results go to benchmarks/results/scale-neighbors.json, one of each kind and size.
 Sparse rows are the TF-IDF of the articles, where a file is given; else their terms follow Zipf's law.
 """
 
@@ -22,6 +22,7 @@ from typing import Any
 import numpy as np
 from scipy.sparse import csr_matrix
 
+from simrec.files import write_whole
 from simrec.scale import comparing, inverted, neighbors
 from simrec.scale.ground import FIT, NAMES, WIDTHS, Ground, save
 from simrec.scale.spaces import FOUND, Space, group_of, nothing, put_groups
@@ -29,6 +30,7 @@ from simrec.scale.tasks import Serial, Task, do
 from simrec.settings import Settings
 from speed.machine import describe
 
+RESULTS = Path(__file__).parent / "results" / "scale-neighbors.json"
 DIMENSIONS = 384
 ONE_THREAD = dict.fromkeys(
     ("OMP_NUM_THREADS", "OPENBLAS_NUM_THREADS", "MKL_NUM_THREADS", "NUMBA_NUM_THREADS", "LOKY_MAX_CPU_COUNT"), "1"
@@ -46,17 +48,18 @@ def main() -> None:
     parser.add_argument("--times", type=int, default=3, help="runs with each number of workers")
     parser.add_argument("--memory", action="store_true", help="a task at its largest against the stated bound, instead")
     parser.add_argument("--cells", action="store_true", help="cells against comparing all, instead")
-    parser.add_argument("--json", type=Path)
     parser.add_argument("--child", nargs=2, help=argparse.SUPPRESS)
     options = parser.parse_args()
     if options.child:
         print(json.dumps(peak(*options.child)))
         return
     measure = memory if options.memory else cells if options.cells else efficiency
-    found = describe(1) | {"rows": options.rows} | measure(options)
+    source = next((str(path.name) for path in (options.vectors, options.articles) if path), "made up")
+    found = {"about": describe(1), "rows": options.rows, "source": source} | measure(options)
     print(json.dumps(found, indent=1))
-    if options.json:
-        options.json.write_text(json.dumps(found, indent=1) + "\n", encoding="utf-8")
+    known = json.loads(RESULTS.read_text(encoding="utf-8")) if RESULTS.exists() else {}
+    known[f"{measure.__name__} {options.rows}"] = found
+    write_whole(RESULTS, (json.dumps(known, indent=1) + "\n").encode(), "free some space and run it again")
 
 
 # The site

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import argparse
 import doctest
 import json
 import os
@@ -19,6 +20,7 @@ import pytest
 import hotspots
 import house_rules
 import run
+import scale_neighbors
 from simrec.embed.tfidf import TfidfEmbedder
 from simrec.errors import InputError
 from simrec.types import Text
@@ -343,6 +345,26 @@ def test_tables_hold_what_is_absent_too() -> None:
         assert "b is not installed" in table
         assert "rows 1,000" in table
         assert "1 rows without a figure" in table
+
+
+def test_what_neighbors_on_a_cluster_cost_is_kept(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Each kind and size has its place in the file of results; the same one again takes its own."""
+    monkeypatch.setattr(scale_neighbors, "RESULTS", tmp_path / "found.json")
+    monkeypatch.setattr(scale_neighbors, "describe", lambda threads: {"threads": threads})
+    for kind in ("efficiency", "cells"):
+
+        def measured(options: argparse.Namespace, kind: str = kind) -> dict[str, Any]:
+            return {kind: options.times}
+
+        measured.__name__ = kind
+        monkeypatch.setattr(scale_neighbors, kind, measured)
+    for arguments in (["--times", "1"], ["--times", "2"], ["--rows", "9", "--cells", "--articles", "a.jsonl.gz"]):
+        monkeypatch.setattr(sys, "argv", ["scale_neighbors.py", *arguments])
+        scale_neighbors.main()
+    assert json.loads((tmp_path / "found.json").read_text(encoding="utf-8")) == {
+        "efficiency 20000": {"about": {"threads": 1}, "rows": 20_000, "source": "made up", "efficiency": 2},
+        "cells 9": {"about": {"threads": 1}, "rows": 9, "source": "a.jsonl.gz", "cells": 3},
+    }
 
 
 @pytest.mark.parametrize("name", ["report", "scaling", "publish", "context"])
