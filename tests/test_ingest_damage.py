@@ -8,15 +8,21 @@ import json
 import os
 import tarfile
 import zipfile
+from datetime import UTC, datetime
+from decimal import Decimal
 from pathlib import Path
+from typing import Any
 
 import pandas as pd
+import pyarrow as pa
+import pyarrow.parquet as pq
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from simrec.errors import InputError, UsageError
 from simrec.ingest import read, read_picks
+from simrec.ingest.record import to_article
 from simrec.settings import IngestSettings
 from simrec.types import Entry, Reject
 
@@ -155,6 +161,40 @@ def test_a_parquet_cut_in_half_is_one_reject(tmp_path: Path) -> None:
     entries, rejects = both(tmp_path / "a.parquet")
     assert entries == []
     assert len(rejects) == 1
+
+
+@pytest.mark.parametrize(
+    ("name", "column"),
+    [
+        ("published_at", pa.array([0, 10**18, 0], pa.timestamp("us", "UTC"))),
+        ("published_at", pa.array([0, -(2**31), 0], pa.date32())),
+        ("url", pa.array([b"/a", b"\xff", b"/c"]).view(pa.string())),
+    ],
+    ids=["year 33658", "before the year 1", "no UTF-8"],
+)
+def test_a_value_of_a_parquet_that_cannot_be_read_costs_its_row_alone(tmp_path: Path, name: str, column: Any) -> None:
+    """The rows before and behind it, of the same row group, are read; the reason names the column."""
+    table = pa.table({"id": ["1", "2", "3"], "title": ["A", "B", "C"], "body": [BODY] * 3, name: column})
+    pq.write_table(table, tmp_path / "a.parquet")
+    entries, rejects = both(tmp_path / "a.parquet")
+    assert [entry.article.id for entry in entries] == ["1", "3"]
+    assert [(reject.line, reject.reason.split(" (")[0]) for reject in rejects] == [(2, f"{name} cannot be read")]
+
+
+@pytest.mark.parametrize("number", ["Infinity", "-Infinity", "NaN", "sNaN", "1E+999999999"])
+def test_a_decimal_that_is_no_number_is_a_missing_value(number: str) -> None:
+    """As databases have them; so is one that no JSON can hold."""
+    article = to_article({"id": Decimal(1), "title": "A", "body": BODY, "views": Decimal(number)}, SETTINGS)
+    assert not isinstance(article, str)
+    assert (article.id, article.extra) == ("1", {})
+
+
+def test_a_timestamp_to_the_nanosecond_keeps_its_zone() -> None:
+    """Of half hours, too."""
+    moment = pd.Timestamp("2024-05-01T10:00:00.123456789+05:30")
+    article = to_article({"id": "a", "title": "A", "body": BODY, "published_at": moment}, SETTINGS)
+    assert not isinstance(article, str)
+    assert article.published_at == datetime(2024, 5, 1, 4, 30, 0, 123456, UTC)
 
 
 def test_a_gzip_cut_in_half_keeps_what_was_before(tmp_path: Path) -> None:

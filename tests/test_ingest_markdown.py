@@ -494,3 +494,62 @@ def test_a_link_to_content_or_picks_outside_of_the_site_is_not_followed(write: W
     report = ingest(Workspace.open(tmp_path / "w", create=True), [plain])
     assert (report.new, report.rejected) == (1, 1)
     assert "leads out" in report.rejects[0].reason
+
+
+@pytest.mark.parametrize(
+    ("settings", "name", "zone"),
+    [
+        ("timeZone = 'America/New_York'", "a.md", "-04:00"),
+        (
+            "timeZone = 'America/New_York'\n[languages.de]\ntimeZone = 'Europe/Berlin'\n[languages.en]",
+            "a.de.md",
+            "+02:00",
+        ),
+        ("timeZone = 'America/New_York'\n[languages.de]\ntimeZone = 'Europe/Berlin'\n[languages.en]", "a.md", "-04:00"),
+        ("timeZone = 'Nowhere/At_All'", "a.md", "+00:00"),
+        ("timeZone = '/etc/passwd'", "a.md", "+00:00"),
+        ("", "a.md", "+00:00"),
+    ],
+    ids=["site", "language", "default language", "unknown", "no name", "none"],
+)
+@pytest.mark.parametrize(
+    "matter",
+    [
+        "---\npublishDate: 2024-05-01 10:00:00\nlastmod: '2024-05-01T10:00:00'\nexpiryDate: 1 May 2024 10:00\n---\n",
+        "+++\npublishDate = 2024-05-01T10:00:00\nlastmod = '2024-05-01 10:00'\nexpiryDate = 2024-05-01T10:00:00\n+++\n",
+    ],
+    ids=["YAML", "TOML"],
+)
+def test_a_date_of_hugo_without_an_offset_is_in_its_time_zone(
+    write: Write, settings: str, name: str, zone: str, matter: str
+) -> None:
+    """However it is written: an embargo opens when the site's own page does."""
+    found = article(write, f"{matter}# A bridge\n\nIt is open.", f"content/posts/{name}", **{"hugo.toml": settings})
+    dates = (found.published_at, found.embargo_until, found.updated_at, found.expires_at)
+    assert [date and date.isoformat() for date in dates] == [f"2024-05-01T10:00:00{zone}"] * 4
+
+
+def test_a_date_with_an_offset_keeps_it(write: Write) -> None:
+    """Whatever the site's zone."""
+    matter = "---\ndate: 2024-05-01T10:00:00+02:00\nlastmod: Wed, 01 May 2024 10:00:00 GMT\nexpiryDate: 2024-05-01 10:00:00Z\n---\n"  # fmt: skip # noqa: E501
+    found = article(write, f"{matter}# A\n\nB.", "content/a.md", **{"hugo.toml": "timeZone = 'America/New_York'"})
+    dates = (found.published_at, found.updated_at, found.expires_at)
+    assert [date and date.astimezone(UTC).hour for date in dates] == [8, 10, 10]
+
+
+@pytest.mark.parametrize(
+    ("date", "wanted", "day"),
+    [
+        ("date: 2024-05-01 02:00:00", "2024-05-01T02:00:00+00:00", "2024/04/30"),
+        ("date: '2024-05-01 02:00:00'", "2024-05-01T02:00:00-04:00", "2024/05/01"),
+        ("date: 2024-05-01 02:00", "2024-05-01T02:00:00-04:00", "2024/05/01"),
+        ("date: 2024-05-01", "2024-05-01T00:00:00-04:00", "2024/05/01"),
+        ("date: 2024-05-01 02:00:00 +0200", "2024-05-01T02:00:00+02:00", "2024/04/30"),
+        ("layout: post", "2024-05-01T00:00:00-04:00", "2024/05/01"),
+    ],
+)
+def test_a_date_of_jekyll_is_what_jekyll_makes_of_it(write: Write, date: str, wanted: str, day: str) -> None:
+    """A timestamp to YAML is UTC, all else without an offset in the site's zone; URLs have the day there."""
+    text, name = f"---\ntitle: A bridge\n{date}\n---\nIt is open.", "_posts/2024-05-01-bridge.md"
+    found = article(write, text, name, **{"_config.yml": "timezone: America/New_York"})
+    assert (found.published_at and found.published_at.isoformat(), found.url) == (wanted, f"/{day}/bridge.html")

@@ -12,6 +12,7 @@ from simrec.pipeline.copies import find_copies
 from simrec.pipeline.site import Site
 from simrec.policy import rules
 from simrec.policy.eligibility import eligible, reason_hidden
+from simrec.policy.story import OneStory
 from simrec.settings import PolicySettings, Settings
 from simrec.types import Article, Corpus
 
@@ -75,6 +76,29 @@ def test_lightly_edited_copies_are_found_and_follow_ups_are_not() -> None:
     articles = [article("a", body=STORY), article("b", body=edited), article("c", body=follow)]
     assert groups(articles, 0.6) == [0, 0, 2]
     assert groups(articles, 0.95) == [0, 1, 2]
+
+
+BRIDGE = "县里的工程师星期四说,磨坊桥因锚固处的裂缝自八月以来扩大了两毫米,已于午夜关闭,卡车必须改走科辛渡口。"
+
+
+@pytest.mark.parametrize(
+    ("one", "other", "wanted"),
+    [
+        (STORY, STORY.replace("on Thursday", "yesterday"), True),
+        (STORY, STORY.replace(", ", " - ").upper(), True),
+        (STORY, f"{STORY} {STORY.replace('the', 'a')} {BRIDGE}", False),
+        (BRIDGE, BRIDGE.replace("星期四", "昨天"), True),
+        (BRIDGE, BRIDGE[::-1], False),
+        ("!", "?", False),
+    ],
+    ids=["edited", "other signs", "longer", "edited, no spaces", "other words, no spaces", "no words"],
+)
+def test_pairs_are_told_to_be_copies_without_a_build(one: str, other: str, wanted: bool) -> None:
+    """By words, or characters where a script has no spaces; what is held apart is no copy."""
+    corpus = Corpus([article("a", title=one, body=one), article("b", title=other, body=other)])
+    assert OneStory(corpus, PolicySettings()).holds("a", "b") is wanted
+    assert not OneStory(corpus, PolicySettings(apart=("a",))).holds("a", "b")
+    assert not OneStory(corpus, PolicySettings()).holds("a", "gone")
 
 
 def test_canonical_ids_join_copies_in_any_words() -> None:

@@ -2,10 +2,10 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 from typing import Literal, Self
 
-from pydantic import BaseModel, ConfigDict, Field, model_validator
+from pydantic import BaseModel, ConfigDict, Field, field_validator, model_validator
 
 
 def _common(one: Iterable[str], other: Iterable[str]) -> str | None:
@@ -18,6 +18,21 @@ def _common_words(one: Iterable[str], other: Iterable[str]) -> str | None:
     """What stands in both, whatever its case; None where nothing does."""
     folded = {text.casefold() for text in other}
     return next((text for text in one if text.casefold() in folded), None)
+
+
+def _joined(lists: Iterable[Sequence[str]]) -> tuple[tuple[str, ...], ...]:
+    """Lists of which no two share an id: those that do are one.
+
+    >>> _joined([["a", "b"], ["x", "y"], ["b", "c"]])
+    (('a', 'b', 'c'), ('x', 'y'))
+    """
+    list_of: dict[str, dict[str, None]] = {}
+    for ids in lists:
+        joined: dict[str, None] = {}
+        for id_ in ids:
+            joined |= list_of.get(id_, {id_: None})
+        list_of |= dict.fromkeys(joined, joined)
+    return tuple(tuple(ids) for ids in {id(ids): ids for ids in list_of.values()}.values())
 
 
 class Section(BaseModel):
@@ -99,14 +114,23 @@ class PolicySettings(Section):
     copies: Literal["best", "canonical", "newest"] = Field(
         "best", description="which of several copies is shown: the most similar, the original, or the newest"
     )
-    same_story: tuple[tuple[str, ...], ...] = Field((), description="lists of ids that are copies of one story")
+    same_story: tuple[tuple[str, ...], ...] = Field(
+        (), description="lists of ids that are copies of one story; lists that share an id are one"
+    )
     apart: tuple[str, ...] = Field((), description="ids of articles that are nobody's copy")
     fallback: tuple[Literal["section", "popular", "recent"], ...] = Field(
         (), description="what fills a block that similar articles do not fill, in this order"
     )
 
+    @field_validator("same_story")
+    @classmethod
+    def _join(cls, lists: tuple[tuple[str, ...], ...]) -> tuple[tuple[str, ...], ...]:
+        return _joined(lists)
+
     @model_validator(mode="after")
-    def _agree(self) -> Self:
+    def _pins_agree(self) -> Self:
+        shown, pages = self.target.include_ids, self.source.include_ids
+        story_of = {id_: number for number, ids in enumerate(self.same_story) for id_ in ids}
         for page, ids in self.pinned.items():
             both = _common(ids, self.banned.get(page, ())) or _common(ids, self.target.exclude_ids)
             if both:
@@ -115,6 +139,22 @@ class PolicySettings(Section):
                 raise ValueError(f"{page!r} is pinned under itself: take it out")
             if page in self.off or page in self.source.exclude_ids:
                 raise ValueError(f"{page!r} has no block, and articles pinned in it: take one out")
+            if ids and pages and page not in pages:
+                raise ValueError(f"{page!r} has pins, and is not in source.include_ids: add it there, or unpin them")
+            left_out = next((id_ for id_ in ids if shown and id_ not in shown), None)
+            if left_out:
+                raise ValueError(
+                    f"{left_out!r} is pinned under {page!r}, and not in target.include_ids: add it there, or unpin it"
+                )
+            stories = {story_of[page]: page} if page in story_of else {}
+            for id_ in ids:
+                other = stories.setdefault(story_of[id_], id_) if id_ in story_of else id_
+                if other != id_:
+                    raise ValueError(f"{id_!r} is pinned under {page!r}, and one story with {other!r}: take one out")
+        return self
+
+    @model_validator(mode="after")
+    def _agree(self) -> Self:
         boosted = next((id_ for id_ in self.target.exclude_ids if self.boost.get(id_, 0) > 0), None)
         if boosted:
             raise ValueError(f"{boosted!r} is boosted, and excluded as target: take one out")

@@ -111,6 +111,10 @@ def test_a_table_of_picks_replaces_itself_and_adds_to_the_pages(store: Store) ->
     store.replace_picks("picks.csv", table[:1])
     store.resolve_picks(LinkFinder)
     assert [p.target_id for p in store.picks()] == ["b"]
+    store.replace_picks("./picks.csv", table[1:2], ["picks.csv"])
+    store.resolve_picks(LinkFinder)
+    assert store.tables_of_picks() == ["./picks.csv"]
+    assert [p.target_id for p in store.picks()] == ["b", "c"]
 
 
 def test_rejects_are_kept_by_source(store: Store) -> None:

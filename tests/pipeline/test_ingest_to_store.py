@@ -10,9 +10,11 @@ from pathlib import Path
 import pytest
 
 from simrec.errors import StoreError
+from simrec.ingest import read_picks
 from simrec.pipeline.ingest import ingest
 from simrec.pipeline.sample import newsroom
 from simrec.pipeline.workspace import Workspace
+from simrec.types import PickEntry
 
 PAGE = """Error message
 
@@ -133,6 +135,45 @@ def test_a_pick_to_an_unknown_article_is_reported_and_waits(make_site: Callable[
     (workspace.path / "more.jsonl").write_text(line(id="later"), encoding="utf-8")
     report = ingest(workspace, [workspace.path / "more.jsonl"])
     assert (report.new, report.picks, report.rejected) == (1, 1, 0)
+
+
+def pick_again(workspace: Workspace, table: Path, *targets: str) -> tuple[list[str], list[str]]:
+    """Writes a table of picks of `a` and reads it; the targets and the tables that the store knows then."""
+    table.write_text(
+        "\n".join(["source_id,target_id,rank", *(f"a,{target},1" for target in targets)]), encoding="utf-8"
+    )
+    ingest(workspace, [], picks=[table])
+    with workspace.store() as store:
+        return [pick.target_id for pick in store.picks()], store.tables_of_picks()
+
+
+def test_a_table_of_picks_is_one_from_every_folder(
+    make_site: Callable[..., Workspace], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Also where an earlier version stored it as it was spelled, and where the workspace has moved."""
+    site = make_site("\n".join(line(id=id_) for id_ in "abc"))
+    folder, spelled = site.path, f"{site.path.name}/picks.csv"
+    monkeypatch.chdir(folder.parent)
+    assert pick_again(site, Path(spelled), "b", "c") == (["b", "c"], ["./picks.csv"])
+    with site.store() as store:
+        entries = [entry for entry in read_picks(Path(spelled)) if isinstance(entry, PickEntry)]
+        store.replace_picks(spelled, entries, ["./picks.csv"])
+    assert pick_again(site, folder / "picks.csv", "b") == (["b"], ["./picks.csv"])
+    moved = Workspace.open(folder.rename(folder.parent / "moved"))
+    monkeypatch.chdir(moved.path)
+    assert pick_again(moved, Path("picks.csv"), "c") == (["c"], ["./picks.csv"])
+
+
+def test_a_table_of_picks_is_one_over_a_link(make_site: Callable[..., Workspace], tmp_path: Path) -> None:
+    """Also where the link leads to another folder with every release."""
+    site, current = make_site("\n".join(line(id=id_) for id_ in "abc")), tmp_path / "current"
+    for release, target in (("one", "b"), ("two", "c")):
+        (tmp_path / release).mkdir()
+        current.unlink(missing_ok=True)
+        current.symlink_to(tmp_path / release)
+        assert pick_again(site, current / "picks.csv", target)[0] == [target]
+    table = tmp_path / "two" / "picks.csv"
+    assert pick_again(site, table, "b") == (["b"], [str(table)])
 
 
 def test_broken_records_do_not_take_good_ones_with_them(tmp_path: Path) -> None:

@@ -5,7 +5,7 @@ from __future__ import annotations
 import re
 import unicodedata
 import warnings
-from datetime import UTC, date, datetime, time
+from datetime import UTC, date, datetime, time, tzinfo
 from functools import lru_cache
 
 MAX_DATE_LINE = 60
@@ -18,8 +18,8 @@ _NUMBER_DATE = re.compile(
 _YEAR = re.compile(r"(?<!\d)\d{4}(?!\d)")
 
 
-def parse_iso(value: object) -> datetime:
-    """A date of a record: ISO 8601, or a date or datetime; no zone means UTC.
+def parse_iso(value: object, zone: tzinfo = UTC) -> datetime:
+    """A date of a record: ISO 8601, or a date or datetime; one without a zone is meant in `zone`.
 
     >>> parse_iso("2024-05-01T10:00:00Z").isoformat()
     '2024-05-01T10:00:00+00:00'
@@ -28,14 +28,14 @@ def parse_iso(value: object) -> datetime:
         ValueError: it is no date.
     """
     if isinstance(value, datetime):
-        moment = datetime.fromisoformat(value.isoformat()[:32])  # a pandas.Timestamp becomes a plain datetime
+        moment = datetime.fromisoformat(value.isoformat())  # a pandas.Timestamp becomes a plain datetime
     elif isinstance(value, date):
         moment = datetime.combine(value, time())
     elif isinstance(value, str):
         moment = datetime.fromisoformat(value.strip())
     else:
         raise ValueError("not a date")  # noqa: TRY004 - one error for all that is no date
-    moment = moment if moment.tzinfo else moment.replace(tzinfo=UTC)
+    moment = moment if moment.tzinfo else moment.replace(tzinfo=zone)
     try:
         moment.astimezone(UTC)
     except OverflowError as error:

@@ -27,6 +27,12 @@ class FrontMatterError(ValueError):
     """Front matter that cannot be read; the message says why."""
 
 
+class Stamp(str):
+    """A plain word that YAML takes for a timestamp, with a time to the second and no offset: for UTC, that is."""
+
+    __slots__ = ()
+
+
 def split(text: str) -> tuple[dict[str, Any] | None, str]:
     """The values of the front matter, names in lower case, and the text below it; None where there is none.
 

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Mapping, Sequence
-from datetime import UTC, date, datetime, timedelta, timezone
+from datetime import UTC, date, datetime, timedelta, timezone, tzinfo
 from typing import Any
 
 from simrec.ingest.dates import MAX_DATE_LINE, parse_iso, parse_written
@@ -33,31 +33,38 @@ _MOMENT = re.compile(
     r"(\d{4})-(\d{1,2})-(\d{1,2})(?:[Tt ]\s*(\d{1,2}):(\d{2})(?::(\d{2})(?:\.\d+)?)?\s*(Z|UTC|GMT|[+-]\d{2}:?\d{2})?)?",
     re.IGNORECASE,
 )
+_ENDS_IN_ZONE = re.compile(r"(?:\b[A-Z]{3,5}|\dZ|[+-]\d{2}:?\d{2})\s*$")
 
 
-def moment(value: Any) -> Any:
-    """A date as front matter has it; what cannot be read stays, for the validator to name it.
+def moment(value: Any, zone: tzinfo = UTC) -> Any:
+    """A date as front matter has it, without an offset in `zone`; what cannot be read stays, for the validator to name.
 
     >>> moment("2024-01-31 12:00:00 +0100").isoformat()
     '2024-01-31T12:00:00+01:00'
     """
-    if not isinstance(value, str):
+    if not isinstance(value, str | date):
         return value
     try:
-        return parse_iso(value)
+        return parse_iso(value, zone)
     except ValueError:
-        pass
+        if not isinstance(value, str):
+            return value
     if found := _MOMENT.fullmatch(value.strip()):
         year, month, day, hour, minute, second = (int(part or 0) for part in found.groups()[:6])
         try:
-            return datetime(year, month, day, hour, minute, second, tzinfo=_zone(found[7]))
+            return datetime(year, month, day, hour, minute, second, tzinfo=_offset(found[7], zone))
         except ValueError:
             return value
-    return (parse_written(value) if len(value) <= MAX_DATE_LINE else None) or value
+    written = parse_written(value) if len(value) <= MAX_DATE_LINE else None
+    if written and not written.utcoffset() and not _ENDS_IN_ZONE.search(value):
+        return written.replace(tzinfo=zone)
+    return written or value
 
 
-def _zone(text: str | None) -> timezone:
-    if not text or not text[1:].replace(":", "").isdigit():
+def _offset(text: str | None, zone: tzinfo) -> tzinfo:
+    if not text:
+        return zone
+    if not text[1:].replace(":", "").isdigit():
         return UTC
     digits = text[1:].replace(":", "")
     offset = timedelta(hours=int(digits[:2]), minutes=int(digits[2:]))
@@ -65,12 +72,12 @@ def _zone(text: str | None) -> timezone:
 
 
 def published(values: Mapping[str, Any]) -> Any:
-    """When it was published; `published: no` is no date, and neither is Eleventy's word for a file's own date."""
+    """What says when it was published; `published: no` does not, nor Eleventy's word for a file's own date."""
     given = values.get("published")
     names = [name for name in PUBLISHED if name != "published" or not _says(given, (*YES, *NO))]
     value = first(values, names)
     of_file = isinstance(value, str) and " ".join(value.lower().split()) in DATES_OF_FILES
-    return None if of_file else moment(value)
+    return None if of_file else value
 
 
 def first(values: Mapping[str, Any], names: Sequence[str]) -> Any:

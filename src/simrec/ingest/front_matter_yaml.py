@@ -7,6 +7,8 @@ from typing import Any
 
 import yaml
 
+from simrec.ingest.front_matter import Stamp
+
 try:
     from yaml import CSafeLoader as _Base
 except ImportError:  # PyYAML was built without libyaml
@@ -25,10 +27,18 @@ def _float(loader: Any, node: Any) -> float | str:
     return float(text) if repr(float(text)) == text else text
 
 
+def _stamp(loader: Any, node: Any) -> Stamp:
+    return Stamp(loader.construct_scalar(node))
+
+
 Loader.add_implicit_resolver("tag:yaml.org,2002:null", re.compile(r"^(?:~|null|Null|NULL|)$"), ["~", "n", "N", ""])
 Loader.add_implicit_resolver("tag:yaml.org,2002:bool", re.compile(r"^(?:[Tt]rue|TRUE|[Ff]alse|FALSE)$"), list("tTfF"))
 Loader.add_implicit_resolver("tag:yaml.org,2002:int", re.compile(r"^-?(?:0|[1-9]\d{0,15})$"), list("-0123456789"))
 Loader.add_implicit_resolver("!float", re.compile(r"^-?\d{1,15}\.\d{1,15}$"), list("-0123456789"))
+Loader.add_implicit_resolver(
+    "!stamp", re.compile(r"^\d{4}-\d{1,2}-\d{1,2}(?:[Tt]|\s+)\d{1,2}:\d\d:\d\d(?:\.\d*)?$"), list("0123456789")
+)
 Loader.add_implicit_resolver("tag:yaml.org,2002:merge", re.compile(r"^<<$"), ["<"])
 Loader.add_constructor("!float", _float)
+Loader.add_constructor("!stamp", _stamp)
 yaml.add_constructor("tag:yaml.org,2002:timestamp", lambda loader, node: loader.construct_scalar(node), Loader=Loader)

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Iterator, Mapping, Sequence
+from datetime import UTC
 from posixpath import join
 from typing import Any
 from urllib.parse import quote, urljoin
@@ -11,7 +12,7 @@ from urllib.parse import quote, urljoin
 from simrec.ingest import front_matter_fields as fields
 from simrec.ingest.address import from_path, normalize
 from simrec.ingest.dates import parse_iso
-from simrec.ingest.front_matter import FrontMatterError, split
+from simrec.ingest.front_matter import FrontMatterError, Stamp, split
 from simrec.ingest.links import slug_key
 from simrec.ingest.markdown_text import to_text
 from simrec.ingest.place import page_url, place_of
@@ -70,7 +71,9 @@ class _File:
         self.markdown = markdown
         self.place = place_of(source.path, source.project)
         self.slug = fields.text(self.values.get("slug"))
-        self.published = fields.published(self.values) or self.place.date
+        self.zone = source.project.zone(self.place.lang) if source.project else UTC
+        day = self.place.date.replace(tzinfo=self.zone) if self.place.date else None
+        self.published = self._moment(fields.published(self.values)) or day
 
     def entry(self, settings: IngestSettings) -> Entry | Reject:
         """The article, or why there is none."""
@@ -102,9 +105,9 @@ class _File:
             "body": body,
             "url": url,
             "published_at": self.published,
-            "updated_at": fields.moment(fields.first(values, fields.UPDATED)),
-            "embargo_until": fields.moment(fields.first(values, fields.EMBARGO)),
-            "expires_at": fields.moment(fields.first(values, fields.EXPIRES)),
+            "updated_at": self._moment(fields.first(values, fields.UPDATED)),
+            "embargo_until": self._moment(fields.first(values, fields.EMBARGO)),
+            "expires_at": self._moment(fields.first(values, fields.EXPIRES)),
             "status": "draft" if self.place.draft or self.source.drafts else fields.status(values),
             "section": fields.text(values.get("section")) or next(iter(categories), None) or self.place.section,
             "tags": fields.words(fields.first(values, fields.TAGS), spaced=spaced),
@@ -120,6 +123,11 @@ class _File:
             record["similar"] = "off"
         return record
 
+    def _moment(self, value: Any) -> Any:
+        """A date; Jekyll takes what is a timestamp to YAML for UTC, in whatever zone the site is."""
+        is_utc = self.place.tool == "jekyll" and isinstance(value, Stamp)
+        return fields.moment(value, UTC if is_utc else self.zone)
+
     def _site_lang(self) -> str | None:
         project = self.source.project
         return project.lang if project and (project.tool == "jekyll" or project.languages) else None
@@ -129,14 +137,17 @@ class _File:
         return " ".join(word.capitalize() for word in re.split(r"[-_\s]+", self.place.name)) if self.place.date else ""
 
     def _url(self, categories: Sequence[str]) -> str | None:
+        project = self.source.project
         given = self.values.get("permalink") or self.values.get("url")
         if not isinstance(given, str) or _TEMPLATE.search(given):
             given = None
         try:
             moment = parse_iso(self.published)
-        except ValueError:
+            if project and project.tool == "jekyll" and project.zones:
+                moment = moment.astimezone(self.zone)
+        except (ValueError, OverflowError):
             moment = None
-        return page_url(self.place, given, self.slug, moment, categories, self.source.project)
+        return page_url(self.place, given, self.slug, moment, categories, project)
 
     def _image(self, image: str | None, url: str | None) -> str | None:
         """An image beside the text of a bundle lies beside its page; any other is in the site's folder of images."""

@@ -83,17 +83,44 @@ def group_rows(file: Any, groups: Sequence[int], first: int, max_bytes: int) -> 
         done, end = first, first + file.metadata.row_group(group).num_rows
         try:
             for batch in file.iter_batches(BATCH_ROWS, row_groups=[group]):
-                for values in batch.to_pylist():
-                    yield done, _bounded(values, max_bytes)
+                for values in _values(batch):
+                    yield done, values if isinstance(values, str) else _bounded(values, max_bytes)
                     done += 1
         except (pa.ArrowException, ValueError) as error:
             yield done, _damaged(error, end - 1)
         first = end
 
 
+def _values(batch: Any) -> list[dict[str, Any] | str]:
+    """The values of each row; a row with one that Python has not, such as a date beyond the year 9999, is a reason."""
+    import pyarrow as pa
+
+    try:
+        found: list[dict[str, Any] | str] = batch.to_pylist()
+    except (pa.ArrowException, ValueError, ArithmeticError, LookupError) as error:
+        if batch.num_rows == 1:
+            return [_unreadable(batch, error)]
+        return [values for at in range(batch.num_rows) for values in _values(batch.slice(at, 1))]
+    return found
+
+
+def _unreadable(row: Any, error: Exception) -> str:
+    import pyarrow as pa
+
+    for name, column in zip(row.schema.names, row.columns, strict=True):
+        try:
+            column.to_pylist()
+        except (pa.ArrowException, ValueError, ArithmeticError, LookupError):
+            return f"{name} cannot be read ({_said(error)}): correct it"
+    return f"the row cannot be read ({_said(error)}): correct it"
+
+
 def _damaged(error: Exception, last: int) -> str:
-    reason = " ".join(str(error).split())[:200]
-    return f"the rows from here to {last} cannot be read, the file is damaged ({reason}); write it again"
+    return f"the rows from here to {last} cannot be read, the file is damaged ({_said(error)}); write it again"
+
+
+def _said(error: Exception) -> str:
+    return " ".join(str(error).split())[:200]
 
 
 def _check(columns: Sequence[str], required: Sequence[str]) -> None:

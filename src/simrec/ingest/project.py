@@ -8,9 +8,11 @@ from __future__ import annotations
 import re
 from collections.abc import Mapping
 from dataclasses import dataclass, field
+from datetime import UTC, tzinfo
 from fnmatch import fnmatchcase
 from pathlib import Path, PurePosixPath
 from typing import Any, Literal
+from zoneinfo import ZoneInfo
 
 from simrec.ingest.front_matter import FrontMatterError, load
 
@@ -47,7 +49,8 @@ _TOOLS_OWN = frozenset(("node_modules", "vendor", "_includes", "_layouts", "_sit
 class Project:
     """A site's folder, `content` where its articles lie, and what is known of its URLs.
 
-    `folders` are those of Jekyll with an underscore that become pages, `excluded` the paths that do not.
+    `folders` are those of Jekyll with an underscore that become pages, `excluded` the paths that do not. `zones` are
+    those that the settings name, by language, "" for the site.
     """
 
     tool: Tool
@@ -59,6 +62,7 @@ class Project:
     languages: tuple[str, ...] = ()
     folders: frozenset[str] = frozenset()
     excluded: tuple[str, ...] = ()
+    zones: Mapping[str, tzinfo] = field(default_factory=dict)
 
     def __post_init__(self) -> None:
         """Refuses a content folder that lies outside of the site.
@@ -68,6 +72,10 @@ class Project:
         """
         if not self.content.is_relative_to(self.root.resolve()):
             raise OutsideError(self.root.name)
+
+    def zone(self, lang: str | None = None) -> tzinfo:
+        """In what a date without an offset is meant, of an article in a language or in the site's own."""
+        return self.zones.get(lang or self.lang or "") or self.zones.get("", UTC)
 
     def makes_page(self, inner: str) -> bool:
         """Whether the tool makes a page of a Markdown file of the content folder, or shows it as a draft.
@@ -155,7 +163,27 @@ def _hugo(root: Path) -> Project | None:
         _hugo_permalinks(values.get("permalinks")),
         str(values.get("defaultcontentlanguage") or "en").lower(),
         tuple(str(name).lower() for name in languages) if isinstance(languages, Mapping) else (),
+        zones=_zones({"": values.get("timezone"), **_hugo_zones(languages)}),
     )
+
+
+def _hugo_zones(languages: Any) -> dict[str, Any]:
+    """The names of zones that languages have of their own."""
+    found = languages.items() if isinstance(languages, Mapping) else ()
+    own = [(str(lang).lower(), said) for lang, said in found if isinstance(said, Mapping)]
+    return {lang: value for lang, said in own for name, value in said.items() if str(name).lower() == "timezone"}
+
+
+def _zones(names: Mapping[str, Any]) -> dict[str, tzinfo]:
+    """The zones of those names that are of one."""
+    found: dict[str, tzinfo] = {}
+    for lang, name in names.items():
+        try:
+            if isinstance(name, str) and name:
+                found[lang] = ZoneInfo(name)
+        except (LookupError, ValueError, OSError):
+            continue
+    return found
 
 
 def _hugo_permalinks(values: Any) -> dict[str, str]:
@@ -184,6 +212,7 @@ def _jekyll(root: Path) -> Project | None:
         lang if isinstance(lang, str) else None,
         folders=frozenset(("_posts", DRAFTS, *_collections(values.get("collections")))),
         excluded=tuple(str(one) for one in (exclude if isinstance(exclude, list) else [exclude]) if one),
+        zones=_zones({"": values.get("timezone")}),
     )
 
 

@@ -66,10 +66,12 @@ def to_article(record: Mapping[str, Any], settings: IngestSettings) -> Article |
 
 
 def is_missing(value: object) -> bool:
-    """Whether a value stands for none: None, NaN, NaT, or a string of spaces."""
+    """Whether a value stands for none: None, NaN, NaT, a decimal that is not finite, or a string of spaces."""
     if isinstance(value, str):
         return not value.strip()
-    return value is None or (isinstance(value, float | Decimal | datetime) and value != value)
+    if isinstance(value, Decimal):
+        return not value.is_finite()
+    return value is None or (isinstance(value, float | datetime) and value != value)
 
 
 def to_id(value: object, name: str = "id") -> str:
@@ -217,7 +219,7 @@ def _plain(value: object, depth: int = 0) -> Any:
     if isinstance(value, date):
         return value.isoformat()
     if isinstance(value, Decimal):
-        return int(value) if value == int(value) else float(value)
+        value = int(value) if math.isfinite(value) and value == int(value) else float(value)
     if isinstance(value, float) and not math.isfinite(value):
         return None
     return value if isinstance(value, bool | int | float) else None

@@ -15,6 +15,7 @@ from simrec.policy.articles import ArticleRules
 from simrec.policy.caps import Tally, cap_names
 from simrec.policy.eligibility import reason_hidden
 from simrec.policy.pairs import Facts, PairRules
+from simrec.policy.story import OneStory
 from simrec.types import Article, Corpus, Pick
 
 
@@ -27,11 +28,13 @@ class Fallback:
         rules: those of single articles.
         now: the moment.
         picks: editors' picks, that say what is popular.
+        story: tells copies.
     """
 
     def __init__(
-        self, corpus: Corpus, policy: PolicySettings, rules: ArticleRules, now: datetime, picks: Iterable[Pick] = ()
-    ) -> None:
+        self, corpus: Corpus, policy: PolicySettings, rules: ArticleRules, now: datetime, picks: Iterable[Pick],
+        story: OneStory,
+    ) -> None:  # fmt: skip
         self._corpus = corpus
         self._policy = policy
         self._rules = rules
@@ -41,7 +44,7 @@ class Fallback:
         self._facts = Facts(corpus.lang_codes, corpus.published)
         self._names = cap_names(policy)
         self._known: dict[int, bool] = {}
-        self._stories = {id_: number for number, ids in enumerate(policy.same_story) for id_ in ids}
+        self._story = story
 
     def fill(self, source: Article, chosen: Sequence[Article], most: int, exclude: Iterable[str]) -> list[Any]:
         """Articles to stand behind those chosen, each with score 0 and the reason that names where it comes from.
@@ -53,8 +56,8 @@ class Fallback:
             exclude: ids that must not stand there, banned ones too.
         """
         found: list[Any] = []
-        seen = {source.id, *exclude, *(article.id for article in chosen)}
-        stories = {key for article in (source, *chosen) for key in self.story(article)}
+        standing = [source.id, *(article.id for article in chosen)]
+        seen = {*exclude, *standing}
         tally = Tally(self._names_of) if self._names else None
         for article in chosen if tally else ():
             tally.add(self._corpus.row_of[article.id])  # type: ignore[union-attr]  # it is there: `if tally`
@@ -64,13 +67,14 @@ class Fallback:
                 if len(found) == most:
                     return found
                 article = self._corpus.articles[row]
-                keys = self.story(article)
-                if article.id in seen or stories & keys or not self._pairs.allow(page, self._facts.of(row)):
+                if article.id in seen or not self._pairs.allow(page, self._facts.of(row)):
                     continue
                 if tally and not tally.has_room(row):
                     continue
+                if any(self._story.holds(article.id, other) for other in standing):
+                    continue
                 seen.add(article.id)
-                stories |= keys
+                standing.append(article.id)
                 if tally:
                     tally.add(row)
                 found.append((article, 0.0, {"fallback": kind}))
@@ -115,23 +119,6 @@ class Fallback:
             barred = reason_hidden(article, self._now) or self._rules.reason_barred(article, self._now)
             self._known[row] = barred is None
         return self._known[row]
-
-    def story(self, article: Article) -> set[tuple[str, Any]]:
-        """What tells that two articles are one story: their words, the original that both go back to, the settings."""
-        if article.id in self._policy.apart:
-            return {("id", article.id)}
-        seen, original = {article.id}, article
-        while original.canonical_id and original.canonical_id not in seen:
-            seen.add(original.canonical_id)
-            row = self._corpus.row_of.get(original.canonical_id)
-            if row is None:
-                break
-            original = self._corpus.articles[row]
-        found: set[tuple[str, Any]] = {("original", id_) for id_ in seen}
-        found.add(("text", " ".join(f"{article.title}\n{article.body}".casefold().split())))
-        if article.id in self._stories:
-            found.add(("story", self._stories[article.id]))
-        return found
 
 
 __all__ = ["Fallback"]

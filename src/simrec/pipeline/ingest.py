@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Sequence
 from dataclasses import asdict, dataclass, field, replace
+from os.path import abspath
 from pathlib import Path
 from typing import Any
 
@@ -27,6 +28,8 @@ HELD = "was taken out by hand and stays out: publish it by hand, or deliver it a
 """Why a source does not bring an article back."""
 UNKNOWN = "is not stored, and the record has no title or no body: nothing is to be taken out, and nothing to store"
 """Why a record that only takes an article out of sight is turned away."""
+WITHIN = "./"
+"""Before the names of tables of picks that lie in the workspace."""
 FIRST, LATER = "first at {}", "a later version, or one that hides it, is at {}"
 """Where the record of an id is that counts."""
 
@@ -93,7 +96,9 @@ def ingest(
     found = read(sources, settings, format=format, database=database, folder=workspace.path)
     paths = [Path(source) for source in sources if kind_of(source) == "path"]
     beside = [table for source in paths if source.is_dir() for table in picks_in(source)]
-    tables = [(str(table), read_picks(table)) for table in dict.fromkeys([*map(Path, picks), *beside])]
+    tables = [
+        (_name_of(table, workspace.path), read_picks(table)) for table in _each_once([*map(Path, picks), *beside])
+    ]
     databases = [str(one) for one in sources if kind_of(one) == "database"]
     asked = [DatabaseSource(one, database, settings, workspace.path) for one in databases]
     tables += [(one.name, one.picks()) for one in asked if database.picks_query]
@@ -106,7 +111,7 @@ def ingest(
                     bar.update(1)
                 writer.flush()
         for table, entries in tables:
-            writer.replace_picks(table, entries)
+            writer.replace_picks(table, entries, _formerly(table, store.tables_of_picks(), workspace.path))
         writer.add_rejects("picks", store.resolve_picks(LinkFinder))
         writer.report.picks = len(store.picks())
     return writer.report
@@ -166,13 +171,13 @@ class _Writer:
         self.report.rejected += len(found)
         self.report.rejects += found[: max(SHOWN_REJECTS - len(self.report.rejects), 0)]
 
-    def replace_picks(self, table: str, entries: Iterable[PickEntry | Reject]) -> None:
-        """Stores a table of picks in place of what it held when it was last read."""
-        source = f"picks of {table}"
-        self.store.clear_rejects(source)
+    def replace_picks(self, table: str, entries: Iterable[PickEntry | Reject], formerly: Sequence[str]) -> None:
+        """Stores a table of picks in place of what it held when it was last read, by whichever name."""
+        for name in (table, *formerly):
+            self.store.clear_rejects(f"picks of {name}")
         found = list(entries)
-        self.add_rejects(source, [item for item in found if isinstance(item, Reject)])
-        self.store.replace_picks(table, [item for item in found if isinstance(item, PickEntry)])
+        self.add_rejects(f"picks of {table}", [item for item in found if isinstance(item, Reject)])
+        self.store.replace_picks(table, [item for item in found if isinstance(item, PickEntry)], formerly)
 
     def _is_taken(self, entry: Entry) -> bool:
         """Whether a record is the one of its id that counts; an equal second one is unchanged, any other rejected."""
@@ -193,6 +198,35 @@ class _Writer:
             self._batch[article.id] = entry if whole else replace(entry, article=told(before.article, article))
             return False
         return True
+
+
+def _each_once(tables: Iterable[Path]) -> Iterable[Path]:
+    """The first of those that are one file."""
+    found: dict[Path, Path] = {}
+    for table in tables:
+        found.setdefault(table.resolve(), table)
+    return found.values()
+
+
+def _name_of(table: Path, workspace: Path) -> str:
+    """What the store calls a table of picks, wherever a command is run; inside of the workspace it moves with it.
+
+    Links stay as they are spelled, for what they lead to may be another folder with every release.
+    """
+    spelled, home = (Path(abspath(path)) for path in (table, workspace))  # noqa: PTH100 - resolve() follows links
+    for path, above in ((spelled, home), (table.resolve(), home.resolve())):
+        if path.is_relative_to(above):
+            return WITHIN + path.relative_to(above).as_posix()
+    return str(spelled)
+
+
+def _formerly(name: str, known: Iterable[str], workspace: Path) -> list[str]:
+    """The other names by which the store knows a table: over a link, or as it was spelled where a command was run."""
+
+    def path_of(one: str) -> Path:
+        return (workspace / one if one.startswith(WITHIN) else Path(one)).resolve()
+
+    return [one for one in known if one != name and path_of(one) == path_of(name)]
 
 
 @dataclass(frozen=True, slots=True)

@@ -4,14 +4,13 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Mapping
 from dataclasses import replace
-from typing import Any
 
 from simrec.house import PolicySettings
 from simrec.pipeline.placed import Placed, hand_placed
 from simrec.policy.pairs import Facts, PairRules
-from simrec.policy.shingles import SHINGLE
+from simrec.policy.story import OneStory
 from simrec.store import PageRow, StoredBlock, StoredItem
-from simrec.types import Article, Corpus, Pick
+from simrec.types import Corpus, Pick
 
 
 class Overlay:
@@ -26,16 +25,15 @@ class Overlay:
         policy: the house rules.
         pages: what stands of acts, by page.
         picks: those that `policy.pin_picks` lets stand first.
-        story: what tells that two articles are one story.
+        story: tells copies.
         hidden: why an article may not be shown; None where it may.
     """
 
     def __init__(
         self, corpus: Corpus, policy: PolicySettings, pages: Mapping[str, PageRow], picks: Iterable[Pick],
-        story: Callable[[Article], set[tuple[str, Any]]], hidden: Callable[[str], str | None],
+        story: OneStory, hidden: Callable[[str], str | None],
     ) -> None:  # fmt: skip
         self._corpus = corpus
-        self._policy = policy
         self._pages = pages
         self.placed: Placed = hand_placed(policy, pages, list(picks) if policy.pin_picks else ())
         self._story = story
@@ -76,26 +74,11 @@ class Overlay:
         codes = self._facts.languages
         if not self._pairs.speaks(codes[row_of[page]], codes[row_of[id_]]):
             return False
-        return not any(self._are_copies(id_, other) for other in (page, *(item.id for item in above)))
+        return not any(self._story.holds(id_, other) for other in (page, *(item.id for item in above)))
 
     def _is_one_of(self, item: StoredItem, pinned: list[StoredItem]) -> bool:
         """Whether an item is a copy of one that was pinned since."""
-        return item.id in self._corpus.row_of and any(self._are_copies(item.id, other.id) for other in pinned)
-
-    def _are_copies(self, one: str, other: str) -> bool:
-        articles, row_of = self._corpus.articles, self._corpus.row_of
-        if one in self._policy.apart or other in self._policy.apart or other not in row_of:
-            return False
-        first, second = articles[row_of[one]], articles[row_of[other]]
-        if self._story(first) & self._story(second):
-            return True
-        ours, theirs = _shingles(first), _shingles(second)
-        return len(ours & theirs) >= self._policy.near_duplicate * max(len(ours | theirs), 1)
-
-
-def _shingles(article: Article) -> set[tuple[str, ...]]:
-    words = f"{article.title}\n{article.body}".casefold().split()
-    return {tuple(words[at : at + SHINGLE]) for at in range(max(len(words) - SHINGLE + 1, 1))}
+        return any(self._story.holds(item.id, other.id) for other in pinned)
 
 
 def _sorted(items: list[StoredItem]) -> list[StoredItem]:

@@ -13,6 +13,7 @@ from simrec.pipeline.fallback import Fallback
 from simrec.pipeline.overlay import Overlay
 from simrec.policy.caps import Tally, cap_names
 from simrec.policy.eligibility import opens_at, reason_hidden
+from simrec.policy.story import OneStory
 from simrec.settings import Settings
 from simrec.store import PageRow, Store, StoredBlock, StoredItem
 from simrec.types import Article, Block, Corpus, Pick
@@ -47,10 +48,9 @@ class Viewer:
         self._settings = settings.block
         self._policy = settings.policy
         self._rules = article_rules(settings.policy, corpus.published)
-        self._fallback = Fallback(corpus, settings.policy, self._rules, self.now, picks)
-        self._overlay = Overlay(
-            corpus, settings.policy, pages or {}, own_picks, self._fallback.story, self.reason_hidden
-        )
+        story = OneStory(corpus, settings.policy)
+        self._fallback = Fallback(corpus, settings.policy, self._rules, self.now, picks, story)
+        self._overlay = Overlay(corpus, settings.policy, pages or {}, own_picks, story, self.reason_hidden)
 
     @classmethod
     def open(cls, store: Store, settings: Settings, k: int, now: datetime | None = None) -> Viewer:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import hashlib
-from collections.abc import Iterable, Iterator, Mapping, Sequence
+from collections.abc import Iterator, Mapping
 from functools import lru_cache
 from typing import Any
 
@@ -37,7 +37,7 @@ def find_copies(ground: Ground, runner: Runner) -> None:
     policy = ground.settings.policy
     apart = rows_of_ids(ground, policy.apart)
     links = _outside(np.concatenate([ground.part("copies-near", span.part) for span in ground.spans]), apart)
-    stories = [_chain(rows_of_ids(ground, ids)) for ids in _stories(policy.same_story)]
+    stories = [_chain(rows_of_ids(ground, ids)) for ids in policy.same_story]
     texts = np.concatenate([ground.part("copies-texts", span.part) for span in ground.spans])
     edges = [links, _equal(texts, apart), _of_originals(ground, apart), *(_outside(one, apart) for one in stories)]
     numbers = _numbered(ground.n, np.concatenate(edges))
@@ -94,14 +94,6 @@ def _sequences(ground: Ground) -> list[tuple[Any, Any]]:
 def _outside(pairs: Rows, apart: Rows) -> Rows:
     """The pairs that have no row that is nobody's copy."""
     return pairs[~np.isin(pairs, apart).any(axis=1)]
-
-
-def _stories(lists: Iterable[Sequence[str]]) -> list[list[str]]:
-    """The ids of each story that the settings name; one that is in two belongs to the last."""
-    found: dict[int, list[str]] = {}
-    for id_, number in {id_: number for number, ids in enumerate(lists) for id_ in ids}.items():
-        found.setdefault(number, []).append(id_)
-    return list(found.values())
 
 
 def _chain(rows: Rows) -> Rows:

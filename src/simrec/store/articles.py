@@ -89,10 +89,17 @@ class ArticleStore(Connected):
             _put_links(connection, [entry for entry in taken if entry.links is not None])
         return counts
 
-    def replace_picks(self, origin: str, entries: Iterable[PickEntry]) -> int:
-        """Replaces all picks that came from `origin`, a file, and returns how many there are now."""
+    def replace_picks(self, origin: str, entries: Iterable[PickEntry], formerly: Iterable[str] = ()) -> int:
+        """Replaces all picks that came from `origin`, a file, and returns how many there are now.
+
+        Args:
+            origin: the file's name.
+            entries: what it holds.
+            formerly: other names that it went by.
+        """
         with self._write() as connection:
-            connection.execute(delete(picks).where(picks.c.origin == origin))
+            for name in (origin, *formerly):
+                connection.execute(delete(picks).where(picks.c.origin == name))
             rows = {(e.pick.source_id, e.pick.target_id): pick_row(e, origin) for e in entries}
             put_rows(connection, picks, rows.values())
         return len(rows)

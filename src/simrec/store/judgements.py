@@ -9,6 +9,7 @@ from typing import Any, Literal, TypeAlias, get_args
 
 from sqlalchemy import select
 
+from simrec.store.articles import PAGE
 from simrec.store.base import Connected
 from simrec.store.tables import picks
 from simrec.types import Pick
@@ -90,6 +91,12 @@ class JudgementStore(Connected):
         """The pairs that were said not to belong together, by source and target; each once."""
         pairs = {(said.source_id, said.target_id): said for said in self._judgements(whose) if said.rejects}
         return [Pick(*pair, said.rank, said.grade) for pair, said in sorted(pairs.items())]
+
+    def tables_of_picks(self) -> list[str]:
+        """The origins that are tables, as `replace_picks` was given them."""
+        statement = select(picks.c.origin).distinct().where(picks.c.origin.not_in((PAGE, *EDITORS)))
+        with self._read() as connection:
+            return sorted(connection.scalars(statement))
 
     def _judgements(self, whose: Whose) -> Iterator[Judgement]:
         columns: dict[str, Any] = {name: picks.c[name] for name in Judgement.__slots__}
