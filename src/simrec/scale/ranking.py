@@ -13,8 +13,8 @@ from simrec.pipeline.live.start import rank_pages
 from simrec.pipeline.nearby import Nearby, ordered
 from simrec.scale.comparing import nearest
 from simrec.scale.copying import find_copies
-from simrec.scale.fitted import note_fitted
-from simrec.scale.ground import Ground, save
+from simrec.scale.fitted import FAR, note_fitted
+from simrec.scale.ground import FIT, Ground, save
 from simrec.scale.limiting import limit_hubs
 from simrec.scale.opened import OF_PARTS, TOLLS, named, notes, open_engine
 from simrec.scale.postings import put_postings
@@ -105,7 +105,8 @@ def _join(ground: Ground, rounds: int) -> None:
     far: dict[str, Any] = {}
     for span in ground.spans:
         far |= ground.read_json(notes(ground, span, rounds))["far"]
-    note_fitted(ground, columns=dict.fromkeys(widths), far=far)
+    ground.write_json(ground.folder / FIT / FAR, far)
+    note_fitted(ground, columns=dict.fromkeys(widths))
 
 
 __all__ = ["rank"]
