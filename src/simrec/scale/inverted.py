@@ -11,7 +11,7 @@ Scores are those of exact lists, to the bit: what is found is scored in the same
 from __future__ import annotations
 
 import shutil
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from itertools import product
 from typing import Any, NamedTuple
 from uuid import uuid4
@@ -92,24 +92,25 @@ def prepare(ground: Ground, runner: Runner, space: str, group: int) -> Cells | N
     return Cells(space, group, probes, recall, parts)
 
 
-def look(ground: Ground, runner: Runner, cells: Cells, rows: int, k: int, number: int) -> list[Job]:
-    """Finds the k nearest of a group's pages in the cells that are near to them; returns the jobs that did it.
+def jobs_of(cells: Cells, rows: int, k: int, number: int) -> list[Job]:
+    """The jobs that look for a group's pages in the cells that are near to them.
 
     Args:
-        ground: of the build.
-        runner: does the tasks.
         cells: of the group.
         rows: pages that it has.
         k: neighbors a page.
         number: of the first job.
     """
     pairs = product(range(len(cells.parts)), runs(rows, k))
-    jobs = [Job(at, cells.group, *run, part, part) for at, (part, run) in enumerate(pairs, start=number)]
+    return [Job(at, cells.group, *run, part, part) for at, (part, run) in enumerate(pairs, start=number)]
+
+
+def look(runner: Runner, cells: Cells, k: int, end: str, jobs: Sequence[Job]) -> None:
+    """Does some of those jobs, each of which leaves the k nearest of its pages; `end` is that of their stage's name."""
     tasks = [
         Task(f"{job.number:06d}", (cells.space, *job[:5], *cells.parts[job.first], cells.probes, k)) for job in jobs
     ]
-    runner.run(f"{_name(cells.space, cells.group)}-look", probe, tasks, memory=MEMORY)
-    return jobs
+    runner.run(f"{_name(cells.space, cells.group)}-look{end}", probe, tasks, memory=MEMORY)
 
 
 def clean(ground: Ground, space: str) -> None:
@@ -286,4 +287,4 @@ def _take(vectors: Dense, base: Dense, span: slice, asking: Rows, own: Rows, hea
             array[some] = values
 
 
-__all__ = ["Cells", "clean", "look", "prepare"]
+__all__ = ["Cells", "clean", "jobs_of", "look", "prepare"]
