@@ -28,7 +28,7 @@ from simrec.scale.composing import blocks_of, candidates_of, compose, read_block
 from simrec.scale.copying import Stories
 from simrec.scale.ground import Ground
 from simrec.scale.naming import TermNames, put_names
-from simrec.scale.ranking import rank
+from simrec.scale.ranking import Listed, rank
 from simrec.scale.sealing import seal
 from simrec.scale.standards import measure
 from simrec.scale.tasks import Serial
@@ -226,6 +226,22 @@ def test_a_later_day_goes_on_with_the_engine(
         article = _make(number, rng)
         one, other = (held.put(article, article_hash(article), NOW) for held in (loaded, site))
         assert one == other
+
+
+@pytest.mark.parametrize("case", [("tfidf", "dates"), ("fusion", "rules")], ids="-".join)
+def test_pages_whose_lists_lack_some_are_looked_for_together(
+    case: tuple[str, str], tmp_path: Path, toy_model: Path, no_bodies: None, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Where many of a list may not be shown, no batch of pages is compared with all by itself; blocks are the same."""
+    monkeypatch.setattr("simrec.pipeline.nearby.SPARE", 2)
+    monkeypatch.setattr("simrec.pipeline.nearby.LISTS", ())
+    monkeypatch.setattr("simrec.scale.folding.PILE", 2000)
+    monkeypatch.delattr(Listed, "_search")
+    local = Made(case[0], POLICIES[case[1]], toy_model)
+    ground = local.ground(tmp_path / "ground", (0, 30, N))
+    assert build(ground) == local.blocks
+    assert list((ground.folder / "done" / "again-tfidf").iterdir())
+    assert_same_pages(ground, local.engine)
 
 
 def test_terms_are_named_from_a_file(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:

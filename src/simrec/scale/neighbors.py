@@ -57,7 +57,8 @@ def find_space(ground: Ground, runner: Runner, space: Space, groups: Sequence[Gr
     numbers = count(sum(len(jobs) for jobs, _ in ways))
     for jobs, work in ways:
         held += in_waves(ground, runner, name, jobs, k, numbers, work)
-    tasks = [Task(f"{span.part:06d}", (name, span.part, _touching(held, groups, span), k)) for span in ground.spans]
+    of = dict(enumerate(groups))
+    tasks = [Task(f"{span.part:06d}", (name, span.part, touching(held, of, span), k)) for span in ground.spans]
     runner.run(f"merge-{name}", merge, tasks, memory=MEMORY)
     for array in FOUND:
         ground.join(array.format(name))
@@ -78,7 +79,7 @@ def _ways(
         else:
             jobs += jobs_of(number, len(group.rows), len(group.others), k, len(jobs))
     ways: list[tuple[list[Job], Callable[[str, Sequence[Job]], object]]] = [
-        (jobs, partial(_compare_all, runner, space.name, k))
+        (jobs, partial(compare_all, runner, f"compare-{space.name}", space.name, k))
     ]
     for found in cells:
         first = sum(len(of) for of, _ in ways)
@@ -90,19 +91,22 @@ def _ways(
     return ways
 
 
-def _compare_all(runner: Runner, name: str, k: int, end: str, jobs: Sequence[Job]) -> None:
+def compare_all(runner: Runner, stage: str, name: str, k: int, end: str, jobs: Sequence[Job]) -> None:
+    """Does jobs in a space; `end` is that of their stage's name."""
     tasks = [Task(f"{job.number:06d}", (name, *job, k)) for job in jobs]
-    runner.run(f"compare-{name}{end}", compare, tasks, memory=MEMORY)
+    runner.run(f"{stage}{end}", compare, tasks, memory=MEMORY)
 
 
-def _touching(jobs: Sequence[Job], groups: Sequence[Group], span: Span) -> list[Job]:
-    """The jobs that have pages of a part."""
-    places = [np.searchsorted(group.rows, (span.begin, span.end)).tolist() for group in groups]
+def touching(jobs: Sequence[Job], groups: Mapping[int, Group], span: Span) -> list[Job]:
+    """The jobs that have pages of a part; groups by their numbers."""
+    places = {at: np.searchsorted(group.rows, (span.begin, span.end)).tolist() for at, group in groups.items()}
     return [job for job in jobs if max(places[job.group][0], job.begin) < min(places[job.group][1], job.end)]
 
 
-def merge(folder: str, name: str, part: int, jobs: Sequence[Sequence[int]], k: int) -> Mapping[str, Any]:
-    """The lists of a part, from what the jobs found that have pages of it."""
+def merge(
+    folder: str, name: str, part: int, jobs: Sequence[Sequence[int]], k: int, out: str | None = None
+) -> Mapping[str, Any]:
+    """The lists of a part, from what the jobs found that have pages of it; under another name, `out`, if given."""
     ground = Ground(folder)
     span = ground.spans[part]
     best = nothing(span.end - span.begin, k)
@@ -111,8 +115,8 @@ def merge(folder: str, name: str, part: int, jobs: Sequence[Sequence[int]], k: i
         begin, end = np.searchsorted(rows, (span.begin, span.end)).tolist()
         add(best, rows[begin:end] - span.begin, found_by(ground, name, job.number, slice(begin, end)))
     lists = ordered(best)
-    written = [ground.put(array.format(name), part, values) for array, values in zip(FOUND, lists, strict=True)]
+    written = [ground.put(array.format(out or name), part, values) for array, values in zip(FOUND, lists, strict=True)]
     return {"rows": len(lists.rows), "bytes": sum(written)}
 
 
-__all__ = ["find_neighbors", "find_space"]
+__all__ = ["compare_all", "find_neighbors", "find_space", "merge", "touching"]
