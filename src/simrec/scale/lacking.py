@@ -17,7 +17,7 @@ from simrec.pipeline.live.compare import spaces_of
 from simrec.pipeline.nearby import Nearby
 from simrec.pipeline.sources import quota
 from simrec.policy.pairs import Group, PairRules
-from simrec.scale.comparing import MEMORY, jobs_of
+from simrec.scale.comparing import MEMORY, Job, jobs_of
 from simrec.scale.folding import in_waves
 from simrec.scale.ground import Ground
 from simrec.scale.neighbors import compare_all, merge, touching
@@ -48,7 +48,7 @@ def look_again(ground: Ground, runner: Runner) -> None:
 def _search(ground: Ground, runner: Runner, name: str, first: int) -> int:
     """Compares the pages of a space; returns how many groups they are."""
     groups, k = _groups(ground, name, first), _wanted(ground, name)
-    jobs = []
+    jobs: list[Job] = []
     for number, group in groups.items():
         jobs += jobs_of(number, len(group.rows), len(group.others), k, len(jobs))
     again = AGAIN.format(name)
