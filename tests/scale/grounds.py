@@ -18,7 +18,7 @@ from simrec.pipeline.live.start import shelve
 from simrec.pipeline.placed import Placed
 from simrec.pipeline.signals import is_cut_off
 from simrec.pipeline.site import Site
-from simrec.scale.ground import FIT, LEXICON, NAMES, Ground, save
+from simrec.scale.ground import FIT, LEXICON, NAMES, WIDTHS, Ground, save
 from simrec.scale.naming import put_names
 from simrec.scale.site import put_placed, standing_of
 from simrec.scale.spaces import FOUND, spaces_with_lists
@@ -63,6 +63,7 @@ def ground_of(
         ages=fitted.ages, cut_off=sum(map(is_cut_off, corpus.texts)),
     )  # fmt: skip
     ground.engine.mkdir(parents=True)
+    ground.write_json(ground.engine / WIDTHS, widths)
     for name, column in columns.items():
         saved.save_column(ground.engine, name, column)
     saved.save_fitted(fitted, ground.engine)
