@@ -239,8 +239,11 @@ def places_of(key: int, words: int, ngrams: int) -> list[int]:
     >>> places_of(5, 2, 2)
     [0, 1]
     """
-    digits: list[int] = (key // _powers(words, ngrams) % (words + 1)).tolist()
-    return [digit - 1 for digit in digits if digit]
+    digits = []
+    for _ in range(ngrams):
+        key, digit = divmod(key, words + 1)
+        digits.append(digit)
+    return [digit - 1 for digit in reversed(digits) if digit]
 
 
 def _powers(words: int, ngrams: int) -> NDArray[np.int64]:

@@ -52,7 +52,7 @@ class TermNames:
         file = pa.ipc.open_file(pa.memory_map(str(ground.folder / FIT / FILE)))
         batches = file.num_record_batches
         self._words = RUN * (batches - 1) + file.get_batch(batches - 1).num_rows if batches else 0
-        self._batch = lru_cache(KEPT)(file.get_batch)
+        self._run = lru_cache(KEPT)(lambda batch: file.get_batch(batch).column(0))
         self._ngrams = ground.settings.tfidf.ngrams
         self._keys = opened(ground.engine / "tfidf" / "keys.npy")
 
@@ -62,7 +62,7 @@ class TermNames:
 
     def _word(self, place: int) -> str:
         batch, row = divmod(place, RUN)
-        return str(self._batch(batch).column(0)[row].as_py())
+        return str(self._run(batch)[row].as_py())
 
 
 __all__ = ["TermNames", "put_names"]
