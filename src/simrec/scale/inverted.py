@@ -94,14 +94,7 @@ def prepare(ground: Ground, runner: Runner, space: str, group: int) -> Cells | N
 
 
 def jobs_of(cells: Cells, rows: int, k: int, number: int) -> list[Job]:
-    """The jobs that look for a group's pages in the cells that are near to them.
-
-    Args:
-        cells: of the group.
-        rows: pages that it has.
-        k: neighbors a page.
-        number: of the first job.
-    """
+    """The jobs, from a number on, that look for k neighbors of each of a group's pages in the cells near to them."""
     pairs = product(range(len(cells.parts)), runs(rows, k))
     return [Job(at, cells.group, *run, part, part) for at, (part, run) in enumerate(pairs, start=number)]
 
