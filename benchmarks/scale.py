@@ -44,8 +44,8 @@ def main(arguments: Sequence[str] | None = None) -> int:
     known[f"{options.corpus}-{next(iter(found.values()))['articles']}-{options.speed}"] = values
     write_whole(RESULTS, (json.dumps(known, indent=1) + "\n").encode(), "free some space and run it again")
     print(table(found))
-    if same is not None:
-        print(f"{same['differ']} of {same['blocks']} blocks differ from those of a local build")
+    for workers, one in (same or {}).items():
+        print(f"{one['differ']} of {one['blocks']} blocks differ from those of a local build, {workers} workers")
     return 0
 
 
@@ -93,24 +93,31 @@ def measure(work: Path, source: Path, workers: int, options: argparse.Namespace)
     report = build(workspace, cores=workers)
     taken = time.perf_counter() - start
     values = {"articles": report.articles, "seconds": round(taken, 1), "stages": report.stages}
-    if workers != options.workers[0]:
+    if not options.equal:
         shutil.rmtree(folder)
     return values
 
 
-def compare(work: Path, source: Path, options: argparse.Namespace) -> dict[str, Any]:
-    """The blocks of the first build beside those of a local one of the same articles at the same moment."""
+def compare(work: Path, source: Path, options: argparse.Namespace) -> dict[str, dict[str, Any]]:
+    """The blocks of each build beside those of a local one of the same articles, by the number of workers."""
     from simrec.pipeline.build import build
+
+    here = create(work / "here", source, options.speed)
+    build(here)
+    return {str(workers): differing(work / f"on-{workers}", here.path) for workers in options.workers}
+
+
+def differing(there: Path, here: Path) -> dict[str, Any]:
+    """Which blocks of two workspaces' snapshots are not the same."""
     from simrec.pipeline.workspace import Workspace
 
-    there, here = Workspace.open(work / f"on-{options.workers[0]}"), create(work / "here", source, options.speed)
-    build(here)
     blocks = []
-    for workspace in (there, here):
-        with workspace.store() as store:
+    for folder in (there, here):
+        with Workspace.open(folder).store() as store:
             blocks.append({block.source_id: block for block in store.blocks(store.snapshot().id)})
-    differ = [id_ for id_, block in blocks[1].items() if blocks[0].get(id_) != block]
-    return {"blocks": len(blocks[1]), "differ": len(differ), "first": differ[:10]}
+    found, expected = blocks
+    differ = [id_ for id_ in {**expected, **found} if found.get(id_) != expected.get(id_)]
+    return {"blocks": len(expected), "differ": len(differ), "first": differ[:10]}
 
 
 def table(found: dict[str, dict[str, Any]]) -> str:

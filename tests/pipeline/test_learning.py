@@ -26,7 +26,7 @@ from simrec.pipeline.site import Site
 from simrec.pipeline.train import Picked, train
 from simrec.pipeline.workspace import Workspace
 from simrec.rank import kernels_titles
-from simrec.rank.candidates import by_date, nearest_in_time, pool
+from simrec.rank.candidates import by_date, nearest_in_time, places_in_time, pool
 from simrec.rank.catalogue import LEARNED, OF_PAIRS
 from simrec.rank.features import NAMES, RELATIVE, Remembered
 from simrec.rank.learned import LambdaRanker
@@ -50,6 +50,16 @@ def test_a_pool_reads_all_lists_to_the_same_share_of_their_quota() -> None:
 def test_a_pool_has_each_row_once() -> None:
     """A row in several lists takes one place."""
     assert pool([lists([3, 1]), lists([1, 3])], [2, 2], 9).tolist() == [[1, 3]]
+
+
+def test_dates_are_found_without_reading_all_of_them() -> None:
+    """The place of a moment is that of a search in the sorted dates."""
+    rng = np.random.default_rng(0)
+    for n in (1, 2, 3, 8, 100):
+        days = rng.integers(0, 20, n).astype(np.float64)
+        days[rng.random(n) < 0.2] = np.nan
+        dated, moments = by_date(days, np.ones(n, dtype=bool)), np.arange(-1.0, 21, 0.5)
+        np.testing.assert_array_equal(places_in_time(days, dated, moments), np.searchsorted(days[dated], moments))
 
 
 def test_nearest_in_time_looks_both_ways_and_skips_what_has_no_date() -> None:

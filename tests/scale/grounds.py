@@ -18,7 +18,8 @@ from simrec.pipeline.live.start import shelve
 from simrec.pipeline.placed import Placed
 from simrec.pipeline.signals import is_cut_off
 from simrec.pipeline.site import Site
-from simrec.scale.ground import Ground, save
+from simrec.scale.ground import FIT, LEXICON, NAMES, WIDTHS, Ground, save
+from simrec.scale.naming import put_names
 from simrec.scale.site import put_placed, standing_of
 from simrec.scale.spaces import FOUND, spaces_with_lists
 from simrec.types import Article
@@ -62,6 +63,7 @@ def ground_of(
         ages=fitted.ages, cut_off=sum(map(is_cut_off, corpus.texts)),
     )  # fmt: skip
     ground.engine.mkdir(parents=True)
+    ground.write_json(ground.engine / WIDTHS, widths)
     for name, column in columns.items():
         saved.save_column(ground.engine, name, column)
     saved.save_fitted(fitted, ground.engine)
@@ -73,7 +75,11 @@ def ground_of(
     put_placed(ground, placed)
     said = saved.describe(fitted, k, {name: widths.get(name) for name in columns}, shelf.weights, shelf.back)
     unknown = {"dates_are_of_publication": False, "titles_are_headlines": False}
-    ground.write_json(ground.engine / saved.FILE, said | unknown | {"far": {}, "about": {}})
+    late = {name: said.pop(name) for name in ("lexicon", *saved.CODES)}
+    ground.write_json(ground.folder / FIT / LEXICON, late.pop("lexicon"))
+    ground.write_json(ground.folder / FIT / NAMES, late)
+    put_names(ground, fitted.tfidf._known().words, fitted.tfidf.surface_)
+    ground.write_json(ground.engine / saved.FILE, said | unknown | {"about": {}})
     return ground
 
 

@@ -83,6 +83,16 @@ def test_a_dataset_becomes_a_snapshot(tmp_path: Path, articles: Path, ground: Gr
     assert rollback(workspace).id == adopted.snapshot.id
 
 
+def test_articles_are_counted_as_they_are_read(
+    tmp_path: Path, articles: Path, ground: Ground, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """A site's texts are never held together."""
+    write_output(ground, Serial(ground.folder), str(tmp_path / "out"), blocks_of)
+    workspace = Workspace.open(tmp_path / "site", create=True)
+    monkeypatch.delattr("simrec.store.articles.ArticleStore.articles")
+    assert adopt(workspace, str(tmp_path / "out" / "blocks"), str(articles)).snapshot.active
+
+
 def test_the_gate_refuses_what_it_refuses_of_a_build(
     tmp_path: Path, articles: Path, ground: Ground, capsys: pytest.CaptureFixture[str]
 ) -> None:

@@ -12,10 +12,10 @@ import pytest
 from scipy.sparse import csr_matrix, random_array
 
 from simrec.pipeline.nearby import Nearby
-from simrec.scale import comparing, inverted, neighbors
+from simrec.scale import comparing, folding, inverted, neighbors
 from simrec.scale.ground import FIT, NAMES, WIDTHS, Ground, save
 from simrec.scale.neighbors import find_neighbors
-from simrec.scale.spaces import FOUND, Space, blocks, spaces_with_lists
+from simrec.scale.spaces import FOUND, Space, blocks, put_groups, spaces_with_lists
 from simrec.scale.tasks import Serial, Task
 from simrec.settings import Settings
 from simrec.types import Neighbors
@@ -162,6 +162,37 @@ def test_a_build_that_was_killed_goes_on(tmp_path: Path) -> None:
     wanted = Nearby(site).lists("tags")
     np.testing.assert_array_equal(lists_of(ground, "tags").rows, wanted.rows)
     assert find_neighbors(ground, Killed(tmp_path)) == {}  # nothing is left to do
+
+
+@pytest.mark.usefixtures("small_pieces")
+def test_what_jobs_found_is_put_together_wave_by_wave(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Disks hold what a wave found and the best so far, not all; the lists are the same, also after a kill."""
+    monkeypatch.setattr(comparing, "PAIRS", 16 * 40)
+    monkeypatch.setattr(folding, "PILE", 20_000)
+    site, files, killed = make_site(languages=1), list[int](), [30]
+
+    class Watched(Serial):
+        def run(self, stage: str, work: Any, tasks: Sequence[Task], *, memory: int = 0) -> list[dict[str, Any]]:
+            def watched(folder: str, *arguments: Any) -> Any:
+                if len(files) in killed:
+                    killed.remove(len(files))
+                    raise KilledError
+                said = work(folder, *arguments)
+                files.append(len(list((tmp_path / "parts" / "pairs-sentence-rows").glob("*.npy"))))
+                return said
+
+            return super().run(stage, watched, tasks, memory=memory)
+
+    ground, runner = ground_of(site, tmp_path), Watched(tmp_path)
+    groups = put_groups(ground)
+    with pytest.raises(KilledError):
+        neighbors.find_space(ground, runner, Space(ground, "sentence"), groups)
+    neighbors.find_space(ground, runner, Space(ground, "sentence"), groups)
+    found, wanted = lists_of(ground, "sentence"), Nearby(site).lists("sentence")
+    np.testing.assert_array_equal(found.rows, wanted.rows)
+    np.testing.assert_array_equal(found.scores, wanted.scores)
+    compared = len(list((tmp_path / "done").glob("compare-*/*.json")))
+    assert max(files) < 0.7 * compared
 
 
 def test_large_spaces_are_searched_by_cells(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:

@@ -16,6 +16,7 @@ import pytest
 from grounds import ground_of, no_bodies
 
 from simrec.embed.cache import MANIFEST
+from simrec.embed.tfidf import TfidfEmbedder
 from simrec.pipeline.live import saved
 from simrec.pipeline.live.engine import Engine
 from simrec.pipeline.live.fitted import Fitted
@@ -26,14 +27,15 @@ from simrec.pipeline.site import Site
 from simrec.scale.composing import blocks_of, candidates_of, compose, read_blocks
 from simrec.scale.copying import Stories
 from simrec.scale.ground import Ground
-from simrec.scale.ranking import rank
+from simrec.scale.naming import TermNames, put_names
+from simrec.scale.ranking import Listed, rank
 from simrec.scale.sealing import seal
 from simrec.scale.standards import measure
 from simrec.scale.tasks import Serial
 from simrec.settings import Settings
 from simrec.store import StoredBlock
 from simrec.store.records import article_hash
-from simrec.types import Article, Corpus
+from simrec.types import Article, Corpus, Text
 
 __all__ = ["no_bodies"]
 
@@ -184,6 +186,7 @@ def assert_same_pages(ground: Ground, engine: Engine) -> None:
         assert np.array_equal(ground.array(f"page-{name}"), engine.columns[name].array), name
     said = saved.read_about(ground.engine)
     assert said is not None
+    assert not {"lexicon", "far", *saved.CODES} & said.keys()  # each task reads it
     for name in engine.shelf.names:
         arrays = engine.shelf[name] if isinstance(engine.shelf[name], tuple) else (engine.shelf[name],)
         assert name in said["columns"]
@@ -223,6 +226,46 @@ def test_a_later_day_goes_on_with_the_engine(
         article = _make(number, rng)
         one, other = (held.put(article, article_hash(article), NOW) for held in (loaded, site))
         assert one == other
+
+
+@pytest.mark.parametrize("case", [("tfidf", "dates"), ("fusion", "rules")], ids="-".join)
+def test_pages_whose_lists_lack_some_are_looked_for_together(
+    case: tuple[str, str], tmp_path: Path, toy_model: Path, no_bodies: None, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Where many of a list may not be shown, no batch of pages is compared with all by itself; blocks are the same."""
+    monkeypatch.setattr("simrec.pipeline.nearby.SPARE", 2)
+    monkeypatch.setattr("simrec.pipeline.nearby.LISTS", ())
+    monkeypatch.setattr("simrec.scale.folding.PILE", 2000)
+    monkeypatch.delattr(Listed, "_search")
+    local = Made(case[0], POLICIES[case[1]], toy_model)
+    ground = local.ground(tmp_path / "ground", (0, 30, N))
+    assert build(ground) == local.blocks
+    assert list((ground.folder / "done" / "again-tfidf").iterdir())
+    assert_same_pages(ground, local.engine)
+
+
+def test_terms_are_named_from_a_file(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """As the embedder that was fitted names them; nothing of its terms is held."""
+    monkeypatch.setattr("simrec.scale.naming.RUN", 3)
+    bodies = (
+        ("en", "closed bridges, the icy bridges"),
+        ("en", "the icy roads"),
+        ("de", "Straßen, Brücken"),
+        ("ja", "日本語"),
+    )
+    texts = [Text("Bridges of ice", body, lang) for lang, body in bodies]
+    settings = Settings(tfidf={"min_df": 1, "ngrams": 3})
+    embedder = TfidfEmbedder(**settings.tfidf.model_dump()).fit(texts)
+    ground = Ground(tmp_path / "ground")
+    ground.say(settings=settings.model_dump(mode="json"))
+    (ground.engine / "tfidf").mkdir(parents=True)
+    embedder.save(ground.engine / "tfidf")
+    put_names(ground, embedder._known().words, embedder.surface_)
+    names = TermNames(ground)
+    assert [names.show(column) for column in range(len(embedder.terms_))] == [
+        embedder.show(column) for column in range(len(embedder.terms_))
+    ]
+    assert "the icy bridges" in map(names.show, range(len(embedder.terms_)))
 
 
 def test_blocks_are_written_part_by_part(made: Any, tmp_path: Path, no_bodies: None) -> None:

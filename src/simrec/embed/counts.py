@@ -233,6 +233,19 @@ def _stems(words: Words, stemming: Stemming) -> tuple[Flat, Flat, NDArray[np.int
     return titles, bodies, of_few.astype(np.int32), [stemming.stems[stem] for stem in stems.tolist()]
 
 
+def places_of(key: int, words: int, ngrams: int) -> list[int]:
+    """The places of a key's words, in their order, among so many words: see `Vocabulary`.
+
+    >>> places_of(5, 2, 2)
+    [0, 1]
+    """
+    digits = []
+    for _ in range(ngrams):
+        key, digit = divmod(key, words + 1)
+        digits.append(digit)
+    return [digit - 1 for digit in reversed(digits) if digit]
+
+
 def _powers(words: int, ngrams: int) -> NDArray[np.int64]:
     base = words + 1
     if base**ngrams >= 2**63:

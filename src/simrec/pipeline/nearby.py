@@ -104,7 +104,7 @@ class Nearby:
         """The k nearest of each of some rows among the members: (b, k), best first."""
         lists = self._lists(name, self._for(rows, members))
         if k <= lists.rows.shape[1]:
-            found, enough = self._among(lists, rows, k, members)
+            found, enough = self.among(lists, rows, k, members)
             if enough.all():
                 return found
             again = self._search(name, rows[~enough], k, members)
@@ -113,7 +113,7 @@ class Nearby:
         return self._search(name, rows, k, members)
 
     @staticmethod
-    def _among(lists: Neighbors, rows: Rows, k: int, members: Mask) -> tuple[Neighbors, Mask]:
+    def among(lists: Neighbors, rows: Rows, k: int, members: Mask) -> tuple[Neighbors, Mask]:
         """What lists have of the members, and whether that is certain to be all that is asked for."""
         known, scores = lists.rows[rows], lists.scores[rows]
         gone = (known == NO_ROW) | ~members[known]

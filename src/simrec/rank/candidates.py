@@ -80,6 +80,16 @@ def by_date(published: NDArray[np.float64], members: Mask) -> Rows:
     return dated[np.argsort(published[dated], kind="stable")]
 
 
+def places_in_time(published: NDArray[np.float64], dated: Rows, moments: NDArray[np.float64]) -> NDArray[np.int64]:
+    """(b,) `np.searchsorted(published[dated], moments)`, of which no more is read than the search looks at."""
+    low, high = np.zeros(len(moments), dtype=np.int64), np.full(len(moments), len(dated), dtype=np.int64)
+    for _ in range(len(dated).bit_length()):
+        middle = (low + high) // 2
+        later = published[dated[np.minimum(middle, len(dated) - 1)]] < moments
+        low, high = np.where((low < high) & later, middle + 1, low), np.where(later, high, middle)
+    return low
+
+
 def nearest_in_time(published: NDArray[np.float64], rows: Rows, k: int, dated: Rows) -> Neighbors:
     """The k articles published closest before and after each row; none for rows without a date. Scores are -days.
 
@@ -93,7 +103,7 @@ def nearest_in_time(published: NDArray[np.float64], rows: Rows, k: int, dated: R
     scores = np.full((len(rows), k), -np.inf, dtype=np.float32)
     if not len(dated):
         return Neighbors(result_rows, scores)
-    at = np.searchsorted(published[dated], np.nan_to_num(published[rows]))
+    at = places_in_time(published, dated, np.nan_to_num(published[rows]))
     window = np.clip(at[:, None] + np.arange(-k, k + 1), 0, len(dated) - 1)
     around = dated[window]
     days = np.abs(published[around] - published[rows][:, None]) / 86_400.0

@@ -21,13 +21,12 @@ from simrec.pipeline.quality import record
 from simrec.pipeline.site import describe
 from simrec.pipeline.synced import active_snapshot, note_synced
 from simrec.pipeline.workspace import Workspace
-from simrec.policy.articles import ArticleRules
 from simrec.scale.dataset import read_articles, read_hashes
 from simrec.scale.ground import Ground
 from simrec.scale.output import BLOCKS, read_blocks
 from simrec.scale.published import Published
 from simrec.store import Inputs, Judge, Snapshot, Store, StoredBlock
-from simrec.types import Article, Corpus, Progress, no_progress
+from simrec.types import Progress, no_progress
 
 logger = logging.getLogger(__name__)
 
@@ -201,9 +200,10 @@ def _judge(workspace: Workspace, store: Store, made: Made) -> Judge:
 
 
 def _counts(workspace: Workspace, store: Store, now: datetime) -> gate.Counts:
-    articles: list[Article] = store.articles()
-    rules: ArticleRules = article_rules(workspace.settings.policy, Corpus(articles).published)
-    return gate.count(articles, rules, now)
+    dates = (article.published_at for article, _ in store.each_article())
+    published = np.fromiter((date.timestamp() if date else np.nan for date in dates), np.float64)
+    rules = article_rules(workspace.settings.policy, published)
+    return gate.count((article for article, _ in store.each_article()), rules, now)
 
 
 def _published(ground: Ground) -> Any:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import shutil
 from collections.abc import Mapping, Sequence
 from functools import lru_cache
 from pathlib import Path
@@ -21,7 +22,7 @@ from simrec.policy.articles import standing
 from simrec.rank.features import share_below
 from simrec.rank.parts import AgePart
 from simrec.scale.dataset import read_articles
-from simrec.scale.ground import FIT, NAMES, WIDTHS, Ground, Span, opened, save
+from simrec.scale.ground import FIT, LEXICON, NAMES, PARTS, WIDTHS, Ground, Span, opened, save
 from simrec.scale.site import standing_of
 from simrec.scale.tasks import Runner, Task
 from simrec.scale.terms import KINDS, MEMORY, Kind, fit_terms, rows_of
@@ -165,6 +166,7 @@ def _join(ground: Ground, said: Sequence[Mapping[str, Any]]) -> None:
     ground.say(cut_off=sum(values["cut_off"] for values in said))
     widths = {name.removeprefix("column-"): kind for name, kind in columns.items() if name.startswith("column-")}
     ground.write_json(ground.engine / WIDTHS, widths)
+    shutil.rmtree(ground.folder / PARTS, ignore_errors=True)  # all of them are joined, or were counted
 
 
 # What is fitted
@@ -185,7 +187,7 @@ def _save_names(ground: Ground, read: Read) -> None:
     codes = {name: read.codes[name].as_json() for name in CODES} | {"languages": read.languages}
     ground.write_json(ground.folder / FIT / NAMES, codes)
     lexicon = read.lexicons[OF_TEXTS]
-    ground.write_json(ground.folder / FIT / "lexicon.json", {"forms": lexicon.forms, "codes": lexicon.codes})
+    ground.write_json(ground.folder / FIT / LEXICON, {"forms": lexicon.forms, "codes": lexicon.codes})
     fitted = Vectorizers()
     for name in GRAMS:
         getattr(fitted, name).learn(*read.grams[name], ground.n).save(ground.engine / f"{name}.json")

@@ -7,6 +7,7 @@ from simrec.scale.backends import cache_of, choose
 from simrec.scale.distilling import distill
 from simrec.scale.embedding_workers import STAGE, embed_part, is_wide, run_by_workers
 from simrec.scale.ground import Ground
+from simrec.scale.spaces import drop
 from simrec.scale.tasks import Runner, Task
 
 WIDE = ("title_sentence", "body_sentence")
@@ -64,3 +65,4 @@ def _join(ground: Ground) -> None:
     ground.join("column-sentence.0")
     if is_wide(ground):
         ground.join_ragged("column-passages", 1)
+    drop(ground, *(f"column-{name}.0" for name in ("sentence", "passages", *WIDE)), "column-passages.1")

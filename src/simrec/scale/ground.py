@@ -33,8 +33,8 @@ UNRESERVED = getattr(mmap, "MAP_NORESERVE", 0x4000) if sys.platform == "linux" e
 """What asks the system to set no memory aside for a map; 0 where it knows no such thing."""
 FIT = "fit"
 """The folder of what is counted and fitted on the way."""
-NAMES, WIDTHS = "names.json", "columns.json"
-"""Files: in that folder, the names that have numbers; in the engine's, the width of each sparse column."""
+NAMES, LEXICON, WIDTHS = "names.json", "lexicon.json", "columns.json"
+"""Files: in that folder, the names that have numbers, and all words; in the engine's, the widths of sparse columns."""
 AGAIN = "free some space and run it again"
 
 

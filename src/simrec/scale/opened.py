@@ -20,13 +20,15 @@ from simrec.scale.copying import Found
 from simrec.scale.ground import PARTS, Ground, Span, blank
 from simrec.scale.postings import postings_of, sparse_spaces
 from simrec.scale.site import clear, open_fitted, open_shelf, placed_in, said_of, widths_of
-from simrec.types import DECIMALS, Article
+from simrec.types import DECIMALS, Article, Mask, Rows
 
 OF_PARTS = tuple(name for name in saved.OF_PAGES if name != "toll")
 """Columns of pages that are made part by part."""
 CHOICES = ("choice.0", "choice.1", "choice.2", "choice-sums")
 TOLLS = "tolls"
 """Arrays, one a round: what articles pay for the hub limit."""
+DATED = "by-date"
+"""The array of all rows that have a date, oldest first."""
 
 
 class OpenEngine(Engine):
@@ -49,6 +51,7 @@ class OpenEngine(Engine):
         self.set_placed(placed_in(ground))
         for name in sparse_spaces(ground):
             self.comparer.use_inverted(name, postings_of(ground, name))
+        self._dated: tuple[int, Rows] | None = None
         self._off = [ground.array(f"page-off.{at}") for at in (0, 1)]
         if round_:
             self.toll.array[:] = ground.part(TOLLS, round_)
@@ -66,6 +69,13 @@ class OpenEngine(Engine):
         if name == "alive":
             return np.ones(shape, dtype=bool)
         return blank(shape, KEPT[name][0])
+
+    def by_date(self, group: int, members: Mask) -> Rows:
+        """See `Engine`: dates are in order in a file; those of the last group are kept."""
+        if self._dated is None or self._dated[0] != group:
+            order = self.ground.array(DATED)
+            self._dated = group, np.asarray(order[members[order]])
+        return self._dated[1]
 
     def reason_off(self, row: int) -> str | None:
         """See `Pages`: by the whole article, whose body is not at hand here."""
@@ -137,4 +147,4 @@ def open_engine(folder: str, round_: int = 0) -> OpenEngine:
     return OpenEngine(Ground(folder), round_)
 
 
-__all__ = ["CHOICES", "OF_PARTS", "TOLLS", "OpenEngine", "named", "notes", "open_engine"]
+__all__ = ["CHOICES", "DATED", "OF_PARTS", "TOLLS", "OpenEngine", "named", "notes", "open_engine"]

@@ -18,6 +18,7 @@ from simrec.rank.parts import rows_of
 from simrec.rank.scan import Inverted, invert
 from simrec.scale.ground import Ground
 from simrec.scale.site import column_of, said_of
+from simrec.scale.spaces import drop
 from simrec.scale.tasks import Runner, Task
 
 MEMORY = 1_000_000_000
@@ -42,6 +43,7 @@ def put_postings(ground: Ground, runner: Runner) -> None:
         for field in ("where", "data"):
             ground.join(_named(name, field), len(tasks), of=_named(name, f"{field}-range"))
         ground.save_array(f"engine/{_named(name, 'starts')}", starts)
+        drop(ground, *(_named(name, field) for field in (*FIELDS, "where-range", "data-range")))
 
 
 def sparse_spaces(ground: Ground) -> list[str]:

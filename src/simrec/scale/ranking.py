@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import logging
 from collections.abc import Mapping
 from functools import lru_cache
 from typing import Any, cast
@@ -11,18 +12,22 @@ import numpy as np
 from simrec.pipeline.live.compose import Choice
 from simrec.pipeline.live.start import rank_pages
 from simrec.pipeline.nearby import Nearby, ordered
+from simrec.rank.candidates import by_date
 from simrec.scale.comparing import nearest
 from simrec.scale.copying import find_copies
-from simrec.scale.fitted import note_fitted
-from simrec.scale.ground import Ground, save
+from simrec.scale.fitted import FAR, note_fitted
+from simrec.scale.ground import FIT, Ground, save
+from simrec.scale.lacking import drop_again, found_again, look_again
 from simrec.scale.limiting import limit_hubs
-from simrec.scale.opened import OF_PARTS, TOLLS, named, notes, open_engine
+from simrec.scale.opened import DATED, OF_PARTS, TOLLS, named, notes, open_engine
 from simrec.scale.postings import put_postings
 from simrec.scale.site import open_fitted, widths_of
 from simrec.scale.spaces import Space
 from simrec.scale.standards import lists_of
 from simrec.scale.tasks import Runner, Task
 from simrec.types import Mask, Neighbors, Rows
+
+logger = logging.getLogger(__name__)
 
 MEMORY = 2_000_000_000
 """Bytes that a task may take, beside the maps of files that it looks at."""
@@ -32,10 +37,16 @@ def rank(ground: Ground, runner: Runner) -> None:
     """Leaves each page's list and choice, and all that a saved engine keeps of pages."""
     find_copies(ground, runner)
     put_postings(ground, runner)
+    if not ground.has(DATED):
+        save(ground.engine / f"{DATED}.npy", by_date(ground.array("column-published.0"), np.ones(ground.n, dtype=bool)))
     tasks = [Task(f"{span.part:06d}", (span.part,)) for span in ground.spans]
     if "rounds" not in ground.about:
-        runner.run("rank", rank_part, tasks, memory=MEMORY)
-        ground.say(rounds=limit_hubs(ground, runner))
+        look_again(ground, runner)
+        said = runner.run("rank", rank_part, tasks, memory=MEMORY)
+        deep = sum(int(one["deep"]) for one in said)
+        logger.info("%d of %d pages look beyond their lists: each was compared with all articles", deep, ground.n)
+        ground.say(rounds=limit_hubs(ground, runner), deep=deep)
+        drop_again(ground)
     _join(ground, ground.about["rounds"])
 
 
@@ -56,7 +67,8 @@ def rank_part(folder: str, part: int) -> Mapping[str, Any]:
 
 
 class Listed(Nearby):
-    """The lists of a build, as maps of their files; who asks for more is answered by comparing rows block by block.
+    """The lists of a build, as maps of their files; who asks for more is answered from what was looked for again, or by
+    comparing rows block by block.
 
     Args:
         ground: of a build whose lists are there.
@@ -75,9 +87,11 @@ class Listed(Nearby):
         lists = self.lists(name)
         if k > lists.rows.shape[1]:
             return self._search(name, rows, k, members)
-        found, enough = self._among(lists, rows, k, members)
+        found, enough = self.among(lists, rows, k, members)
         if not enough.all():
-            found.rows[~enough], found.scores[~enough] = self._search(name, rows[~enough], k, members)
+            lacking = rows[~enough]
+            again = found_again(self._ground, name, lacking) or self._search(name, lacking, k, members)
+            found.rows[~enough], found.scores[~enough] = again
         return found
 
     def _search(self, name: str, rows: Rows, k: int, members: Mask) -> Neighbors:
@@ -105,7 +119,8 @@ def _join(ground: Ground, rounds: int) -> None:
     far: dict[str, Any] = {}
     for span in ground.spans:
         far |= ground.read_json(notes(ground, span, rounds))["far"]
-    note_fitted(ground, columns=dict.fromkeys(widths), far=far)
+    ground.write_json(ground.folder / FIT / FAR, far)
+    note_fitted(ground, columns=dict.fromkeys(widths))
 
 
 __all__ = ["rank"]

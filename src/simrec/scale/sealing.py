@@ -8,7 +8,7 @@ from typing import Any
 
 from simrec.embed.cache import sha256, write_manifest
 from simrec.pipeline.live import saved
-from simrec.scale.fitted import note_fitted
+from simrec.scale.fitted import note_whole
 from simrec.scale.ground import Ground
 from simrec.scale.site import said_of
 from simrec.scale.tasks import Runner, Task
@@ -28,7 +28,7 @@ def seal(ground: Ground, runner: Runner, about: Mapping[str, Any]) -> list[str]:
     Returns:
         The files that the engine consists of, by their paths in its folder; what else is there is of the build alone.
     """
-    note_fitted(ground, about=dict(about))
+    note_whole(ground, about=dict(about))
     names = sorted(files_of(ground))
     tasks = [Task(name.replace("/", "~"), (name,)) for name in names]
     said = runner.run("checksums", checksum, tasks)

@@ -5,7 +5,7 @@ from __future__ import annotations
 import hashlib
 from collections.abc import Sequence
 from datetime import datetime
-from typing import Any
+from typing import Any, cast
 
 import numpy as np
 
@@ -24,6 +24,7 @@ from simrec.pipeline.sources import POOL
 from simrec.pipeline.vectorizers import Codes, Vectorizers
 from simrec.policy.articles import ArticleRules, standing
 from simrec.scale.ground import Ground, blank
+from simrec.scale.naming import TermNames
 from simrec.types import Article
 
 PLACED = "placed.json"
@@ -104,7 +105,7 @@ def open_fitted(ground: Ground) -> Fitted:
     arrays = {name: ground.array(f"fitted-{name}") for name in saved.ARRAYS}
     return Fitted(
         settings=settings,
-        tfidf=TfidfEmbedder(**settings.tfidf.model_dump()).load(ground.engine / "tfidf"),
+        tfidf=cast(TfidfEmbedder, TermNames(ground)),  # they are only named
         meaning=None,
         tags=None,
         titles=None,

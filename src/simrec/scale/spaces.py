@@ -4,8 +4,9 @@ from __future__ import annotations
 
 import json
 import shutil
-from collections.abc import Callable
+from collections.abc import Callable, Iterable
 from functools import cached_property
+from itertools import product
 from typing import Any
 
 import numpy as np
@@ -177,6 +178,12 @@ def drop(ground: Ground, *names: str) -> None:
         shutil.rmtree(ground.folder / PARTS / name, ignore_errors=True)
 
 
+def drop_jobs(ground: Ground, name: str, numbers: Iterable[int]) -> None:
+    """Removes what some jobs found in a space."""
+    for number, field in product(numbers, Found._fields):
+        (ground.folder / PARTS / BY_JOB.format(name, field) / f"{number:06d}.npy").unlink(missing_ok=True)
+
+
 def drop_found(ground: Ground, name: str) -> None:
     """Removes what jobs found in a space, and the parts of its lists."""
     drop(ground, *(BY_JOB.format(name, field) for field in Found._fields), *(array.format(name) for array in FOUND))
@@ -232,6 +239,6 @@ def blocks(costs: NDArray[np.int64], most: int) -> list[slice]:
 
 
 __all__ = [
-    "ALL", "FOUND", "Space", "add", "blocks", "drop", "drop_found", "found_by", "group_of", "merged", "narrowed",
-    "nothing", "places_in", "put_found", "put_groups", "spaces_with_lists",
+    "ALL", "FOUND", "Space", "add", "blocks", "drop", "drop_found", "drop_jobs", "found_by", "group_of", "merged",
+    "narrowed", "nothing", "places_in", "put_found", "put_groups", "spaces_with_lists",
 ]  # fmt: skip

@@ -19,6 +19,7 @@ from simrec.rank.fusion import BATCH, sample_of, usual
 from simrec.scale.fitted import note_fitted
 from simrec.scale.ground import Ground, Span, save
 from simrec.scale.site import ADDRESSED, DATED, UPDATED, open_fitted, open_shelf
+from simrec.scale.spaces import drop
 from simrec.scale.tasks import Runner, Task
 from simrec.types import NO_ROW, Neighbors, Rows
 
@@ -47,6 +48,7 @@ def standardize(ground: Ground, runner: Runner) -> None:
         runner.run("standardize", measure_usual, _tasks(ground), memory=MEMORY)
         for name in columns:
             ground.join(f"column-{name}.0")
+        drop(ground, *(f"column-{name}.0" for name in columns))
     note_fitted(ground, columns=dict.fromkeys(columns))
 
 
@@ -61,6 +63,7 @@ def look_around(ground: Ground, runner: Runner) -> None:
             ground.join(f"column-near_{name}.0")
         for name in ("tfidf", "fused") if fitted.prior else ():
             save(ground.engine / f"column-hub_{name}.0.npy", _hubs(ground, name))
+        drop(ground, *(f"column-near_{name}.0" for name in near))
     said: dict[str, bool] = {}
     if fitted.prior:
         said["dates_are_of_publication"] = _dates_are_of_publication(ground)

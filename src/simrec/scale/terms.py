@@ -24,6 +24,7 @@ from simrec.embed.terms import Flat, Stemming
 from simrec.embed.tfidf import TfidfEmbedder, idf
 from simrec.embed.words import nothing, stem_weights, stems_in
 from simrec.scale.ground import FIT, Ground, Span, opened, save
+from simrec.scale.naming import put_names
 from simrec.scale.tasks import Runner, Task
 from simrec.scale.words import OF_TAGS, OF_TEXTS, Read, words_of
 from simrec.settings import Settings
@@ -239,6 +240,8 @@ def _fitted(ground: Ground, read: Read, kind: Kind, shares: int, stemming: Stemm
     vocabulary = Vocabulary(_known(ground.folder, kind.name).words, embedder.ngrams, keys)
     seen = _added(ground, f"{kind.name}-seen", len(read.lexicons[kind.source]))
     embedder.use(vocabulary, df, ground.n, stemming.surface(seen, vocabulary.in_terms()))
+    if kind.name == "tfidf":
+        put_names(ground, vocabulary.words, embedder.surface_)
     folder.mkdir(parents=True, exist_ok=True)
     embedder.save(folder)
     return embedder

@@ -18,12 +18,18 @@ from simrec.pipeline.live.lists import TOGETHER, Lists
 from simrec.pipeline.live.pages import Far
 from simrec.pipeline.live.stale import Stale
 from simrec.rank import kernels_lists, scan
+from simrec.rank.candidates import by_date
 from simrec.store import StoredBlock
 from simrec.types import NO_ROW, Article, Mask, Rows, Scores
 
 
 class Engine(Lists):
     """A site's blocks, kept up to date; see `Pages` for its arguments."""
+
+    def by_date(self, group: int, members: Mask) -> Rows:
+        """The articles that may be shown under a group's pages and have a date, oldest first."""
+        del group  # whoever keeps what was found keeps it by the group
+        return by_date(self.shelf["published"], members)
 
     def replace(
         self, gone: Sequence[int], rows: Sequence[int], articles: Sequence[Article], now: datetime, stale: Stale

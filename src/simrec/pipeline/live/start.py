@@ -30,7 +30,7 @@ from simrec.pipeline.site import Site
 from simrec.pipeline.sources import POOL, quota
 from simrec.pipeline.vectorizers import Codes
 from simrec.policy.articles import standing
-from simrec.rank.candidates import by_date, nearest_in_time
+from simrec.rank.candidates import nearest_in_time
 from simrec.rank.parts import AgePart
 from simrec.store import StoredBlock
 from simrec.types import NO_ROW, Mask, Neighbors, Progress, Rows, Scores, no_progress, primary
@@ -191,7 +191,7 @@ def _candidates(engine: Engine, nearby: Nearby, rows: Rows) -> Iterator[tuple[Ro
     published, spaces = engine.shelf["published"], engine.comparer.spaces
     for group in np.unique(groups[rows]):
         members: Mask = engine.pairs.speaks(group, groups) & eligible
-        dated = by_date(published, members) if "time" in spaces else NOBODY
+        dated = engine.by_date(int(group), members) if "time" in spaces else NOBODY
         pages = rows[groups[rows] == group]
         for begin in range(0, len(pages), BATCH):
             batch = pages[begin : begin + BATCH]
