@@ -7,22 +7,28 @@ import random
 import threading
 import time
 from pathlib import Path
-from urllib.parse import urlencode
+from urllib.parse import unquote, urlencode
 
 import numpy as np
 import psutil
+from scipy.stats import t
 
 from served.site import SETTINGS, Served, make, serving
 from speed.report import Measured, Outcome, Row
 
 READERS = 2
 FLAT = 1.0
-"""Megabytes a minute that all may grow over the last two thirds: what is not told from noise in ten minutes."""
-PARTS = 12
-"""Of the last two thirds: of each the least memory counts."""
+"""Megabytes a minute that all may grow over the last half: the upper end of the interval, not its middle."""
+PARTS = 6
+"""Of the last half: of each the least memory counts."""
 EVERY = 1.0
 """Seconds between two looks at memory."""
 FORMATS = ("json", "html", "jsonld")
+VIEWS = ("block", "models", "changes")
+DESK = ("/desk/queue", "/desk/search?q=bridge", "/desk/site", "/desk/log", "/desk/compare", "/desk/help")
+API = ("/v1/acts", "/v1/snapshots", "/v1/status", "/metrics")
+GOOD = {"read": {200}, "publish": {200, 201}, "withdraw": {200}, "act": {200}, "look": {200}, "sign in": {303}}
+"""What each may get: anything else has failed."""
 
 
 class Traffic:
@@ -55,7 +61,7 @@ class Traffic:
 
     def edit(self) -> None:
         """An editor, that pins, bans, and takes it back."""
-        pages = [target.removesuffix("/similar").rpartition("/")[2] for target in self._served.shown()[:30]]
+        pages = self._pages()
         steps = ("pin", "unpin", "ban", "unban", "accept", "unaccept")
         for number in itertools.count():
             if self.over.wait(0.7):
@@ -65,14 +71,19 @@ class Traffic:
             self._ask("act", "POST", f"/v1/pages/{page}/acts", body)
 
     def look(self) -> None:
-        """An editor at the desk, where there is one; else the log, the snapshots and the status."""
+        """An editor at the desk: an article's page, in each of its views, in turn with one of the others."""
         cookie = self._sign_in()
-        desk = ("/desk/queue", "/desk/search?q=bridge", "/desk/site", "/desk/log", "/desk/help")
-        api = ("/v1/acts", "/v1/snapshots", "/v1/status", "/metrics")
-        for target in itertools.cycle((*desk, *api) if cookie else api):
-            if self.over.wait(0.5):
-                return
-            self._ask("look", "GET", target, headers={"cookie": cookie} if cookie else None)
+        pages = [unquote(page) for page in self._pages()]
+        articles = [f"/desk/article?{urlencode({'id': id_, 'view': view})}" for view in VIEWS for id_ in pages]
+        for two in zip(itertools.cycle(articles), itertools.cycle((*DESK, *API)), strict=False):
+            for target in two:
+                if self.over.wait(0.5):
+                    return
+                self._ask("look", "GET", target, headers={"cookie": cookie})
+
+    def _pages(self) -> list[str]:
+        """Ids of thirty pages, as addresses have them."""
+        return [target.removesuffix("/similar").rpartition("/")[2] for target in self._served.shown()[:30]]
 
     def _sign_in(self) -> str:
         import http.client
@@ -84,7 +95,8 @@ class Traffic:
         found = connection.getresponse()
         found.read()
         connection.close()
-        return (found.getheader("set-cookie") or "").partition(";")[0] if found.status == 303 else ""
+        self._count("sign in", found.status, "POST /desk/login")
+        return (found.getheader("set-cookie") or "").partition(";")[0]
 
     def _ask(
         self, what: str, method: str, target: str, body: object = None, headers: dict[str, str] | None = None
@@ -99,7 +111,7 @@ class Traffic:
     def _count(self, what: str, status: int, asked: str) -> None:
         with self._lock:
             self.counts[what] = self.counts.get(what, 0) + 1
-            if not 200 <= status < 400 and status != 404:
+            if status not in GOOD[what]:
                 self.failed.append(f"{status} {asked}")
 
 
@@ -124,11 +136,13 @@ def soak(work: Path, seconds: float) -> Outcome:
 def outcome_of(points: list[tuple[float, float]], traffic: Traffic, seconds: float) -> Outcome:
     """What was found."""
     slope, spread = growth(points)
+    half = points[len(points) // 2][1]
     first, last, most = points[0][1], points[-1][1], max(mb for _, mb in points)
     counted = ", ".join(f"{count:,} {what}" for what, count in sorted(traffic.counts.items()))
     rows = [
-        Row("growth of memory over the last two thirds", slope, "MB a minute", at_most=FLAT,
-            note=f"+- {spread:.2f}; {first:.0f} MB at first, {last:.0f} MB in the end, {most:.0f} MB at most"),
+        Row("growth of memory over the last half, at most", slope + spread, "MB a minute", at_most=FLAT,
+            note=f"{slope:.2f} +- {spread:.2f} (95%); {first:.0f} MB at first, {half:.0f} MB after half the time, "
+                 f"{last:.0f} MB in the end, {most:.0f} MB at most"),
         Row("requests that failed", float(len(traffic.failed)), "", at_most=0.0, note=counted),
     ]  # fmt: skip
     series = {"rss_mb": [[round(at, 3), round(mb, 1)] for at, mb in points[:: max(len(points) // 200, 1)]]}
@@ -137,18 +151,20 @@ def outcome_of(points: list[tuple[float, float]], traffic: Traffic, seconds: flo
 
 
 def growth(points: list[tuple[float, float]]) -> tuple[float, float]:
-    """Megabytes a minute over the last two thirds, by least squares, and twice its standard error.
+    """Megabytes a minute over the last half, by least squares, and half the width of its 95% interval.
 
-    Of each part of the time the least counts: what is held for a while, and then let go, is no growth.
+    The first half is warming up. Of each part of the rest the least counts: what is held for a while, and then let go,
+    is no growth.
 
     >>> slope, spread = growth([(second / 60, 100.0 + 2 * second / 60) for second in range(600)])
     >>> round(slope, 6), round(spread, 6)
     (2.0, 0.0)
     """
-    late = np.array(points[len(points) // 3 :], dtype=np.float64)
+    late = np.array(points[len(points) // 2 :], dtype=np.float64)
     parts = np.array_split(late, min(PARTS, len(late)))
     at, mb = np.array([part[part[:, 1].argmin()] for part in parts]).T
     slope, level = np.polyfit(at, mb, 1)
     rest = mb - (slope * at + level)
-    error = np.sqrt((rest @ rest) / max(len(at) - 2, 1) / ((at - at.mean()) ** 2).sum())
-    return float(slope), float(2 * error)
+    free = max(len(at) - 2, 1)
+    error = np.sqrt((rest @ rest) / free / ((at - at.mean()) ** 2).sum())
+    return float(slope), float(t.ppf(0.975, free) * error)

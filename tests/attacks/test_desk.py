@@ -274,7 +274,8 @@ def test_scripts(site: Site, editor: Browser, text: str) -> None:
     "SQL, paths and strange numbers at the desk", "found nowhere, 404 or 422; never 500, and no file but the desk's own"
 )
 @pytest.mark.parametrize(
-    "text", [*SQL, "9" * 400, "-1", "NaN", "../../etc/passwd", "%00", "\ud800".encode("utf-8", "replace").decode()]
+    "text",
+    [*SQL, "9" * 400, "-1", "NaN", "../../etc/passwd", "\0", "a\0", "\ud800".encode("utf-8", "replace").decode()],
 )
 def test_strange_values(site: Site, editor: Browser, text: str) -> None:
     """No value of a form or an address is more than a value."""
@@ -305,3 +306,19 @@ def test_strange_values(site: Site, editor: Browser, text: str) -> None:
         assert "root:" not in answer.text
         assert not any(word in answer.text for word in ("Traceback", "sqlalchemy", "site-packages"))
     assert site.articles() == before
+
+
+@pytest.mark.attack("a NUL in addresses and forms of the desk, on SQLite and PostgreSQL", "422")
+def test_a_nul(each: Site) -> None:
+    """What PostgreSQL cannot hold is refused before the store is asked, whichever that is."""
+    editor = Browser(each)
+    editor.sign_in()
+    token = editor.csrf()
+    for path in ("/log?who=%00", "/log?source=a%00", "/log.jsonl?who=%00", "/article?id=%00", "/search?q=%00"):
+        assert editor.ask("GET", path).status == 422, path
+    for form in (
+        {"source": "\0"},
+        {"source": PAGE, "do": "pin \0"},
+        {"source": PAGE, "do": f"pin {TARGET}", "note": "\0"},
+    ):
+        assert editor.ask("POST", "/act", form | {"csrf": token}).status == 422, form

@@ -4,12 +4,12 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 from dataclasses import replace
-from datetime import UTC, datetime
+from datetime import UTC, datetime, timedelta
 from typing import Any
 
 import pytest
 
-from simrec.errors import InputError, NotFoundError, StoreError
+from simrec.errors import InputError, NotFoundError, StoreError, UsageError
 from simrec.ingest.links import LinkFinder
 from simrec.store import Inputs, Store, StoredBlock, StoredItem, Verdict
 from simrec.types import Article, Entry, Pick, PickEntry, Reject
@@ -255,3 +255,17 @@ def test_a_snapshot_takes_over_the_blocks_of_another(store: Store) -> None:
     assert store.snapshot(second.id).settings == {"x": 1}
     with pytest.raises(NotFoundError, match="snapshot 99"):
         store.activate(99)
+
+
+def test_good_keys_have_names_of_their_own(store: Store) -> None:
+    """Acts are known by them. What was revoked or has expired lets its name go; a refused key is not kept."""
+    now = datetime(2026, 1, 1, tzinfo=UTC)
+    first = store.create_key("Ines Calder", ["edit"], now=now)
+    store.create_key("Petra Lohse", ["edit"], 1, now=now)
+    for name in ("Ines Calder", " Petra Lohse "):
+        with pytest.raises(UsageError, match="still good: revoke it first, or choose another name"):
+            store.create_key(name, ["read"], now=now)
+    store.revoke_key(first.id)
+    for name in ("Ines Calder", "Petra Lohse"):
+        store.create_key(name, ["edit"], now=now + timedelta(days=1))
+    assert len(store.keys()) == 4

@@ -5,15 +5,18 @@ from __future__ import annotations
 import sqlite3
 from collections.abc import Iterator
 from contextlib import closing
+from dataclasses import replace
 from datetime import UTC, datetime
 from pathlib import Path
 
 import pytest
-from sqlalchemy import URL
+from sqlalchemy import URL, Column, Index, MetaData, Table, insert, select, update
 
 from simrec.errors import ConflictError, StaleError
 from simrec.ingest.links import LinkFinder
 from simrec.store import NewAct, PageRow, Store
+from simrec.store.comparisons import Comparison
+from simrec.store.tables import picks, schema_version
 from simrec.types import Article, Entry, Pick, PickEntry
 
 AT = datetime(2025, 6, 1, 12, tzinfo=UTC)
@@ -136,6 +139,50 @@ def test_what_was_pinned_before_there_were_acts_stays_pinned(tmp_path: Path) -> 
         assert again.page_states() == {"a": PageRow(0, ("c", "d"))}
         assert act(again, "a", PageRow(pins=("d",)))
         assert pairs(again.picks("editors")) == ["ad"]
+
+
+def judged(store: Store, who: str, trial: str, accepted: tuple[str, ...] = (), rejected: tuple[str, ...] = ()) -> None:
+    """Somebody judges a blind comparison of two blocks of a."""
+    shown = Comparison(trial, AT, who, "a", "one", "two", ("b", "c"), ("c", "d"), "a", "random")
+    store.open_trial(shown)
+    store.judge_trial(replace(shown, preferred="a", accepted=accepted, rejected=rejected))
+
+
+def test_each_judge_has_a_say(store: Store) -> None:
+    """What one marks stands beside what another marked; one who rejects is enough; the last word of each counts."""
+    judged(store, "Ada", "1", ("b", "c"))
+    judged(store, "Ben", "2", ("c",), ("b",))
+    said = {(one.who, one.target_id): one.grade for one in store.judgements("editors")}
+    assert said == {("Ada", "b"): 1.0, ("Ada", "c"): 1.0, ("Ben", "b"): 0.0, ("Ben", "c"): 1.0}
+    assert pairs(store.picks("editors")) == ["ac"]
+    assert pairs(store.rejected("editors")) == ["ab"]
+    judged(store, "Ben", "3", ("b",))
+    assert pairs(store.picks("editors")) == ["ab", "ac"]
+    assert store.rejected("editors") == []
+
+
+def test_judgements_of_an_older_store_are_kept(place: Path | URL) -> None:
+    """Of a time when one judge's word was in place of another's: all are there, and the next judge adds to them."""
+    with Store(place) as store:
+        fill(store)
+        act(store, "a", PageRow(pins=("d",)))
+        judged(store, "Ada", "1", ("b",))
+        before = store.judgements()
+        with store._write() as connection:
+            rows = [dict(row) for row in connection.execute(select(picks)).mappings()]
+            picks.drop(connection)
+            key = ("source_ref", "target_ref", "origin")
+            columns = [Column(one.name, one.type, primary_key=one.name in key) for one in picks.columns]
+            older = Table("picks", MetaData(), *columns, Index("picks_origin", "origin"))
+            older.create(connection)
+            connection.execute(insert(older), [row | {"who": row["who"] or None} for row in rows])
+            connection.execute(update(schema_version).values(version=4))
+    with Store(place) as again:
+        assert again.judgements() == before
+        judged(again, "Ben", "2", (), ("b",))
+        assert len(again.judgements()) == len(before) + 1
+        again.replace_picks("picks.csv", [])
+        assert again.resolve_picks(LinkFinder) == []
 
 
 def test_many_pages_are_read_at_once(store: Store) -> None:

@@ -100,15 +100,23 @@ def many_snapshots(path: Path) -> None:
 
 NEW_TABLES = ("pages", "acts", "comparisons", "history", "keys", "audit", "idempotency", "inbox", "desk_sessions")
 NEW_COLUMNS = (
-    ("articles", "seq"), ("blocks", "revision"), ("picks", "who"), ("picks", "at"), ("snapshot_pins", "bans"),
+    ("articles", "seq"), ("blocks", "revision"), ("snapshot_pins", "bans"),
 )  # fmt: skip
+OLD_PICKS = """
+    ALTER TABLE picks RENAME TO newer; DROP INDEX picks_origin;
+    CREATE TABLE picks (source_ref VARCHAR NOT NULL, target_ref VARCHAR NOT NULL, origin VARCHAR NOT NULL,
+        source_id VARCHAR, target_id VARCHAR, rank INTEGER NOT NULL, grade FLOAT, file VARCHAR NOT NULL, line INTEGER,
+        PRIMARY KEY (source_ref, target_ref, origin));
+    INSERT INTO picks SELECT source_ref, target_ref, origin, source_id, target_id, rank, grade, file, line FROM newer;
+    DROP TABLE newer; CREATE INDEX picks_origin ON picks (origin)
+"""
 PINNED = {"k001": ("k005", "k009"), "k002": ("k006",)}
 
 
 def of_before(path: Path) -> None:
     """A store of the schema before the last, with what was pinned there."""
     with closing(sqlite3.connect(path / "simrec.db")) as connection:
-        connection.executescript("DROP INDEX articles_seq; DROP INDEX blocks_revision")
+        connection.executescript(f"DROP INDEX articles_seq; DROP INDEX blocks_revision; {OLD_PICKS}")
         for name in NEW_TABLES:
             connection.execute(f"DROP TABLE {name}")
         for table, name in NEW_COLUMNS:

@@ -14,6 +14,7 @@ import pytest
 from simrec.errors import InputError, UsageError
 from simrec.pipeline.acts import Desk
 from simrec.pipeline.attention import KINDS, Attentive, queue, read_views
+from simrec.pipeline.blind import judge
 from simrec.pipeline.build import build
 from simrec.pipeline.publish import Pipeline
 from simrec.pipeline.snapshots import rollback
@@ -21,6 +22,7 @@ from simrec.pipeline.watched import Watched, Watching, overlaps
 from simrec.pipeline.workspace import Workspace
 from simrec.policy.eligibility import reason_hidden
 from simrec.store import Inputs, Store, StoredBlock, StoredItem
+from simrec.store.comparisons import Comparison
 from simrec.store.history import Scored
 from simrec.types import Article, Entry, Status
 
@@ -135,7 +137,7 @@ def test_a_page_that_was_looked_at_leaves_the_queue_until_it_changes(pages: Work
     assert [one.source_id for one in found.items] == ["p06"]
     assert found.seen == 1
     earlier = Attentive(pages, clock=lambda: NOW - timedelta(hours=1))
-    earlier.seen("Ada", "p06")  # before the snapshot, and what was before it is not known
+    earlier.seen("Ada", "p06")
     with pages.store() as store:
         assert store.looked_at().keys() == {"p05", "p06"}
     write(pages, blocks)
@@ -149,6 +151,46 @@ def test_a_page_that_was_acted_on_or_judged_leaves_the_queue(pages: Workspace) -
     write(pages, plain() | {"p05": [], "p06": []})
     Desk(pages, None).act("Ada", "ban", "p05", "p09")
     assert [one.source_id for one in queue(pages).items] == ["p06"]
+
+
+def change(workspace: Workspace, **blocks: list[tuple[str, float]]) -> None:
+    """Changes blocks of the active snapshot, as publishing does."""
+    found = [StoredBlock(page, tuple(StoredItem(*item) for item in items)) for page, items in blocks.items()]
+    with workspace.store() as store:
+        store.change((), (), "desk", found, store.snapshot(), lambda entry: (), 40)
+
+
+def test_a_page_that_publishing_changes_comes_back(pages: Workspace) -> None:
+    """Whether it was found fine, acted on or judged: also after the nightly build, whose block is that of before."""
+    blocks = plain() | {"p05": [], "p06": [], "p07": []}
+    write(pages, blocks)
+    attentive = Attentive(pages)
+    attentive.seen("Ada", "p05")
+    Desk(pages, None).act("Ada", "accept", "p06", "p09")
+    with pages.store() as store:
+        shown = Comparison("t", NOW, "Ada", "p07", "a", "b", ("p01",), ("p02",), "a", "random")
+        store.open_trial(shown)
+        judge(store, "Ada", "t", "tie")
+    assert attentive.queue().items == ()
+    others: dict[str, list[tuple[str, float]]] = {page: [("p30", 5.0)] for page in ("p05", "p06", "p07")}
+    change(pages, **others)
+    assert {one.source_id for one in attentive.queue().items} == others.keys()
+    write(pages, blocks | others)
+    assert {one.source_id for one in attentive.queue().items} == others.keys()
+    change(pages, p06=[])
+    assert {one.source_id for one in attentive.queue().items} == {"p05", "p07"}
+
+
+def test_what_is_noted_of_a_look_is_what_is_watched(pages: Workspace) -> None:
+    """What may not be seen at that moment is no part of it; what opens later makes the block another one."""
+    article = Article("p30", "Page 30", "Text.", published_at=NOW + timedelta(hours=1))
+    with pages.store() as store:
+        store.put([Entry(article, "x")], lambda entry: ())
+    write(pages, plain() | {"p05": [("gone", 9.0), ("p30", 8.0)]})
+    Attentive(pages, clock=lambda: NOW).seen("Ada", "p05")
+    for hours, queued in ((0, set()), (2, {"p05"})):
+        found = Attentive(pages, clock=lambda hours=hours: NOW + timedelta(hours=hours)).queue("few_items")
+        assert {one.source_id for one in found.items} - {"p28", "p29"} == queued
 
 
 def test_what_is_not_public_is_not_in_the_queue(pages: Workspace) -> None:

@@ -75,7 +75,8 @@ def open_to(town: Callable[..., Any], clock: Clock, request: pytest.FixtureReque
 def key_of(client: TestClient, *scopes: str, days: int | None = None) -> str:
     """A new key's Authorization."""
     service: Any = client.app.state.service  # type: ignore[attr-defined]
-    secret = service.store.create_key("Ada", scopes, days, now=NOW).secret
+    name = f"Ada {len(service.store.keys()) or ''}"
+    secret = service.store.create_key(name, scopes, days, now=NOW).secret
     service.keyring.refresh()
     return f"Bearer {secret}"
 

@@ -8,44 +8,11 @@ from typing import Any
 import pytest
 from conftest import PAGE, Served
 from desk_fakes import Wish
+from hands import block, drag, listed, press, row, said, shown
 
 Open = Callable[..., Any]
 Shot = Callable[[Any, str], None]
 ADDRESS = f"/desk/article?id={PAGE}"
-
-
-def block(page: Any) -> list[str]:
-    """The ids in the page's block, as the desk lists them."""
-    return [row.get_attribute("data-id") for row in page.locator("[data-block] > .row").all()]
-
-
-def shown(page: Any) -> list[str]:
-    """The titles that readers see, in the preview."""
-    return page.locator(".paper li").locator("a, span").all_inner_texts()
-
-
-def listed(page: Any, heading: str) -> list[str]:
-    """The ids of one of the page's lists."""
-    section = page.locator(f"section[aria-labelledby={heading}]")
-    return [row.get_attribute("data-id") for row in section.locator(".row").all()]
-
-
-def said(page: Any) -> Any:
-    """Waits until something is announced, and gives it."""
-    page.wait_for_selector("#said:not(:empty)", state="attached")
-    return page.locator("#said").inner_text()
-
-
-def press(page: Any, do: str, id_: str) -> None:
-    """Presses a button of an article, and waits for the page as it is then."""
-    version = page.locator("#acts [name=version]").get_attribute("value")
-    page.locator(f'.row[data-id="{id_}"] [data-do={do}]').first.click()
-    page.wait_for_selector(f'#acts [name=version]:not([value="{version}"])', state="attached")
-
-
-def row(page: Any, id_: str) -> Any:
-    """The row of an article."""
-    return page.locator(f'.row[data-id="{id_}"]').first
 
 
 @pytest.fixture(params=[True, False], ids=["script", "plain"])
@@ -222,16 +189,6 @@ def test_arrows_move_an_item(open_page: Open, served: Served) -> None:
     page.wait_for_selector(f'[data-block] > [data-id="{c}"]:nth-child(2)')
     assert block(page) == [b, c, a, *rest]
     assert page.evaluate("document.activeElement.matches('[data-grip]')")
-
-
-def drag(page: Any, id_: str, to_y: float) -> None:
-    """Drags an article by its handle to a height of the screen, and lets go there."""
-    grip = row(page, id_).locator("[data-grip]").bounding_box()
-    page.mouse.move(grip["x"] + 5, grip["y"] + 8)
-    page.mouse.down()
-    page.mouse.move(grip["x"] + 5, (grip["y"] + to_y) / 2, steps=6)
-    page.mouse.move(grip["x"] + 5, to_y, steps=6)
-    page.mouse.up()
 
 
 def test_an_item_is_dragged(open_page: Open, served: Served) -> None:

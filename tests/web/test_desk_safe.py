@@ -295,8 +295,13 @@ def test_what_is_not_there_is_a_page(desk: Browser) -> None:
     """Articles and addresses that do not exist, numbers that are none, and bad fields get pages, never a fault."""
     desk.sign_in()
     token = desk.csrf
-    for path in ("/article", "/article?id=nobody", "/article?id=%00", "/nothing", "/log.xml", "/static/x"):
+    for path in ("/article", "/article?id=nobody", "/nothing", "/log.xml", "/static/x"):
         assert desk.get(f"/desk{path}").status_code == 404
+    for path in ("/article?id=%00", "/log?who=%00", "/log.csv?source=a%00", "/search?q=%00", "/queue?%00=1"):
+        response = desk.get(f"/desk{path}")
+        assert (response.status_code, "NUL" in response.text) == (422, True)  # PostgreSQL holds none
+    for fields in ({"source": "a\0"}, {"source": PAGE, "do": "pin a", "note": "\0"}):
+        assert desk.post("/desk/act", data={"csrf": token, **fields}, headers=OWN).status_code == 422
     assert desk.get("/desk/queue?after=x").status_code == 422
     assert desk.get("/desk/queue?after=99999999").status_code == 200
     for number in ("x", "9" * 30):

@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
+import re
 import shutil
 import time
 from argparse import Namespace
 from collections.abc import Callable, Iterator
 from dataclasses import replace
+from html import unescape
 from pathlib import Path
 from typing import Any
 
@@ -16,6 +18,7 @@ from fastapi.testclient import TestClient
 
 from simrec.cli import demo as cli_demo
 from simrec.errors import UsageError
+from simrec.pipeline.acts import Desk, PageState
 from simrec.pipeline.build import build
 from simrec.pipeline.ingest import entry_keys
 from simrec.pipeline.workspace import Workspace
@@ -26,6 +29,15 @@ from simrec.types import Entry
 
 OWN = {"origin": "http://localhost"}
 READ = f"/v1/articles/{PAGE}/similar"
+
+
+def fields(text: str, form: str) -> dict[str, Any]:
+    """The fields of a page's form, by its id or class, with what its first button says."""
+    [found] = re.findall(rf'<form [^>]*(?:id|class)="{form}".*?</form>', text, re.DOTALL)
+    known: dict[str, Any] = {}
+    for name, value in re.findall(r'name="(\w+)" value="([^"]*)"', found):
+        known.setdefault(name, []).append(unescape(value))
+    return known | {name: known[name][0] for name in ("version", "do") if name in known}
 
 
 class Editor:
@@ -50,9 +62,21 @@ class Editor:
         """Sends a form of the desk."""
         return self.client.post(f"/desk/{path}", data={"csrf": self.csrf, "source": PAGE, **fields}, headers=OWN)
 
+    def form(self) -> dict[str, Any]:
+        """The fields of the page's form, as the desk shows it."""
+        return fields(self.get(f"/desk/article?id={PAGE}").text, "acts")
+
     def version(self) -> str:
         """The version of the page, as the desk shows it."""
-        return self.get(f"/desk/article?id={PAGE}").text.split('name="version" value="')[1].split('"')[0]
+        return self.form()["version"]
+
+    def move(self, to: str, id_: str, form: dict[str, Any] | None = None) -> Any:
+        """Presses "up" or "down" of an item, on the page as it is, or was."""
+        return self.post("act", **(form or self.form()), do=f"{to} {id_}")
+
+    def state(self) -> PageState:
+        """What stands of acts on the page, in the store."""
+        return Desk(self.workspace, None).state(PAGE)
 
     def shown(self) -> list[str]:
         """The ids that readers see."""
@@ -120,6 +144,43 @@ def test_a_stale_page_does_nothing(app: Any, workspace: Workspace) -> None:
     assert second.shown()[0] == b  # as the next best, not by a pin
     with workspace.store() as store:
         assert len(store.acts()) == 1
+
+
+def test_a_move_leaves_the_pins_that_are_not_shown(app: Any, workspace: Workspace) -> None:
+    """What is withdrawn, and what the block has no room for, stays pinned behind the order, and stays a judgement."""
+    editor = Editor(app, workspace, "Ines Calder")
+    shown = editor.shown()
+    with workspace.store() as store:
+        beyond = next(store.blocks(store.snapshot().id, [PAGE])).items[len(shown)].id
+    waiting = "ferry-captain-withdrawn"
+    for id_ in (waiting, *shown, beyond):
+        editor.post("act", do=f"pin {id_}", version=editor.version())
+    assert editor.shown() == shown
+    response = editor.move("up", shown[1])
+    assert response.status_code == 200
+    assert editor.shown()[:2] == [shown[1], shown[0]]
+    assert editor.state().pins == (shown[1], shown[0], *shown[2:], waiting, beyond)
+    with workspace.store() as store:
+        said = {one.target_id for one in store.judgements("editors") if one.source_id == PAGE}
+    assert said == {waiting, *shown, beyond}
+
+
+def test_an_order_that_came_too_late_keeps_what_others_did(app: Any, workspace: Workspace) -> None:
+    """Done on the page as it is now: what was pinned meanwhile stays pinned, and what was banned stays banned."""
+    first, second = Editor(app, workspace, "Ines Calder"), Editor(app, workspace, "Petra Lohse")
+    a, b, c, d, *_ = first.shown()
+    was = second.form()
+    first.post("act", do=f"pin {d}", version=first.version())
+    first.post("act", do=f"ban {a}", version=first.version())
+    conflict = second.move("up", c, was)
+    assert conflict.status_code == 409
+    again = fields(conflict.text, "choice")
+    assert again["do"] == f"order {c}"
+    first.post("act", do=f"ban {b}", version=first.version())
+    conflict = second.post("act", **again)
+    assert conflict.status_code == 409  # once more, somebody was faster
+    assert second.post("act", **fields(conflict.text, "choice")).status_code == 200
+    assert (second.state().pins, second.state().bans) == ((c, d), (a, b))
 
 
 def test_another_process_shows_a_change_at_once(

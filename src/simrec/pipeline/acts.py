@@ -15,8 +15,9 @@ from dataclasses import dataclass
 from datetime import UTC, datetime
 from typing import TYPE_CHECKING, Any, Literal, TypeAlias
 
-from simrec.errors import UsageError
+from simrec.errors import StoreError, UsageError
 from simrec.pipeline.planned import Acting, Action, plan_act, plan_undo
+from simrec.pipeline.watched import note_look
 from simrec.pipeline.workspace import Workspace
 from simrec.store import Act, NewAct, PageRow, Store
 
@@ -154,12 +155,21 @@ class Desk:
                 store.put_act(noted(store))
             blocks = ()
         act = planned[-1]
+        self._note(act)
         row = PageRow(act.id, act.after.pins, act.after.bans, act.after.accepted)
         stored = Act(
             act.id, act.at, act.who, act.action, act.source_id, act.target_id, act.before.as_json(),
             act.after.as_json(), act.undoes, None, act.note,
         )  # fmt: skip
         return Done(stored, PageState.of(act.source_id, row), blocks, waiting=self.pipeline is None)
+
+    def _note(self, act: NewAct) -> None:
+        """Notes what the page's block shows after an act, by which it is seen that it has changed since."""
+        try:
+            with self.workspace.store() as store:
+                note_look(store, act.who, act.source_id, act.at)
+        except StoreError as error:  # the act itself is stored
+            logger.warning("act %d is stored, but not what its page shows: %s", act.id, error)
 
 
 def act_once(workspace: Workspace, do: Callable[[Desk], Done], clock: Clock | None = None) -> Done:

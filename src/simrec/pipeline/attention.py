@@ -15,9 +15,10 @@ import numpy as np
 from numpy.typing import NDArray
 
 from simrec.errors import InputError, NotFoundError, UsageError
-from simrec.pipeline.watched import Watched, Watching, overlaps
+from simrec.pipeline.watched import Watched, Watching, note_look, overlaps
 from simrec.pipeline.workspace import Workspace
 from simrec.store import Store
+from simrec.store.history import Look
 from simrec.types import NO_ROW, Mask
 
 KINDS = ("low_confidence", "few_items", "hub", "changed", "viewed")
@@ -105,8 +106,7 @@ class Attentive:
     def queue(self, kind: str | None = None, after: int = 0, limit: int = 50) -> Queue:
         """A part of the queue.
 
-        A page leaves it when an editor looks at it, acts on it or judges it; it comes back with a snapshot in which
-        its block is another.
+        A page leaves it when an editor looks at it, acts on it or judges it; it comes back when its block shows others.
 
         Args:
             kind: only pages of this kind, of `KINDS`.
@@ -139,9 +139,9 @@ class Attentive:
     def seen(self, who: str, source_id: str) -> None:
         """Notes that an editor has looked at a page, and that nothing is to be done."""
         with self.workspace.store() as store:
-            store.note_seen(who, source_id, self._clock())
+            note_look(store, who, source_id, self._clock())
 
-    def _refresh(self) -> tuple[Watched, _Signs, dict[str, datetime]]:
+    def _refresh(self) -> tuple[Watched, _Signs, dict[str, Look]]:
         now = self._clock()
         with self.workspace.store() as store:
             watched = self.watching.watched(store, now)
@@ -226,13 +226,19 @@ def _signs(watched: Watched, before: list[tuple[str, list[str]]]) -> _Signs:
     return _Signs(strength, named, overlap, hubs)
 
 
-def _seen(watched: Watched, signs: _Signs, looked: Mapping[str, datetime]) -> Mask:
-    """(p,) bool: which pages somebody has looked at since their block is what it is."""
+def _seen(watched: Watched, signs: _Signs, looked: Mapping[str, Look]) -> Mask:
+    """(p,) bool: which pages somebody has looked at since their block is what it is.
+
+    Where it is not known what they saw, that is the block of the snapshot, or that of before.
+    """
     found = np.zeros(len(watched.pages), dtype=bool)
     since = watched.snapshot.created_at
     for place, page in enumerate(watched.pages.tolist()) if looked else ():
-        at = looked.get(watched.ids[page])
-        found[place] = at is not None and (at >= since or signs.overlap[place] == 1)
+        look = looked.get(watched.ids[page])
+        if look is not None and look.shown is not None:
+            found[place] = look.shown == watched.digest(place)
+        elif look is not None:
+            found[place] = look.at >= since or signs.overlap[place] == 1
     return found
 
 

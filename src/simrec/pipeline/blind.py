@@ -15,6 +15,7 @@ import numpy as np
 
 from simrec.errors import ConflictError, NotFoundError, UsageError
 from simrec.evaluate.compare import LEVEL, resamples
+from simrec.pipeline.watched import note_look
 from simrec.policy.eligibility import reason_hidden
 from simrec.store import Store
 from simrec.store.comparisons import Comparison, Half
@@ -182,6 +183,7 @@ def judge(
         accepted=tuple(dict.fromkeys(accepted)), rejected=tuple(dict.fromkeys(rejected)),
     )  # fmt: skip
     store.judge_trial(said)
+    note_look(store, who, said.source_id, said.at)
     return said
 
 

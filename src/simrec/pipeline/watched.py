@@ -2,17 +2,23 @@
 
 from __future__ import annotations
 
+import json
 import threading
 from collections.abc import Iterable, Mapping, Sequence
+from contextlib import suppress
 from dataclasses import dataclass
 from datetime import datetime
+from itertools import islice
 
 import numpy as np
 from numpy.typing import NDArray
 
+from simrec.errors import StoreError
+from simrec.policy.eligibility import reason_hidden
 from simrec.store import Snapshot, Store
 from simrec.store.changes import Changes, Mark
 from simrec.store.history import Facts, Scored
+from simrec.text import content_hash
 from simrec.types import NO_ROW, Mask, Rows, Scores
 
 
@@ -56,6 +62,22 @@ class Watched:
     def exposure(self) -> NDArray[np.int64]:
         """(n,) how many blocks show each article."""
         return np.bincount(self.shown[self.shown != NO_ROW], minlength=len(self.ids))
+
+    def digest(self, place: int) -> str:
+        """What a page's block shows, in short, whatever its order; see `note_look`."""
+        return _digest(self.ids[row] for row in self.shown[place].tolist() if row != NO_ROW)
+
+
+def note_look(store: Store, who: str, page: str, now: datetime) -> None:
+    """Notes that somebody has looked at a page, and what its block shows at that moment, as `Watched` has it."""
+    shown: str | None = None
+    with suppress(StoreError):  # nothing is built yet
+        snapshot = store.snapshot()
+        for block in store.scored(snapshot.id, [page]):
+            articles = ((id_, store.article(id_)) for id_ in dict.fromkeys(block.ids))
+            seen = (id_ for id_, article in articles if article and reason_hidden(article, now) is None)
+            shown = _digest(islice(seen, snapshot.k))
+    store.note_seen(who, page, now, shown)
 
 
 class Watching:
@@ -172,6 +194,10 @@ def overlaps(watched: Watched, before: Sequence[tuple[str, list[str]]]) -> NDArr
     return np.asarray(np.where(known & (either > 0), both / np.maximum(either, 1), 1.0))
 
 
+def _digest(ids: Iterable[str]) -> str:
+    return content_hash(json.dumps(sorted(ids)))
+
+
 def _ends(ranked: Scores) -> tuple[Scores, Scores]:
     """(p,) the highest and the lowest score of each row; NaN where there is none."""
     there = ~np.isnan(ranked)
@@ -192,4 +218,4 @@ def _times(fact: Facts) -> tuple[float, float]:
     return opens, np.inf if expires is None else expires
 
 
-__all__ = ["Watched", "Watching", "overlaps"]
+__all__ = ["Watched", "Watching", "note_look", "overlaps"]

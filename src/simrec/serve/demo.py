@@ -36,6 +36,9 @@ def serve_demo(workspace: Workspace, port: int, tell: Callable[[str], None]) -> 
     address = f"http://{HOST}:{listening.getsockname()[1]}"
     app = demo_app(workspace, address)
     with workspace.store() as store:
+        known = store.keys()
+        for old in [key.id for key in known if key.name == NAME]:  # of a demo that was killed
+            store.revoke_key(old)
         key = store.create_key(NAME, ["edit"], days=1)
     token = app.state.desk.sessions.make_link(key.id, NAME, ("edit",))
     tell(f"the desk is at {address}/desk, the site at {address}/demo/; Ctrl-C ends it")

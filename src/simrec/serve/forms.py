@@ -31,7 +31,7 @@ def _an_id(text: str) -> str:
     return to_id(text)
 
 
-def _plain(text: str) -> str:
+def plain(text: str) -> str:
     """A text that every store can hold.
 
     Raises:
@@ -44,7 +44,7 @@ def _plain(text: str) -> str:
 
 Id = Annotated[str, AfterValidator(_an_id), Field(min_length=1, max_length=512, examples=["mill-bridge-closed"])]
 """An article's id."""
-Plain = Annotated[str, AfterValidator(_plain)]
+Plain = Annotated[str, AfterValidator(plain)]
 """A text that every store can hold."""
 Note = Annotated[Plain, Field(max_length=1000)]
 

@@ -73,7 +73,7 @@ class ComparisonStore(Connected):
         return _comparison(row)
 
     def judge_trial(self, found: Comparison) -> None:
-        """Notes what a judge said of a trial; the items become judgements of the page, in place of earlier ones.
+        """Notes what a judge said of a trial; the items become judgements of the page, in place of their earlier ones.
 
         Raises:
             ConflictError: it was judged already.
@@ -113,8 +113,8 @@ class ComparisonStore(Connected):
 def _put_judged(connection: Connection, found: Comparison) -> None:
     grades = {**dict.fromkeys(found.accepted, 1.0), **dict.fromkeys(found.rejected, 0.0)}
     for rank, (target, grade) in enumerate(grades.items(), start=1):
-        same = (picks.c.source_ref == found.source_id, picks.c.target_ref == target, picks.c.origin == JUDGED)
-        connection.execute(delete(picks).where(*same))
+        pair = (picks.c.source_ref == found.source_id, picks.c.target_ref == target)
+        connection.execute(delete(picks).where(*pair, picks.c.origin == JUDGED, picks.c.who == found.who))
         connection.execute(
             insert(picks).values(
                 source_ref=found.source_id, target_ref=target, source_id=found.source_id, target_id=target,

@@ -37,6 +37,13 @@ class Measured:
     figures: Mapping[str, Any]
 
 
+class Look(NamedTuple):
+    """That somebody has looked at a page: when, and a digest of what its block showed; None where that is not known."""
+
+    at: datetime
+    shown: str | None
+
+
 class Scored(NamedTuple):
     """A stored block in short: the page, its items' ids, scores, and whether they were pinned, and why it is short."""
 
@@ -85,23 +92,26 @@ class HistoryStore(Connected):
             for row in reversed(rows)
         ]
 
-    def note_seen(self, who: str, source_id: str, at: datetime) -> None:
-        """Notes that an editor has looked at a page."""
-        self.add_measured(Measured(at, SEEN, None, None, {"who": who, "source_id": source_id}))
+    def note_seen(self, who: str, source_id: str, at: datetime, shown: str | None = None) -> None:
+        """Notes that an editor has looked at a page, and a digest of what its block showed."""
+        self.add_measured(Measured(at, SEEN, None, None, {"who": who, "source_id": source_id, "shown": shown}))
 
-    def looked_at(self) -> dict[str, datetime]:
-        """When somebody last looked at a page, acted on it, or judged it: by page."""
-        found: dict[str, datetime] = {}
+    def looked_at(self) -> dict[str, Look]:
+        """How somebody last looked at a page, acted on it, or judged it: by page."""
+        found: dict[str, Look] = {}
         acted = select(acts.c.source_id, func.max(acts.c.at)).group_by(acts.c.source_id)
         judged = select(comparisons.c.source_id, func.max(comparisons.c.at)).where(comparisons.c.preferred.is_not(None))
-        seen = select(history.c.figures, history.c.at).where(history.c.kind == SEEN)
+        seen = select(history.c.figures, history.c.at).where(history.c.kind == SEEN).order_by(history.c.number)
         with self._read() as connection:
-            rows = [tuple(row) for row in connection.execute(acted)]
-            rows += [tuple(row) for row in connection.execute(judged.group_by(comparisons.c.source_id))]
-            rows += [(row.figures["source_id"], row.at) for row in connection.execute(seen)]
-        for page, at in rows:
-            moment = datetime.fromisoformat(at)
-            found[page] = max(found.get(page, moment), moment)
+            rows = [(*row, None) for row in connection.execute(acted)]
+            rows += [(*row, None) for row in connection.execute(judged.group_by(comparisons.c.source_id))]
+            rows += [(row.figures["source_id"], row.at, row.figures.get("shown")) for row in connection.execute(seen)]
+        for page, at, shown in rows:
+            look = Look(datetime.fromisoformat(at), shown)
+            if (
+                page not in found or look.at >= found[page].at
+            ):  # of one moment the later row, which knows what was shown
+                found[page] = look
         return found
 
     def scored(self, number: int, pages: Collection[str] | None = None) -> Iterator[Scored]:

@@ -106,10 +106,11 @@ class JudgementStore(Connected):
             statement = statement.where(picks.c.origin.not_in(EDITORS))
         elif whose == "editors":
             statement = statement.where(picks.c.origin.in_(EDITORS))
-        order = (picks.c.source_id, picks.c.rank, picks.c.target_id, picks.c.origin)
+        order = (picks.c.source_id, picks.c.rank, picks.c.target_id, picks.c.origin, picks.c.who)
         with self._read() as connection:
             for row in connection.execute(statement.order_by(*order)).mappings():
-                yield Judgement(**{**row, "at": datetime.fromisoformat(row["at"]) if row["at"] else None})
+                at = datetime.fromisoformat(row["at"]) if row["at"] else None
+                yield Judgement(**{**row, "who": row["who"] or None, "at": at})
 
 
 def _as_picks(judgements: Iterable[Judgement]) -> list[Pick]:

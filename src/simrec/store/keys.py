@@ -9,7 +9,7 @@ from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
 from typing import Any, Literal, NamedTuple, TypeAlias, get_args
 
-from sqlalchemy import RowMapping, insert, select, update
+from sqlalchemy import Connection, RowMapping, insert, select, update
 
 from simrec.errors import NotFoundError, UsageError
 from simrec.store.base import Connected
@@ -77,13 +77,13 @@ class KeyStore(Connected):
         """Makes a key; what its holder sends is returned here, and never again.
 
         Args:
-            name: whose it is.
+            name: whose it is; acts are known by it, so that no other good key has it.
             scopes: what it lets do, of `SCOPES`.
             days: after which it opens nothing; None for no end.
             now: when it is made; None for this moment.
 
         Raises:
-            UsageError: the name, a scope or the days cannot be used.
+            UsageError: the name, a scope or the days cannot be used, or another good key has the name.
         """
         now = now or datetime.now(UTC)
         number, secret = secrets.token_hex(6), secrets.token_urlsafe(32)
@@ -96,6 +96,7 @@ class KeyStore(Connected):
             "expires_at": _text(_end(now, days)) if days is not None else None,
         }
         with self._write(alone=False) as connection:
+            _check_free(connection, row["name"], now)
             connection.execute(insert(keys), row)
         return NewKey(number, f"{PREFIX}_{number}_{secret}")
 
@@ -150,6 +151,13 @@ def _checked_name(name: str) -> str:
     if not name or len(name) > MOST_NAME or not name.isprintable():
         raise UsageError(f"a key's name has 1 to {MOST_NAME} characters that can be printed, such as `CMS`")
     return name
+
+
+def _check_free(connection: Connection, name: object, now: datetime) -> None:
+    """Raises UsageError where a good key has a name."""
+    for row in connection.execute(select(keys).where(keys.c.name == name)).mappings():
+        if _key(row).is_good(now):
+            raise UsageError(f"the key {row['id']} of that name is still good: revoke it first, or choose another name")
 
 
 def _checked_scopes(scopes: Collection[str]) -> list[str]:

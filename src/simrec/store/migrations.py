@@ -14,7 +14,7 @@ from collections.abc import Callable
 from contextlib import closing
 from pathlib import Path
 
-from sqlalchemy import URL, Connection, Engine, Table, delete, insert, inspect, select, text
+from sqlalchemy import URL, Connection, Engine, MetaData, Table, delete, func, insert, inspect, select, text
 
 from simrec.errors import StoreError
 from simrec.files import PART, part_prefix
@@ -70,6 +70,19 @@ def m004_served_and_edited(connection: Connection) -> None:
     _pins_to_pages(connection)
     for index in (*articles.indexes, *blocks.indexes):
         index.create(connection, checkfirst=True)
+
+
+def m006_each_judge_by_themselves(connection: Connection) -> None:
+    """Who said it is part of a judgement's key: what one judge says of a pair stands beside what another one says."""
+    if "who" in inspect(connection).get_pk_constraint(picks.name)["constrained_columns"]:
+        return  # a new store has it from the first step
+    before = picks.to_metadata(MetaData(), name="picks_before")
+    connection.execute(text("CREATE TABLE picks_before AS SELECT * FROM picks"))
+    picks.drop(connection)
+    picks.create(connection)
+    values = [func.coalesce(column, "") if column.name == "who" else column for column in before.columns]
+    connection.execute(insert(picks).from_select(before.columns.keys(), select(*values)))
+    before.drop(connection)
 
 
 MIGRATIONS: tuple[Callable[[Connection], None], ...] = tuple(

@@ -80,7 +80,7 @@ picks = Table(
     Column("grade", Float),
     Column("file", Text, nullable=False),
     Column("line", Number),
-    Column("who", Text),
+    Column("who", Text, primary_key=True, server_default=""),
     Column("at", Text),
     Index("picks_origin", "origin"),
 )

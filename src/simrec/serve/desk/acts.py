@@ -2,8 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
-from typing import Annotated, Any
+from typing import TYPE_CHECKING, Annotated, Any
 
 from fastapi import APIRouter, Depends, Request, Response
 from starlette.datastructures import FormData
@@ -31,6 +30,9 @@ from simrec.serve.desk.rows import titles
 from simrec.serve.desk.views import article_url, local
 from simrec.store.desk_sessions import StoredSession
 
+if TYPE_CHECKING:
+    from simrec.pipeline.acts import PageState
+
 router = APIRouter(prefix="/desk", route_class=DeskRoute, include_in_schema=False)
 ACTIONS = ("pin", "unpin", "ban", "unban", "accept", "unaccept")
 MOVES = {"up": -1, "down": 1}
@@ -46,10 +48,10 @@ def act(
     """Does what a button of a page says."""
     source_id, view = text(form, "source"), text(form, "view")
     try:
-        wish = wish_of(form, desk.backend.state(source_id).pins)
+        wish = wish_of(form, desk.backend.state(source_id))
         result = desk.backend.act(session.name, wish)
     except StaleError as error:
-        return _conflict(request, desk, wish, str(error))
+        return _conflict(request, desk, form, wish, str(error))
     except SimrecError as error:
         return show(request, desk.backend, source_id, view=view, failed=str(error), status=status_of(error))
     moved = text(form, "do").partition(" ")[2] if wish.action == "order" else None
@@ -82,33 +84,41 @@ def undo(
     return go(article_url(source_id, view=text(form, "view"), done=_id(result), waiting=_waits(result)))
 
 
-def wish_of(form: FormData, pinned: Sequence[str]) -> Wish:
-    """What a form asks for.
+def wish_of(form: FormData, state: PageState) -> Wish:
+    """What a form asks for, on a page as it is now.
 
     Raises:
         UsageError: it asks for nothing that can be done.
     """
     action, _, target = text(form, "do").partition(" ")
     source_id, version, note = text(form, "source"), number(form, "version"), text(form, "note") or None
-    if action in MOVES:
-        return Wish("order", source_id, None, moved(texts(form, "seen"), pinned, target, MOVES[action]), version, note)
-    if action == "order":
-        return Wish("order", source_id, None, needed(texts(form, "targets"), pinned, target), version, note)
-    if action == "again":
-        return Wish("order", source_id, None, tuple(texts(form, "targets")), version, note)
+    if action in (*MOVES, "order"):
+        pins = needed(_order(form), target, texts(form, "pinned"), state.pins, state.bans)
+        return Wish("order", source_id, None, pins, version, note)
     if action not in ACTIONS or not target:
         raise UsageError("the form asks for nothing that can be done: load the page again")
     return Wish(action, source_id, target, (), version, note)
 
 
-def _conflict(request: Request, desk: Desk, wish: Wish, message: str) -> Response:
+def _order(form: FormData) -> tuple[str, ...]:
+    """The order that a form asks for, of the block that the editor saw."""
+    action, _, target = text(form, "do").partition(" ")
+    if action == "order":
+        return tuple(texts(form, "targets"))
+    return moved(texts(form, "seen"), target, MOVES[action])
+
+
+def _conflict(request: Request, desk: Desk, form: FormData, wish: Wish, message: str) -> Response:
     """A page that says who changed what meanwhile, and lets the editor choose."""
     backend, source_id = desk.backend, wish.source_id
+    order = _order(form) if wish.action == "order" else ()
+    do = f"{wish.action} {text(form, 'do').partition(' ')[2]}"
     since = [act for act in backend.log(source_id=source_id, limit=50) if act.id > (wish.version or 0)]
     ids = [source_id, wish.target_id, *wish.targets, *(id_ for act in since for id_ in words.named(act))]
     context: dict[str, Any] = {
-        "source": backend.article(source_id), "wish": wish, "message": message, "since": since, "words": words,
-        "names": titles(backend, ids), "state": backend.state(source_id),
+        "source": backend.article(source_id), "wish": wish, "do": do, "order": order, "pinned": texts(form, "pinned"),
+        "message": message, "since": since, "words": words, "names": titles(backend, ids),
+        "state": backend.state(source_id),
     }  # fmt: skip
     return page(request, "conflict.html", status=409, **context)
 

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import logging
-from collections.abc import Callable, Coroutine
+from collections.abc import Callable, Coroutine, Iterable
 from contextlib import suppress
 from dataclasses import dataclass
 from typing import Annotated, Any
@@ -20,6 +20,7 @@ from simrec.errors import ConflictError, LockedError, NotFoundError, SettingsErr
 from simrec.serve.desk.backend import Backend, User
 from simrec.serve.desk.session import Sessions, agrees
 from simrec.serve.desk.views import HEADERS, Pages, local
+from simrec.serve.forms import plain
 from simrec.store.desk_sessions import StoredSession
 
 logger = logging.getLogger(__name__)
@@ -74,12 +75,14 @@ def session_of(request: Request, desk: Annotated[Desk, Depends(desk_of)]) -> Sto
 
     Raises:
         SignInError: nobody is.
+        HTTPException: the address asks for a text that no store can hold.
     """
     session = desk.signed_in(request)
     if session is None:
         raise SignInError
     request.state.session = session
     desk.known(request, session)
+    _check_plain(request.query_params.multi_items())
     return session
 
 
@@ -87,13 +90,15 @@ async def fields_of(request: Request) -> FormData:
     """The fields of a form that one of the desk's own pages sent.
 
     Raises:
-        HTTPException: another site's page sent it, or it is no form.
+        HTTPException: another site's page sent it, it is no form, or has a text that no store can hold.
     """
     if not _is_own(request):
         raise HTTPException(403, "this form did not come from the desk: open the desk and do it there")
     if request.headers.get("content-type", "").partition(";")[0].strip().lower() != FORM:
         raise HTTPException(415, f"the desk takes forms of the type {FORM}")
-    return await request.form(max_files=0, max_fields=FIELDS)
+    fields = await request.form(max_files=0, max_fields=FIELDS)
+    _check_plain(fields.multi_items())
+    return fields
 
 
 def form_of(
@@ -184,6 +189,14 @@ def status_of(error: SimrecError) -> int:
     if isinstance(error, SettingsError):
         return 500
     return next((status for kind, status in STATUS.items() if isinstance(error, kind)), 500)
+
+
+def _check_plain(fields: Iterable[tuple[str, object]]) -> None:
+    for name, value in fields:
+        try:
+            plain(name), plain(str(value))
+        except ValueError as error:
+            raise HTTPException(422, f"a field cannot be used, {error}") from error
 
 
 def _is_own(request: Request) -> bool:
