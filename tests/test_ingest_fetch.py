@@ -243,7 +243,7 @@ def test_no_message_shows_what_a_url_keeps_secret(site: Site) -> None:
     assert found.file.endswith("/broken.json?token=***")
 
 
-@pytest.mark.parametrize("source", ["ftp://127.0.0.1/feed.xml", "feed://127.0.0.1/x"])
+@pytest.mark.parametrize("source", ["ftps://127.0.0.1/feed.xml", "feed://127.0.0.1/x"])
 def test_other_schemes_are_no_sources(source: str, tmp_path: Path) -> None:
     """They are taken for files, which are not there."""
     with pytest.raises(InputError, match="no file or folder"):

@@ -6,9 +6,10 @@ pyarrow itself knows `file`, `s3`, `gs` and `hdfs`; any other scheme is that of 
 from __future__ import annotations
 
 import re
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 from dataclasses import dataclass, replace
-from functools import lru_cache
+from functools import cache, lru_cache
 from io import BufferedReader
 from pathlib import Path, PurePosixPath
 from typing import Any, BinaryIO, TypeVar, cast
@@ -18,8 +19,7 @@ from simrec.database import shown
 from simrec.errors import InputError, StoreError, UsageError
 
 OWN = ("file", "s3", "gs", "gcs", "hdfs", "viewfs")
-SCHEMES = frozenset((*OWN, "abfs", "abfss", "az", "adl", "memory"))
-"""Of URLs that name a file or folder; those that are not pyarrow's `OWN` are fsspec's."""
+"""Schemes of URLs that pyarrow itself opens."""
 WHOLE = frozenset(("s3", "gcs", "abfs"))
 """Filesystems whose files appear when they are whole: to rename one is to copy it."""
 
@@ -33,8 +33,33 @@ def is_place(source: str | Path) -> bool:
     >>> is_place("s3://bucket/articles"), is_place("articles"), is_place("postgresql://host/news")
     (True, False, False)
     """
+    scheme = scheme_of(source)
+    return bool(scheme) and scheme in _schemes()
+
+
+def scheme_of(source: str | Path) -> str:
+    """The scheme of a URL, in small letters; empty for a path.
+
+    >>> scheme_of("S3://bucket/articles"), scheme_of("articles")
+    ('s3', '')
+    """
     found = _URL.match(source) if isinstance(source, str) else None
-    return bool(found and found["scheme"].lower() in SCHEMES)
+    return found["scheme"].lower() if found else ""
+
+
+def absolute(source: str) -> str:
+    """A path as any process understands it, wherever it was started; a URL as it is."""
+    return source if scheme_of(source) else str(Path(source).absolute())
+
+
+@cache
+def _schemes() -> frozenset[str]:
+    """All that name a file or folder: pyarrow's, and those that fsspec has a package for."""
+    try:
+        from fsspec import available_protocols
+    except ImportError:
+        return frozenset(OWN)
+    return frozenset((*OWN, "abfss", *available_protocols()))
 
 
 @dataclass(frozen=True)
@@ -56,12 +81,15 @@ class Place:
         """The place that a path or a URL means.
 
         Raises:
-            UsageError: the filesystem's package is not installed.
+            UsageError: there is no such filesystem, or its package is not installed.
             InputError: the filesystem cannot be reached.
         """
         name = shown(str(source))
         if is_place(source):
             return cls(*_found(str(source), name), name)
+        if scheme := scheme_of(source):
+            advice = "name a path, or a URL that one of them knows"
+            raise UsageError(f"{name}: neither pyarrow nor fsspec knows {scheme}://: {advice}")
         from pyarrow import fs
 
         return cls(fs.LocalFileSystem(), str(Path(source).absolute()), name)
@@ -169,8 +197,14 @@ class Place:
         return 0 if found == fs.FileType.NotFound else 2 if found == fs.FileType.File else 3
 
     def _try(self, work: Callable[[], T]) -> T:
-        try:
+        with self.reading():
             return work()
+
+    @contextmanager
+    def reading(self) -> Iterator[None]:
+        """Errors of the disk and the network, while what it holds is read, become InputError."""
+        try:
+            yield
         except OSError as error:
             why = error.strerror or " ".join(str(error).split())[:200]
             raise InputError(
@@ -206,11 +240,11 @@ def _found(url: str, name: str) -> tuple[Any, str]:
     try:
         return _filesystem(url)
     except ImportError as error:
-        missing = error.name or "fsspec"
-        raise UsageError(f"{name}: the package {missing} is not installed: pip install it to read {scheme}") from None
+        known = error.name and f"the package {error.name} is not installed: pip install it to read {scheme}"
+        raise UsageError(f"{name}: {known or ' '.join(str(error).split())}") from None  # fsspec says what to install
     except (OSError, ValueError, NotImplementedError) as error:  # pyarrow's errors are of these
         why = shown(" ".join(str(error).split())[:200])
         raise InputError(f"{name} cannot be opened: {why}; check the address and who may read it") from error
 
 
-__all__ = ["SCHEMES", "Place", "is_place"]
+__all__ = ["Place", "absolute", "is_place", "scheme_of"]

@@ -12,7 +12,7 @@ from simrec.ingest.fetch import is_url
 CONFIGURED = "database:"
 """The source that stands for the database of simrec.toml."""
 
-NOT_DATABASES = ("ftp", "ftps", "sftp", "feed", "data")
+NOT_DATABASES = ("ftps", "feed")
 """Schemes of URLs that nothing here reads; they are taken for files, which are not there."""
 
 _URL = re.compile(r"(?P<scheme>[a-z][a-z0-9+.-]*)://", re.IGNORECASE)
