@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator, Sequence
-from typing import Any
+from collections.abc import Callable, Iterable, Iterator, Sequence
+from typing import Any, NamedTuple
 
 from simrec.ingest.delimited import HeaderError
 from simrec.ingest.lines import too_long
@@ -44,31 +44,103 @@ def rows(source: SourceFile, required: Sequence[str], max_bytes: int) -> Iterato
     try:
         with source.seekable(max_bytes * WHOLE_FILE_RECORDS) as stream:
             file = opened(stream, required)
-            yield from group_rows(file, range(file.num_row_groups), 1, max_bytes)
+            yield from group_rows(file, range(file.metadata.num_row_groups), 1, max_bytes)
             if not file.metadata.num_rows:
                 yield None, EMPTY
     except TooLargeError as error:
         raise HeaderError(str(error)) from error
 
 
-def opened(stream: Any, required: Sequence[str]) -> Any:
-    """A file that is open for reading, as pyarrow's ParquetFile; its rows are read as they are asked for.
+class OpenedFile(NamedTuple):
+    """A Parquet file that is open for reading; its rows are read as they are asked for.
+
+    Attributes:
+        parquet: pyarrow's ParquetFile.
+        noted: what it reads from.
+    """
+
+    parquet: Any
+    noted: NotedStream
+
+    @property
+    def metadata(self) -> Any:
+        """Of pyarrow."""
+        return self.parquet.metadata
+
+
+class NotedStream:
+    """A stream that keeps the error at which reading it failed: pyarrow calls damage an error of the disk, too.
+
+    Args:
+        stream: open for reading, at any place.
+
+    Attributes:
+        failed: the first such error; None where all that was asked for was read.
+    """
+
+    def __init__(self, stream: Any) -> None:
+        self._stream = stream
+        self.failed: Exception | None = None
+
+    @property
+    def closed(self) -> bool:
+        """Whether it is."""
+        return bool(self._stream.closed)
+
+    def readable(self) -> bool:
+        """It can be read."""
+        return True
+
+    def seekable(self) -> bool:
+        """At any place."""
+        return True
+
+    def read(self, size: int | None = -1) -> bytes:
+        """So many bytes, or all that are left."""
+        return bytes(self._noted(self._stream.read, *([] if size in (None, -1) else [size])))
+
+    def seek(self, offset: int, whence: int = 0) -> int:
+        """Goes to a place."""
+        return int(self._noted(self._stream.seek, offset, whence))
+
+    def tell(self) -> int:
+        """The place."""
+        return int(self._stream.tell())
+
+    def close(self) -> None:
+        """Closes it."""
+        self._stream.close()
+
+    def _noted(self, work: Callable[..., Any], *arguments: int) -> Any:
+        try:
+            return work(*arguments)
+        except Exception as error:  # whatever a filesystem raises
+            self.failed = self.failed or error
+            raise
+
+
+def opened(stream: Any, required: Sequence[str]) -> OpenedFile:
+    """A file that is open for reading.
 
     Raises:
         HeaderError: it is not Parquet, or lacks a required column.
+        OSError: the disk or the network fails; some filesystems have errors of their own.
     """
     import pyarrow as pa
     import pyarrow.parquet as pq
 
+    noted = NotedStream(stream)
     try:
-        file = pq.ParquetFile(stream, buffer_size=BUFFER_BYTES, pre_buffer=False)
+        file = pq.ParquetFile(noted, buffer_size=BUFFER_BYTES, pre_buffer=False)
     except (pa.ArrowException, OSError, ValueError) as error:
+        if noted.failed:
+            raise noted.failed from None
         raise HeaderError("not a Parquet file, or one that is cut off: write it again") from error
     _check(file.schema_arrow.names, required)
-    return file
+    return OpenedFile(file, noted)
 
 
-def group_rows(file: Any, groups: Sequence[int], first: int, max_bytes: int) -> Iterator[tuple[int, Any]]:
+def group_rows(file: OpenedFile, groups: Sequence[int], first: int, max_bytes: int) -> Iterator[tuple[int, Any]]:
     """The number and the values of each row of some row groups, or the reason why there are none.
 
     Args:
@@ -76,17 +148,22 @@ def group_rows(file: Any, groups: Sequence[int], first: int, max_bytes: int) -> 
         groups: numbers of row groups that stand one behind the other; what is damaged of one leaves the next ones.
         first: the number of their first row.
         max_bytes: of a row's texts.
+
+    Raises:
+        OSError: the disk or the network fails; what is damaged is a reason.
     """
     import pyarrow as pa
 
     for group in groups:
         done, end = first, first + file.metadata.row_group(group).num_rows
         try:
-            for batch in file.iter_batches(BATCH_ROWS, row_groups=[group]):
+            for batch in file.parquet.iter_batches(BATCH_ROWS, row_groups=[group]):
                 for values in batch.to_pylist():
                     yield done, _bounded(values, max_bytes)
                     done += 1
-        except (pa.ArrowException, ValueError) as error:
+        except (pa.ArrowException, OSError, ValueError) as error:
+            if file.noted.failed:
+                raise file.noted.failed from None
             yield done, _damaged(error, end - 1)
         first = end
 

@@ -19,8 +19,9 @@ from simrec.filesystems import Place
 from simrec.ingest.delimited import HeaderError
 from simrec.ingest.parquet import EMPTY, checked, group_rows, opened
 from simrec.ingest.record import REQUIRED
-from simrec.ingest.source import MEGABYTE, plain_reason
+from simrec.ingest.source import MEGABYTE
 from simrec.ingest.walk import passed_over
+from simrec.scale.faults import is_transient
 from simrec.scale.files import write_through
 from simrec.scale.ground import Ground
 from simrec.scale.rows import as_table, to_entry_record
@@ -79,14 +80,19 @@ def shown(place: Place, inner: str) -> str:
 
 
 def survey(folder: str, source: str, files: Sequence[str]) -> dict[str, Any]:
-    """The rows and bytes of the row groups of some files; None for a file that cannot be read, which is rejected."""
+    """The rows and bytes of the row groups of some files; None for a file that is damaged, which is rejected.
+
+    Raises:
+        InputError: the disk or the network fails.
+    """
     del folder
     place = Place.of(source)
     found: list[list[tuple[int, int]] | None] = []
     rejects: list[tuple[str, str]] = []
     for inner in files:
         try:
-            with (place / inner if inner else place).open() as stream:
+            there = place / inner if inner else place
+            with there.reading(), there.open() as stream:
                 about = opened(stream, REQUIRED).metadata
                 groups = [about.row_group(number) for number in range(about.num_row_groups)]
                 found.append([(group.num_rows, group.total_byte_size) for group in groups])
@@ -118,7 +124,11 @@ def cut(files: Sequence[str], groups: Sequence[Sequence[tuple[int, int]] | None]
 
 
 def check(folder: str, number: int, source: str, pieces: Sequence[Sequence[Any]]) -> dict[str, Any]:
-    """Reads pieces, checks each record, and writes runs of articles sorted by id, and rejects with their reasons."""
+    """Reads pieces, checks each record, and writes runs of articles sorted by id, and rejects with their reasons.
+
+    Raises:
+        InputError: the disk or the network fails.
+    """
     ground = Ground(folder)
     settings, place = ground.settings.ingest, Place.of(source)
     records: list[dict[str, Any]] = []
@@ -142,9 +152,9 @@ def check(folder: str, number: int, source: str, pieces: Sequence[Sequence[Any]]
 
 
 def _read(place: Place, piece: Piece, settings: IngestSettings) -> Iterator[Entry | Reject]:
-    """The records of a piece, by row groups; one that cannot be read leaves the next ones."""
+    """The records of a piece, by row groups; one that is damaged leaves the next ones."""
     name, there, first = shown(place, piece.file), place / piece.file if piece.file else place, piece.first
-    with there.open() as stream:
+    with there.reading(), there.open() as stream:
         rows = [opened(stream, REQUIRED).metadata.row_group(at).num_rows for at in range(piece.begin, piece.end)]
     for group, count in zip(range(piece.begin, piece.end), rows, strict=True):
         for found in _read_group(there, group, first, settings):
@@ -153,21 +163,20 @@ def _read(place: Place, piece: Piece, settings: IngestSettings) -> Iterator[Entr
 
 
 def _read_group(place: Place, group: int, first: int, settings: IngestSettings) -> Iterator[tuple[int, Any]]:
-    """The rows of a group; where its file fails in the middle, it is opened again, and given up in the end."""
+    """The rows of a group; where reading fails in the middle, the file is opened again."""
     done = tries = 0
     while True:
         try:
-            with place.open() as stream:
+            with place.reading(), place.open() as stream:
                 file = opened(stream, REQUIRED)
                 found = group_rows(file, [group], first, settings.max_record_mb * MEGABYTE)
                 for one in islice(found, done, None):
                     done += 1
                     yield one
-        except OSError as error:
+        except InputError as error:
             tries += 1
-            if tries == TRIES:
-                yield first + done, f"the rows from here on cannot be read: {plain_reason(error)}"
-                return
+            if tries == TRIES or not is_transient(error):
+                raise
             time.sleep(PAUSE)
         else:
             return
