@@ -10,7 +10,7 @@ from pathlib import Path
 from typing import Any
 from uuid import uuid4
 
-from simrec.errors import InputError
+from simrec.errors import InputError, StoreError
 from simrec.scale.tasks import Task
 
 
@@ -59,6 +59,13 @@ def shaky(folder: str, name: str, good: int) -> dict[str, Any]:
     return {"rows": 1, "bytes": 0}
 
 
+def flaky(folder: str, name: str, good: int) -> dict[str, Any]:
+    """The disk fails until it was tried so often."""
+    if begin(folder, name) < good:
+        raise StoreError("a.npy cannot be written") from TimeoutError("nfs")
+    return {"rows": 1, "bytes": 0}
+
+
 def dying(folder: str, name: str, good: int) -> dict[str, Any]:
     """Takes its worker with it, until it was tried so often."""
     if begin(folder, name) < good:
@@ -95,6 +102,24 @@ def drive(folder: str, address: str, tasks: int, seconds: float) -> None:
 
     with connect(address) as cluster:
         RayRunner(Path(folder), cluster).run("count", count, counts(tasks, seconds))
+
+
+class Held:
+    """Work that takes its time, so that something can happen to it.
+
+    Args:
+        work: the same.
+        stage: whose it is.
+    """
+
+    def __init__(self, work: Any, stage: str) -> None:
+        self._work, self._stage = work, stage
+
+    def __call__(self, folder: str, *arguments: Any) -> Any:
+        """Notes the attempt before."""
+        begin(folder, self._stage)
+        time.sleep(30)
+        return self._work(folder, *arguments)
 
 
 def counts(tasks: int, seconds: float) -> list[Task]:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import builtins
+import json
 import os
 import signal
 import socket
@@ -10,7 +11,6 @@ import sys
 import threading
 import time
 from pathlib import Path
-from types import SimpleNamespace
 from typing import Any
 
 import pytest
@@ -19,7 +19,7 @@ from scale_works import counts, paths
 
 from simrec.errors import ClusterError
 from simrec.scale import cluster as clusters
-from simrec.scale.attempt import CLAIM, Meter, sees
+from simrec.scale.attempt import CLAIM, Meter, new_token, sees, unlike
 from simrec.scale.cluster import Cluster, Node, connect, environment
 from simrec.scale.runner import RayRunner
 
@@ -75,6 +75,7 @@ def test_workers_share_what_they_need_of_the_environment(monkeypatch: pytest.Mon
     assert passed["PYTHONPATH"] == str(Path("src").resolve())
     assert {passed[name] for name in clusters.ONE_THREAD} == {"1"}
     assert passed["HF_HUB_OFFLINE"] == "1"
+    assert passed["TOKENIZERS_PARALLELISM"] == "false"
     assert "SECRET" not in passed
 
 
@@ -105,11 +106,12 @@ def test_memory_is_what_is_held_beside_what_was_held() -> None:
 def test_a_node_of_another_version_is_named(tmp_path: Path) -> None:
     """Results would not be the same."""
     there = {**clusters.versions(), "numpy": "1.0"}
-    errors = SimpleNamespace(RayTaskError=KeyError, RayError=LookupError)
-    ray = SimpleNamespace(get=lambda ref: (True, there), exceptions=errors)
     node = Node("a", "10.0.0.7", 1, 0)
     with pytest.raises(ClusterError, match=r"^node 10\.0\.0\.7 has numpy 1\.0, the driver .*: install that$"):
-        Cluster(ray)._check(node, "ref", tmp_path, clusters.versions())
+        Cluster(None)._check(node, (True, there), tmp_path, clusters.versions())
+    token = new_token("x").replace(json.dumps(clusters.versions()["numpy"]), '"1.0"')
+    assert unlike(new_token("x")) == ""
+    assert unlike(token) == f"numpy {clusters.versions()['numpy']}, the driver 1.0"
 
 
 @pytest.mark.ray

@@ -67,7 +67,7 @@ def test_a_task_has_one_thread_and_its_memory_is_told(two_nodes: Cluster, tmp_pa
     assert said["resident"] >= 100 << 20
 
 
-@pytest.mark.parametrize("work", [works.shaky, works.dying])
+@pytest.mark.parametrize("work", [works.shaky, works.flaky, works.dying])
 def test_a_task_that_throws_or_kills_its_worker_is_done_again(work: Any, two_nodes: Cluster, tmp_path: Path) -> None:
     """Others are not; the retries are counted, and what was thrown is kept."""
     runner = RayRunner(tmp_path, two_nodes)

@@ -4,20 +4,22 @@ from __future__ import annotations
 
 import itertools
 import json
-from collections.abc import Callable
+import threading
+from collections.abc import Callable, Iterator
+from dataclasses import replace
 from pathlib import Path
 from types import SimpleNamespace
 from typing import Any
 
 import pytest
 
-from simrec.errors import ClusterError
+from simrec.errors import ClusterError, InputError
+from simrec.scale import embedding_workers, hanging, watching
 from simrec.scale import runner as running
-from simrec.scale import watching
-from simrec.scale.attempt import SAID, THROWN, UNSEEN
+from simrec.scale.attempt import SAID, THROWN, TRANSIENT, UNSEEN
 from simrec.scale.runner import AHEAD, LOSSES, RayRunner
-from simrec.scale.tasks import Task
-from simrec.scale.watching import Summary
+from simrec.scale.tasks import Task, do
+from simrec.scale.watching import StageSummary, Summary
 
 
 class LostError(Exception):
@@ -174,6 +176,93 @@ def test_work_that_a_worker_cannot_load_is_told(tmp_path: Path) -> None:
     made = MadeUp(lambda task, memory: BrokenError("trace\nModuleNotFoundError: no module simrec"))
     with pytest.raises(ClusterError, match=r"3 times, ModuleNotFoundError: no module simrec; "):
         RayRunner(tmp_path, made).run("load", print, tasks(1))  # type: ignore[arg-type]
+
+
+def test_a_disk_or_a_network_that_fails_is_waited_for(tmp_path: Path) -> None:
+    """What comes again and again ends the build as it is."""
+    told = "s3://news/a cannot be read: slow down; check the address"
+    fails = iter(range(3))
+
+    def slow(task: Task, memory: int) -> Any:
+        found = {TRANSIENT: told, "kind": "InputError", "trace": told, "where": "here"}
+        return fine(task, memory) if next(fails, None) is None else found
+
+    made = MadeUp(slow)
+    runner = RayRunner(tmp_path, made)  # type: ignore[arg-type]
+    assert len(runner.run("read", print, tasks(1))) == 1
+    assert runner.summary.stages["read"].retries == 3
+    fails = iter(range(99))
+    with pytest.raises(InputError, match=rf"slow down; check the address; {LOSSES} attempts failed, .* is kept: run"):
+        RayRunner(tmp_path, made).run("again", print, tasks(1))  # type: ignore[arg-type]
+
+
+class Hanging(MadeUp):
+    """The third task does not end the first time, though a worker is at it."""
+
+    def wait(self, refs: list[int], num_returns: int, timeout: float) -> tuple[list[int], list[int]]:
+        """See `MadeUp`."""
+        stuck = [ref for ref in refs if self.flying[ref][0].arguments[0] == 2 and not self.cancelled]
+        ready, rest = super().wait([ref for ref in refs if ref not in stuck], num_returns, timeout)
+        return ready, rest + stuck
+
+
+def test_a_task_that_hangs_is_ended_and_done_again(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
+) -> None:
+    """When it takes far longer than others; before, the stage says what it waits for."""
+    monkeypatch.setattr(hanging, "EVERY", 0.0)
+    monkeypatch.setattr(hanging, "STILL", 0.01)
+    monkeypatch.setattr(hanging, "LEAST", 0.1)
+    made = Hanging(lambda task, memory: {SAID: {"rows": 1, "seconds": 0.001}, "where": "here"})
+    runner = RayRunner(tmp_path, made)  # type: ignore[arg-type]
+    with hanging.noted(str(tmp_path), "long", "000002", "10.0.0.7"):
+        runner.run("long", print, tasks(5))
+        assert not list((tmp_path / hanging.RUNNING / "long").iterdir())
+    assert len(made.cancelled) == runner.summary.stages["long"].retries == 1
+    assert "no task has ended for 0 minutes; 1 are not done, workers are at 000002 on node 10.0.0.7" in caplog.text
+    assert "long, part 000002 runs for over 0 s, 20 times as long as others" in caplog.text
+
+
+def test_rows_that_do_not_come_are_not_waited_for_in_vain() -> None:
+    """What is looked at meanwhile may end it; errors of who gives them are told."""
+    never = threading.Event()
+
+    def rows() -> Iterator[int]:
+        yield 1
+        never.wait()
+
+    def look() -> None:
+        raise ClusterError("no node has a GPU")
+
+    given = hanging.awaited(rows(), look, 0.01)
+    assert next(given) == 1
+    with pytest.raises(ClusterError, match="no node has a GPU"):
+        next(given)
+    never.set()
+    with pytest.raises(ZeroDivisionError):
+        list(hanging.awaited((1 // n for n in (1, 0)), look, 10))
+
+
+def test_time_left_counts_what_was_done_before(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Of what workers embed, too: it is never less than nothing."""
+    monkeypatch.setattr(watching, "EVERY", 0.0)
+    todo = [Task(f"{part:06d}", (part,)) for part in range(8)]
+    for task in todo[:6]:
+        do(str(tmp_path), "embed", lambda folder, part: {"rows": 1}, task)
+    saved = list[StageSummary]()
+
+    def stream(runner: Any, stage: str, work: Any, left: Any, gpus: int) -> Iterator[tuple[int, str]]:
+        for place, task in enumerate(left):
+            do(str(tmp_path), stage, lambda folder, part: {"rows": 1}, task)
+            yield place, ""
+
+    monkeypatch.setattr(embedding_workers, "_stream", stream)
+    monkeypatch.setattr(Summary, "save", lambda summary: saved.append(replace(summary.stages["embed"])))
+    made: Any = MadeUp(fine)
+    runner = RayRunner(tmp_path, made)
+    embedding_workers._run_on_ray(runner, "embed", print, todo, 0)
+    assert {(one.tasks, one.rows) for one in saved} == {(7, 7), (8, 8)}
+    assert all(one.left >= 0 for one in saved)
 
 
 def test_a_run_adds_to_the_summary_of_the_last_one(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:

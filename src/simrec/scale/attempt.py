@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import platform
 import sys
 import threading
 import time
@@ -13,14 +14,19 @@ from pathlib import Path
 from types import TracebackType
 from typing import Any
 
+from simrec import __version__
 from simrec.errors import SimrecError
+from simrec.scale.faults import is_transient
+from simrec.scale.hanging import noted
 from simrec.scale.tasks import Task, Work, do
 
 CLAIM = "driver"
 """A file in the build's folder: the token of the driver that the build belongs to."""
-SAID, THROWN, REFUSED, UNSEEN = "said", "thrown", "refused", "unseen"
-"""What an attempt comes to: the work said something, threw, ended in an error that is the user's, or the folder that is
-seen here is not the driver's."""
+SAID, THROWN, TRANSIENT, REFUSED = "said", "thrown", "transient", "refused"
+"""What an attempt comes to: the work said something, threw, met a disk or a network that failed, or ended in an error
+that is the user's."""
+UNSEEN, OTHER = "unseen", "other"
+"""What it comes to where there is no work: the folder that is seen here, or the code, is not the driver's."""
 SMALL = 64 << 10
 """Bytes of what a task may say: so little travels in Ray's messages, and its object store stays empty."""
 SIGHT = 5.0
@@ -38,19 +44,58 @@ def attempt(folder: str, token: str, stage: str, work: Work, task: Task) -> dict
         task: its name and arguments.
 
     Returns:
-        one of `SAID` (with what it said), `THROWN` (a line; `trace` has the whole), `REFUSED` (a line; `kind` is the
-        error's class) and `UNSEEN` (True); and `where`, the node's address.
+        one of `SAID` (with what it said), `THROWN`, `TRANSIENT` and `REFUSED` (a line; `trace` has the whole, `kind` is
+        the error's class), `UNSEEN` (True) and `OTHER` (a line); and `where`, the node's address.
     """
     where = node()
     if not sees(folder, token):
         return {UNSEEN: True, "where": where}
+    if differs := unlike(token):
+        return {OTHER: differs, "where": where}
     try:
-        return {SAID: do(folder, stage, Measured(work), task), "where": where}
-    except SimrecError as error:
-        return {REFUSED: line(error), "kind": type(error).__name__, "where": where}
+        with noted(folder, stage, task.name, where):
+            return {SAID: do(folder, stage, Measured(work), task), "where": where}
     except Exception as error:  # whatever it is, the driver decides what becomes of it
-        told = "".join(traceback.format_exception(error))
-        return {THROWN: f"{type(error).__name__}: {line(error)}", "trace": told[-SMALL:], "where": where}
+        trace = "".join(traceback.format_exception(error))[-SMALL:]
+        return {kind_of(error): told(error), "kind": type(error).__name__, "trace": trace, "where": where}
+
+
+def kind_of(error: Exception) -> str:
+    """What an attempt that ended in an error comes to."""
+    if is_transient(error):
+        return TRANSIENT
+    return REFUSED if isinstance(error, SimrecError) else THROWN
+
+
+def told(error: Exception) -> str:
+    """An error in a line; those of simrec say what to do, others are named by their class.
+
+    >>> told(ValueError("no number"))
+    'ValueError: no number'
+    """
+    return line(error) if isinstance(error, SimrecError) else f"{type(error).__name__}: {line(error)}"
+
+
+def new_token(unique: str) -> str:
+    """A token of a driver, which also names what has to be the same everywhere."""
+    return json.dumps({"driver": unique, **versions()})
+
+
+def unlike(token: str) -> str:
+    """What is another here than where a token was made, in a line; nothing where all is the same."""
+    return next((f"{name} {here}, the driver {there}" for name, here, there in _pairs(token) if here != there), "")
+
+
+def _pairs(token: str) -> list[tuple[str, str, str]]:
+    there = json.loads(token)
+    return [(name, here, there.get(name, "another")) for name, here in versions().items()]
+
+
+def versions() -> dict[str, str]:
+    """What has to be the same everywhere for the same result."""
+    import numpy as np
+
+    return {"Python": platform.python_version(), "simrec": __version__, "numpy": np.__version__}
 
 
 def sees(folder: str, token: str, patience: float = SIGHT) -> bool:

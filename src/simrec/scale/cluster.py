@@ -4,11 +4,10 @@ from __future__ import annotations
 
 import logging
 import os
-import platform
 import signal
 import socket
 import threading
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Collection, Iterator, Sequence
 from contextlib import contextmanager
 from pathlib import Path
 from typing import Any, NamedTuple
@@ -17,7 +16,7 @@ from uuid import uuid4
 from simrec import __version__
 from simrec.errors import ClusterError
 from simrec.files import write_whole
-from simrec.scale.attempt import CLAIM, sees
+from simrec.scale.attempt import CLAIM, new_token, sees, versions
 
 logger = logging.getLogger(__name__)
 
@@ -82,7 +81,7 @@ class Cluster:
 
     def claim(self, folder: Path) -> str:
         """Makes a build this driver's: tasks of others do nothing more in its folder. Returns the token of it."""
-        token = uuid4().hex
+        token = new_token(uuid4().hex)
         write_whole(folder / CLAIM, token.encode(), "free some space and run it again")
         return token
 
@@ -92,32 +91,52 @@ class Cluster:
         Raises:
             ClusterError: one does not.
         """
-        new = [one for one in self.nodes() if one.cpus and (folder, one.id) not in self._proved]
         here = versions()
-        asked = {self._ask(one, folder, token): one for one in new}
+        known = {id_ for at, id_ in self._proved if at == folder}
+        for one, found in self.on_each(_prove, str(folder), token, but=known):
+            self._check(one, found, folder, here)
+
+    def on_each(
+        self, work: Callable[..., Any], *arguments: Any, but: Collection[str] = ()
+    ) -> Iterator[tuple[Node, Any]]:  # fmt: skip
+        """What a work gives back on each node that runs tasks, beside these.
+
+        Args:
+            work: at the top of a module.
+            arguments: of it.
+            but: ids of nodes to pass over.
+
+        Raises:
+            ClusterError: a node does not answer in time, or cannot run it.
+        """
+        asked = {self._ask(one, work, arguments): one for one in self.nodes() if one.cpus and one.id not in but}
         ready, late = self.ray.wait(list(asked), num_returns=len(asked), timeout=PROOF) if asked else ([], [])
         for ref in ready:
-            self._check(asked[ref], ref, folder, here)
+            yield from ((asked[ref], found) for found in self._answer(asked[ref], ref))
         if late:
             where = asked[late[0]].address
             raise ClusterError(f"node {where} does not answer within {PROOF:.0f} s: look at `ray status`, or remove it")
 
-    def _ask(self, one: Node, folder: Path, token: str) -> Any:
+    def _ask(self, one: Node, work: Callable[..., Any], arguments: Sequence[Any]) -> Any:
         from ray.util.scheduling_strategies import NodeAffinitySchedulingStrategy
 
         there = NodeAffinitySchedulingStrategy(one.id, soft=False)
-        task = self.ray.remote(_prove).options(num_cpus=0, max_retries=0, scheduling_strategy=there)
-        return task.remote(str(folder), token)
+        task = self.ray.remote(work).options(num_cpus=0, max_retries=0, scheduling_strategy=there)
+        return task.remote(*arguments)
 
-    def _check(self, one: Node, ref: Any, folder: Path, here: dict[str, str]) -> None:
+    def _answer(self, one: Node, ref: Any) -> list[Any]:
+        """What a node gave back; nothing where it has died meanwhile, for nothing is run there."""
         try:
-            seen, there = self.ray.get(ref)
+            return [self.ray.get(ref)]
         except self.ray.exceptions.RayTaskError as error:
             told = str(error).strip().splitlines()[-1]
             raise ClusterError(f"node {one.address} cannot run simrec: {told}; install simrec {__version__}") from error
-        except self.ray.exceptions.RayError as error:  # it has died meanwhile: nothing is run there
+        except self.ray.exceptions.RayError as error:
             logger.warning("node %s is lost: %s", one.address, type(error).__name__)
-            return
+            return []
+
+    def _check(self, one: Node, found: tuple[bool, dict[str, str]], folder: Path, here: dict[str, str]) -> None:
+        seen, there = found
         if not seen:
             advice = "put the workspace on a disk that all nodes mount at the same path, and let them write there"
             raise ClusterError(f"node {one.address} does not see {folder}: {advice}")
@@ -137,13 +156,6 @@ def _prove(folder: str, token: str) -> tuple[bool, dict[str, str]]:
     except OSError:
         return False, versions()
     return True, versions()
-
-
-def versions() -> dict[str, str]:
-    """What has to be the same everywhere for the same result."""
-    import numpy as np
-
-    return {"Python": platform.python_version(), "simrec": __version__, "numpy": np.__version__}
 
 
 @contextmanager
@@ -232,7 +244,7 @@ def environment() -> dict[str, str]:
     if "PYTHONPATH" in passed:
         parts = [str(Path(part).resolve()) for part in passed["PYTHONPATH"].split(os.pathsep) if part]
         passed["PYTHONPATH"] = os.pathsep.join(parts)
-    return {**passed, **dict.fromkeys(ONE_THREAD, "1"), "CLAIMIZERS_PARALLELISM": "false"}
+    return {**passed, **dict.fromkeys(ONE_THREAD, "1"), "TOKENIZERS_PARALLELISM": "false"}
 
 
 @contextmanager

@@ -4,10 +4,11 @@ from __future__ import annotations
 
 import logging
 import shutil
+import time
 from collections.abc import Iterator, Mapping, Sequence
 from functools import lru_cache
 from pathlib import Path
-from typing import Any
+from typing import Any, TypeVar
 
 import numpy as np
 
@@ -15,13 +16,19 @@ from simrec.embed.cache import Passages, VectorCache, write_shard
 from simrec.embed.sentence import SentenceEmbedder
 from simrec.embed.static import StaticEmbedder
 from simrec.embed.views import Views
-from simrec.scale.attempt import REFUSED, SAID, THROWN, attempt
+from simrec.errors import ClusterError
+from simrec.scale.attempt import OTHER, REFUSED, SAID, THROWN, TRANSIENT, attempt
 from simrec.scale.backends import cache_of, sentence_embedder
 from simrec.scale.dataset import read_texts
 from simrec.scale.ground import Ground
+from simrec.scale.hanging import Sweeper, awaited, end
 from simrec.scale.kept import Kept
+from simrec.scale.runner import KEPT, LOOK
 from simrec.scale.tasks import Runner, Task, Work, said_before
+from simrec.scale.watching import Watch
 from simrec.types import Text
+
+T = TypeVar("T")
 
 logger = logging.getLogger(__name__)
 
@@ -68,7 +75,8 @@ class Worker:
         with path.open("ab") as file:
             file.write(b".")
         found = attempt(*self._given, task)
-        return "" if SAID in found else str(found.get(THROWN) or found.get(REFUSED) or "it sees another folder")
+        wrong = (str(found[kind]) for kind in (THROWN, TRANSIENT, REFUSED, OTHER) if kind in found)
+        return "" if SAID in found else next(wrong, "it sees another folder")
 
 
 def run_by_workers(
@@ -108,8 +116,10 @@ def _run_on_ray(runner: Any, stage: str, work: Work, tasks: Sequence[Task], gpus
         if not left:
             break
         with runner.summary.watch(stage, len(tasks), len(tasks) - len(left), runner.progress) as watch:
+            for task in set(tasks) - set(left):
+                watch.found(said_before(runner.folder, stage, task) or {})
             try:
-                for place, wrong in _stream(runner, stage, work, left, gpus):
+                for place, wrong in _watched(runner, stage, watch, _stream(runner, stage, work, left, gpus), gpus):
                     if wrong:
                         logger.warning("%s, part %s is tried again: %s", stage, left[place].name, wrong)
                     else:
@@ -121,6 +131,29 @@ def _run_on_ray(runner: Any, stage: str, work: Work, tasks: Sequence[Task], gpus
             break
     attempts = sum(int(path.stat().st_size) for path in begun.glob("*"))
     return max(int(attempts) - (todo - len(left)), 0)
+
+
+def _watched(runner: Any, stage: str, watch: Watch, rows: Iterator[T], gpus: int) -> Iterator[T]:
+    """What workers come to; a worker that hangs is ended, and the wait ends where no node has what they need."""
+    cluster, sweeper, alive = runner.cluster, Sweeper(runner.folder, stage), time.monotonic()
+    needed = "GPU" if gpus else "CPU"
+
+    def look() -> None:
+        nonlocal alive
+        watch.tell()
+        if cluster.ray.cluster_resources().get(needed, 0):
+            alive = time.monotonic()
+        elif time.monotonic() - alive > runner.patience:
+            raise ClusterError(
+                f"no node of the cluster has a {needed} by now: start some with `ray start`, and run it again: {KEPT}"
+            )
+        for hung in sweeper.sweep(watch.finished, watch.stage.total - watch.stage.tasks):
+            elsewhere = {one.id for one in cluster.nodes() if one.address != hung.where}
+            list(cluster.on_each(end, hung.process, but=elsewhere))
+
+    for row in awaited(rows, look, LOOK):
+        sweeper.moved()
+        yield row
 
 
 def _left(runner: Any, stage: str, tasks: Sequence[Task]) -> list[Task]:

@@ -6,15 +6,16 @@ import heapq
 import logging
 import os
 import time
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from itertools import count
 from pathlib import Path
 from typing import Any, NamedTuple
 
 from simrec import errors
 from simrec.errors import ClusterError, SimrecError
-from simrec.scale.attempt import REFUSED, SAID, THROWN, UNSEEN, attempt, line
+from simrec.scale.attempt import OTHER, REFUSED, SAID, THROWN, TRANSIENT, UNSEEN, attempt, line
 from simrec.scale.cluster import Cluster
+from simrec.scale.hanging import Sweeper
 from simrec.scale.tasks import DONE, Task, Work, said_before
 from simrec.scale.watching import Summary, Watch
 from simrec.types import Progress, no_progress
@@ -26,8 +27,8 @@ ERRORS = "errors"
 AHEAD = 3
 """Tasks that are given to Ray at once, for each cpu: no node waits for the driver, and no queue grows."""
 THROWS, LOSSES = 3, 8
-"""Attempts at a task that may throw; and that may be lost with their worker or node, for which the task may not be to
-blame."""
+"""Attempts at a task that may throw; and that may be lost with their worker or node, or meet a disk or a network that
+fails, for which the task may not be to blame."""
 FIRST_WAIT, LONGEST_WAIT = 0.25, 30.0
 """Seconds before a task is tried again: they double with each time."""
 LOOK = 1.0
@@ -44,7 +45,7 @@ class Try(NamedTuple):
     Attributes:
         place: its number in the stage.
         task: the task.
-        throws, losses: attempts that threw, that were lost.
+        throws, losses: attempts that threw; that were lost, or met a disk or a network that failed.
         memory: bytes to ask for.
     """
 
@@ -70,7 +71,7 @@ class RayRunner:
         patience: seconds that the cluster may be without any cpu.
 
     Attributes:
-        cluster: the same.
+        cluster, patience: the same.
         summary: of all stages.
     """
 
@@ -81,20 +82,21 @@ class RayRunner:
         self.cluster = cluster
         self.summary = Summary(self.folder)
         self._progress = progress
-        self._patience = patience
+        self.patience = patience
         self._token = cluster.claim(self.folder)
         self._attempt = cluster.ray.remote(attempt)
 
     def run(self, stage: str, work: Work, tasks: Sequence[Task], *, memory: int = 0) -> list[dict[str, Any]]:
         """Does those tasks of a stage that are not done yet; what each of all of them said, in their order.
 
-        A task that throws, or is lost with its worker or its node, is done again. Where one fails for good, where the
-        build is interrupted, or where an error is the user's, what is done is kept; what is under way ends with the
-        connection: to cancel a task at the moment at which it ends can bring Ray down, and the driver with it.
+        A task that throws, is lost with its worker or its node, or meets a disk or a network that fails, is done again.
+        Where one fails for good, where the build is interrupted, or where an error is the user's, what is done is kept;
+        what is under way ends with the connection: to cancel a task at the moment at which it ends can bring Ray down,
+        and the driver with it.
 
         Raises:
             ClusterError: a task failed for good, a node does not see the folder, or there are no cpus.
-            SimrecError: a task raised it: it is not tried again.
+            SimrecError: a task raised it: it is the user's, or came again and again.
         """
         self.cluster.prove(self.folder, self._token)
         said = self._said_before(stage, tasks)
@@ -109,7 +111,7 @@ class RayRunner:
                 watch.done(value)
 
             if before < len(tasks):
-                _Stage(self, stage, work, watch, done, self._patience).run(todo)
+                _Stage(self, stage, work, watch, done, self.patience).run(todo)
         return [one or {} for one in said]
 
     def _said_before(self, stage: str, tasks: Sequence[Task]) -> list[dict[str, Any] | None]:
@@ -162,6 +164,7 @@ class _Stage:
         self._name, self._work, self._watch, self._done = name, work, watch, done
         self._patience = patience
         self._flying: dict[Any, Try] = {}
+        self._sweeper = Sweeper(runner.folder, name)
         self._again: list[tuple[float, int, Try]] = []
         self._order = count()
         self._looked = self._alive = 0.0
@@ -200,6 +203,7 @@ class _Stage:
         if ready and rest:
             ready += self._ray.wait(rest, num_returns=len(rest), timeout=0)[0]
         for ref in ready:
+            self._sweeper.moved()
             self._take(self._flying.pop(ref), ref)
         self._watch.tell()
 
@@ -209,7 +213,7 @@ class _Stage:
         try:
             found = self._ray.get(ref)
         except (raised.RayTaskError, raised.RuntimeEnvSetupError) as error:  # the worker could not even begin
-            self._threw(one, str(error).strip().splitlines()[-1], str(error), "a worker")
+            self._threw(one, {THROWN: str(error).strip().splitlines()[-1], "trace": str(error), "where": "a worker"})
         except raised.OutOfMemoryError as error:
             self._lost(one._replace(memory=self._larger(one.memory)), error)
         except raised.RayError as error:
@@ -224,15 +228,22 @@ class _Stage:
                 raise ClusterError(
                     f"node {found['where']} sees another {self._runner.folder} than the driver: {advice}"
                 )
+            elif OTHER in found:
+                raise ClusterError(f"node {found['where']} has {found[OTHER]}: install that")
             else:
-                self._threw(one, found[THROWN], found["trace"], f"node {found['where']}")
+                self._threw(one, found)
 
-    def _threw(self, one: Try, told: str, trace: str, where: str) -> None:
+    def _threw(self, one: Try, found: Mapping[str, str]) -> None:
         file = self._runner.folder / ERRORS / self._name / f"{one.task.name}.txt"
         file.parent.mkdir(parents=True, exist_ok=True)
         with file.open("a", encoding="utf-8") as kept:
-            kept.write(f"{time.strftime('%Y-%m-%d %H:%M:%S')} on {where}\n{trace.rstrip()}\n\n")
-        self._try_again(one._replace(throws=one.throws + 1), told, f"{file} has all of it; put it right")
+            kept.write(f"{time.strftime('%Y-%m-%d %H:%M:%S')} on {found['where']}\n{found['trace'].rstrip()}\n\n")
+        if TRANSIENT in found:
+            kind = found["kind"]
+            self._try_again(one._replace(losses=one.losses + 1), found[TRANSIENT], f"{file} has all of it", kind)
+        else:
+            advice = f"{file} has all of it; put it right"
+            self._try_again(one._replace(throws=one.throws + 1), found[THROWN], advice)
 
     def _lost(self, one: Try, error: Exception) -> None:
         kind = type(error).__name__
@@ -241,13 +252,16 @@ class _Stage:
             advice = "look at `ray status` and at the nodes' logs in /tmp/ray/session_latest/logs"
         self._try_again(one._replace(losses=one.losses + 1), f"{kind}: {line(error)}", advice)
 
-    def _try_again(self, one: Try, told: str, advice: str) -> None:
+    def _try_again(self, one: Try, told: str, advice: str, kind: str = "") -> None:
         self._watch.retried()
         if one.throws >= THROWS or one.losses >= LOSSES:
+            if _is_ours(kind):
+                raise _user_error(kind, f"{told}; {one.throws + one.losses} attempts failed, {KEPT}: run it again")
             times = one.throws + one.losses
             failed = f"{self._name}, part {one.task.name}: failed {times} times, {told}"
             raise ClusterError(f"{failed}; {advice}, then run it again: {KEPT}")
         logger.warning("%s, part %s is tried again: %s", self._name, one.task.name, told)
+        self._sweeper.moved(one.task.name)
         heapq.heappush(self._again, (time.monotonic() + one.wait, next(self._order), one))
 
     def _larger(self, memory: int) -> int:
@@ -270,8 +284,16 @@ class _Stage:
         for ref, one in self._flying.items():
             if min(one.memory, before) > self._memory:  # it would wait for ever
                 self._ray.cancel(ref)
+        hang = {found.name for found in self._sweeper.sweep(self._watch.finished, len(self._flying) + len(self._again))}
+        for ref in [ref for ref, one in self._flying.items() if one.task.name in hang]:
+            self._ray.cancel(ref, force=True)
+
+
+def _is_ours(kind: str) -> bool:
+    found = getattr(errors, kind, None)
+    return isinstance(found, type) and issubclass(found, SimrecError)
 
 
 def _user_error(kind: str, told: str) -> SimrecError:
-    found = getattr(errors, kind, SimrecError)
-    return found(told) if isinstance(found, type) and issubclass(found, SimrecError) else SimrecError(told)
+    found: type[SimrecError] = getattr(errors, kind) if _is_ours(kind) else SimrecError
+    return found(told)

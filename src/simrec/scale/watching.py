@@ -5,7 +5,7 @@ from __future__ import annotations
 import json
 import logging
 import time
-from collections.abc import Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import asdict, dataclass
 from pathlib import Path
@@ -70,6 +70,11 @@ class StageSummary:
         memory = f"at most {self.memory / 1e6:.0f} MB a task, {self.seconds:.1f} s{left}"
         return f"{self.name}: {self.state}, {self.tasks} of {self.total} tasks{before}, {made}, {memory}"
 
+    def told(self) -> dict[str, float]:
+        """It as a report tells it."""
+        counts = {"tasks": self.tasks, "bytes": self.bytes, "retries": self.retries, "memory": self.memory}
+        return {"seconds": self.seconds, "rows": self.rows, **counts}
+
     def cells(self) -> list[str]:
         """A row of the table; see `COLUMNS`."""
         numbers = [f"{self.seconds:.1f}", f"{self.work:.1f}", str(self.retries)]
@@ -118,6 +123,7 @@ class Summary:
         known = self.stages.get(name, StageSummary(name))
         stage = StageSummary(name, total=total, skipped=before, seconds=known.seconds, retries=known.retries)
         self.stages[name] = stage
+        logger.info("%s: begins, %d of %d tasks are done", name, before, total)
         with progress(name, total - before) as bar:
             watch = Watch(self, stage, bar)
             try:
@@ -137,10 +143,14 @@ class Watch:
         summary: of the build.
         stage: of this stage.
         bar: shows what is done.
+
+    Attributes:
+        finished: seconds of each task that is done.
     """
 
     def __init__(self, summary: Summary, stage: StageSummary, bar: Bar) -> None:
         self.stage = stage
+        self.finished: list[float] = []
         self._summary, self._bar = summary, bar
         self._start = self._told = time.monotonic()
         self._before = stage.seconds
@@ -151,7 +161,9 @@ class Watch:
         stage.tasks += 1
         stage.rows += int(said.get("rows", 0))
         stage.bytes += int(said.get("bytes", 0))
-        stage.work += float(said.get("seconds", 0.0))
+        if "seconds" in said:
+            self.finished.append(float(said["seconds"]))
+            stage.work += self.finished[-1]
         stage.memory = max(stage.memory, int(said.get("memory", 0)))
         stage.resident = max(stage.resident, int(said.get("resident", 0)))
 
@@ -180,11 +192,31 @@ class Watch:
 
     def _take(self) -> None:
         stage, spent = self.stage, time.monotonic() - self._start
-        made = stage.tasks - stage.skipped
+        made = max(stage.tasks - stage.skipped, 0)
         stage.seconds = round(self._before + spent, 3)
         stage.work = round(stage.work, 3)
         over = stage.state != RUNNING or not made
-        stage.left = 0.0 if over else round(spent / made * (stage.total - stage.tasks), 1)
+        stage.left = 0.0 if over else round(spent / made * max(stage.total - stage.tasks, 0), 1)
+
+
+@contextmanager
+def by_driver(runner: Any, name: str, total: int = 1) -> Iterator[Callable[[Mapping[str, Any]], None]]:
+    """Watches what a driver does by itself, as a stage, where its runner keeps a summary.
+
+    Args:
+        runner: of the build.
+        name: the stage's.
+        total: its steps.
+
+    Yields:
+        what is called at the end of each step with its `rows` and `bytes`.
+    """
+    summary: Summary | None = getattr(runner, "summary", None)
+    if summary is None:
+        yield lambda said: None
+        return
+    with summary.watch(name, total, 0, runner.progress) as watch:
+        yield watch.done
 
 
 def _read(path: Path) -> list[StageSummary]:
