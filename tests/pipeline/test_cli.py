@@ -3,13 +3,16 @@
 from __future__ import annotations
 
 import json
+import logging
 from pathlib import Path
 from typing import Any
 
 import pytest
 
 from simrec.cli import main
+from simrec.pipeline.build import Report
 from simrec.pipeline.sample import newsroom
+from simrec.types import Reject
 
 
 def run(capsys: pytest.CaptureFixture[str], *arguments: object) -> tuple[int, str, str]:
@@ -210,3 +213,30 @@ def test_a_folder_brings_its_picks_and_is_not_its_own_workspace(
     assert (found["new"], found["picks"] > 300, found["rejected"]) == (163, True, 0)
     again = run_json(capsys, "ingest", tmp_path / "site", "-w", tmp_path / "site" / "work")
     assert (again["unchanged"], again["rejected"]) == (163, 0)
+
+
+def test_a_build_on_a_cluster_tells_how_far_it_is_and_what_it_turned_away(
+    capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch, tmp_path: Path
+) -> None:
+    """Lines on stderr, each once, where it is no terminal; counts where results are told."""
+    report = Report(articles=3, blocks=3, rejected=1, rejects=[Reject("a.parquet", 7, "no title")])
+
+    def build(*_: object, **__: object) -> Report:
+        logging.getLogger("simrec.scale.watching").info("columns: begins")
+        logging.getLogger("simrec.scale.watching").warning("columns: slow")
+        return report
+
+    monkeypatch.setattr("simrec.scale.build.build", build)
+    asked = ["build", "--engine", "ray", "--articles", "a", "--out", "o", "-w", tmp_path / "w"]
+    code, out, err = run(capsys, *asked)
+    assert (code, out.splitlines()[-1]) == (0, "1 rejected: o/rejects.parquet says why")
+    lines = ["simrec: columns: begins", "rejected a.parquet:7: no title"]
+    assert [line for line in err.splitlines() if "columns" in line or "rejected" in line] == lines
+    _, out, _ = run(capsys, *asked, "--json")
+    told = json.loads(out)
+    assert told["rejected"] == 1
+    assert told["rejects"] == [{"file": "a.parquet", "line": 7, "reason": "no title"}]
+    report.rejected, report.rejects = 0, []
+    _, out, _ = run(capsys, *asked, "--json")
+    assert json.loads(out)["rejected"] == 0
+    assert "rejects" not in json.loads(out)

@@ -15,7 +15,7 @@ from typing import Any
 
 import pandas as pd
 import pytest
-from scale_works import paths
+from scale_works import Held, paths, places
 
 from simrec.errors import UsageError
 from simrec.pipeline.build import build as build_here
@@ -25,6 +25,9 @@ from simrec.pipeline.workspace import Workspace
 from simrec.scale.build import FOLDER, build
 from simrec.scale.output import BLOCKS, read_blocks
 from simrec.scale.published import Published
+from simrec.scale.runner import RayRunner
+from simrec.scale.tasks import Task
+from simrec.scale.watching import SUMMARY
 from simrec.settings import write_settings
 from simrec.store import StoredBlock
 from simrec.types import no_progress
@@ -65,22 +68,47 @@ def test_the_blocks_are_those_of_a_local_build(tmp_path: Path, ray_cluster: Any,
 
 
 @pytest.mark.ray
-def test_a_node_that_is_killed_changes_nothing(tmp_path: Path, ray_cluster: Any) -> None:
-    """It dies while a stage is under way."""
+def test_a_node_that_is_killed_changes_nothing(
+    tmp_path: Path, ray_cluster: Any, monkeypatch: pytest.MonkeyPatch
+) -> None:  # fmt: skip
+    """One dies in the middle of a task of each of some stages: it is counted, and done elsewhere."""
     here, there = (site(tmp_path / name, build={"model": "tfidf"}) for name in ("here", "there"))
     build_here(here, now=NOW)
-    node = ray_cluster.add_node(num_cpus=1, memory=1 << 30, object_store_memory=100 << 20)
+    nodes: dict[str, Any] = dict.fromkeys(["merge-tfidf", "rank", "compose"])
+    from ray.util.scheduling_strategies import NodeAffinitySchedulingStrategy
 
-    def kill() -> None:
-        while not list((there.path / FOLDER).glob("*/done/columns/*.json")):
-            time.sleep(0.02)
-        ray_cluster.remove_node(node, allow_graceful=False)
+    submit, over, killers = RayRunner.submit, threading.Event(), list[threading.Thread]()
 
-    killer = threading.Thread(target=kill)
-    killer.start()
-    build(there, address=ray_cluster.address, rows_per_part=10, now=NOW)
-    killer.join()
+    def kill(stage: str, folder: Path) -> None:
+        there: set[int] = set()
+        while not there and not over.wait(0.02):
+            there = {process for where, process in places(folder) if where == nodes[stage].node_id}
+        for process in there:
+            os.kill(process, signal.SIGKILL)
+        ray_cluster.remove_node(nodes[stage], allow_graceful=False)
+
+    def held(runner: RayRunner, stage: str, work: Any, task: Task, memory: int) -> Any:
+        if stage not in nodes:
+            return submit(runner, stage, work, task, memory)
+        if nodes[stage] is not None:
+            return submit(runner, stage, work, task, memory)
+        node = nodes[stage] = ray_cluster.add_node(num_cpus=1, memory=1 << 30, object_store_memory=100 << 20)
+        killers.append(threading.Thread(target=kill, args=(stage, runner.folder)))
+        killers[-1].start()
+        there = NodeAffinitySchedulingStrategy(node.node_id, soft=False)
+        first = runner._attempt.options(num_cpus=1, max_retries=0, scheduling_strategy=there)
+        return first.remote(str(runner.folder), runner.token, stage, Held(work, stage), task)
+
+    monkeypatch.setattr(RayRunner, "submit", held)
+    monkeypatch.setenv("PYTHONPATH", paths())
+    try:
+        report = build(there, address=ray_cluster.address, rows_per_part=ROWS, now=NOW)
+    finally:
+        over.set()
+        for killer in killers:
+            killer.join()
     assert shown(there) == shown(here)
+    assert {stage for stage in nodes if report.stages[stage]["retries"]} == set(nodes)
 
 
 @pytest.mark.ray
@@ -136,19 +164,27 @@ def test_hybrid_without_its_prior_is_refused(tmp_path: Path, ray_cluster: Any) -
 
 
 @pytest.mark.ray
-def test_datasets_in_and_out(tmp_path: Path, ray_cluster: Any) -> None:
-    """No store is in the way: Parquet in, blocks and candidates as Parquet out."""
+def test_datasets_in_and_out(tmp_path: Path, ray_cluster: Any, monkeypatch: pytest.MonkeyPatch) -> None:
+    """No store is in the way: Parquet in, blocks and candidates as Parquet out, with what was turned away and what it
+    took; paths are those of the driver."""
     here = site(tmp_path / "here", build={"model": "tfidf"})
     build_here(here, now=NOW)
     (tmp_path / "in").mkdir()
     records = map(json.loads, (DATA / "articles.jsonl").read_text(encoding="utf-8").splitlines())
-    pd.DataFrame(records).to_parquet(tmp_path / "in" / "a.parquet")
+    pd.DataFrame([*records, {"id": "none", "title": "", "body": ""}]).to_parquet(tmp_path / "in" / "a.parquet")
     (tmp_path / "there").mkdir()
     write_settings(tmp_path / "there", {"build": {"model": "tfidf"}})
-    build(
+    monkeypatch.chdir(tmp_path)
+    report = build(
         Workspace.open(tmp_path / "there", create=True), address=ray_cluster.address, rows_per_part=ROWS,
-        articles=str(tmp_path / "in"), out=str(tmp_path / "out"), now=NOW,
+        articles="in", out="out", now=NOW,
     )  # fmt: skip
+    assert (report.articles, report.rejected, [one.line for one in report.rejects]) == (163, 1, [164])
+    assert list(pd.read_parquet(tmp_path / "out" / "rejects.parquet")["line"]) == [164]
+    said = json.loads((tmp_path / "out" / SUMMARY).read_text(encoding="utf-8"))
+    assert said["counts"] == {"records": 164, "stored": 163, "unchanged": 0, "rejected": 1}
+    assert {"join words", "columns", "join columns", "rank"} <= {one["name"] for one in said["stages"]}
+    assert report.stages["check"].keys() >= {"rows", "bytes", "retries", "seconds"}
     found = {block.source_id: block for block in read_blocks(Published(str(tmp_path / "out" / "blocks"), BLOCKS))}
     assert found == shown(here)
     assert len(pd.read_parquet(tmp_path / "out" / "candidates")) > 163 * 5

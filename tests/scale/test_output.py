@@ -15,8 +15,8 @@ from simrec.errors import InputError, StoreError, UsageError
 from simrec.pipeline.site import describe
 from simrec.scale.dataset import dataset, read_articles
 from simrec.scale.ground import Ground, Span
-from simrec.scale.output import BLOCKS, CANDIDATES, read_blocks, write_output
-from simrec.scale.published import MARK, Published, finish, put
+from simrec.scale.output import BLOCKS, CANDIDATES, check_out, read_blocks, write_output
+from simrec.scale.published import MARK, Published, fault, finish, left, put
 from simrec.scale.tasks import Serial
 from simrec.settings import Settings
 from simrec.store import StoredBlock, StoredItem
@@ -114,6 +114,27 @@ def test_a_dataset_appears_when_it_is_whole(tmp_path: Path, ground: Ground) -> N
         finish(out, BLOCKS, said, {})
     with pytest.raises(InputError, match="no dataset that is whole"):
         Published(out, BLOCKS)
+
+
+def test_another_target_gets_all_of_it(tmp_path: Path, ground: Ground) -> None:
+    """Where the first one could not be finished: what was written there is not taken for written elsewhere."""
+    first, second = tmp_path / "first", tmp_path / "second"
+    write_output(ground, Serial(ground.folder), str(first), blocks_of)
+    write_output(ground, Serial(ground.folder), str(second), blocks_of)
+    assert list(read_blocks(Published(str(second / "blocks"), BLOCKS))) == all_of(ground)
+
+
+def test_a_target_is_tried_before_a_build(tmp_path: Path) -> None:
+    """By the driver, and by others, which have to see what it writes; nothing is left there."""
+    out = str(tmp_path / "out")
+    check_out(out)
+    with left(out) as name:
+        assert fault(out, name) == ""
+        assert "is another folder there than on the driver: name a place" in fault(str(tmp_path / "other"), name, 0)
+    assert not list((tmp_path / "out").iterdir())
+    (tmp_path / "file").write_text("x", encoding="utf-8")
+    with pytest.raises(StoreError, match="cannot be written"):
+        check_out(str(tmp_path / "file" / "out"))
 
 
 def test_what_is_damaged_or_of_another_kind_is_refused(tmp_path: Path, ground: Ground) -> None:

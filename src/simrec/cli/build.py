@@ -4,18 +4,21 @@ from __future__ import annotations
 
 import sys
 from argparse import Namespace
+from contextlib import nullcontext
 from dataclasses import asdict
 from typing import TYPE_CHECKING, Any
 
 from simrec.cli.options import MODELS, add_command, add_workspace, say
-from simrec.cli.progress import progress
+from simrec.cli.progress import lines, progress
 from simrec.errors import UsageError
 
 if TYPE_CHECKING:
     from simrec.pipeline.build import Report
 
-AS_NEEDED = ("decision", "recalls", "refused")
+AS_NEEDED = ("decision", "recalls", "refused", "rejected", "rejects")
 """What is told only where there is something to tell."""
+
+SHOWN_REJECTS = 5
 
 
 def add(commands: Any) -> None:
@@ -56,14 +59,23 @@ def run(options: Namespace) -> dict[str, Any]:
     )
     for name, recall in report.recalls.items():
         say(options, f"neighbors by {name} are approximate: recall@10 {recall:.3f} on a sample")
-    optional = ("decision", "recalls", "refused")
-    values = {name: value for name, value in asdict(report).items() if value or name not in optional}
+    _say_rejects(options, report)
+    told = asdict(report)
+    values = {name: told[name] for name in told if name not in AS_NEEDED or told[name] not in ("", {}, [], None)}
     if report.decision:
         say(options, f"learned: {report.decision}" if "learn" in report.stages else report.decision)
     if report.refused:
         print(f"simrec: gate: snapshot {report.snapshot} is not activated: {report.refused}", file=sys.stderr)
         options.failed = True
     return values
+
+
+def _say_rejects(options: Namespace, report: Report) -> None:
+    for reject in report.rejects[:SHOWN_REJECTS]:
+        where = f"{reject.file}:{reject.line}" if reject.line else reject.file
+        print(f"rejected {where}: {reject.reason}", file=sys.stderr)
+    if report.rejected:
+        say(options, f"{report.rejected} rejected: {str(options.out).rstrip('/')}/rejects.parquet says why")
 
 
 def _here(options: Namespace) -> Report:
@@ -82,7 +94,8 @@ def _on_cluster(options: Namespace) -> Report:
     from simrec.scale.build import build
 
     workspace = Workspace.open(options.workspace, create=options.articles is not None)
-    return build(
-        workspace, model=options.model, k=options.k, address=options.address, articles=options.articles,
-        out=options.out, full=options.full, progress=progress(),
-    )  # fmt: skip
+    with nullcontext() if sys.stderr.isatty() else lines("simrec.scale"):
+        return build(
+            workspace, model=options.model, k=options.k, address=options.address, articles=options.articles,
+            out=options.out, full=options.full, progress=progress(),
+        )  # fmt: skip

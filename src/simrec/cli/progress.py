@@ -1,9 +1,11 @@
-"""Progress bars on stderr, where it is a terminal."""
+"""Progress on stderr: bars where it is a terminal, lines where work of hours is watched in a log."""
 
 from __future__ import annotations
 
+import logging
 import sys
-from contextlib import AbstractContextManager
+from collections.abc import Iterator
+from contextlib import AbstractContextManager, contextmanager
 from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
@@ -23,3 +25,19 @@ def progress() -> Progress:
     from simrec.types import no_progress
 
     return bar if sys.stderr.isatty() else no_progress
+
+
+@contextmanager
+def lines(name: str) -> Iterator[None]:
+    """What a logger tells of how far work is goes to stderr; warnings go there anyway."""
+    logger, handler = logging.getLogger(name), logging.StreamHandler(sys.stderr)
+    handler.setFormatter(logging.Formatter("simrec: %(message)s"))
+    handler.addFilter(lambda record: record.levelno == logging.INFO)
+    before = logger.level
+    logger.addHandler(handler)
+    logger.setLevel(logging.INFO)
+    try:
+        yield
+    finally:
+        logger.removeHandler(handler)
+        logger.setLevel(before)

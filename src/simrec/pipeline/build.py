@@ -31,7 +31,7 @@ from simrec.pipeline.snapshots import note_fitting
 from simrec.pipeline.synced import active_snapshot, catch_up, is_synced, note_synced, read_synced
 from simrec.pipeline.workspace import Workspace
 from simrec.store import Inputs, Judge, Snapshot, Store, StoredBlock
-from simrec.types import Corpus, Progress, no_progress
+from simrec.types import Corpus, Progress, Reject, no_progress
 
 logger = logging.getLogger(__name__)
 
@@ -43,6 +43,8 @@ class Report:
     Attributes:
         recalls: see `simrec.pipeline.nearby.Nearby`.
         refused: why the gate did not let the snapshot be activated.
+        rejected: records of a dataset that were turned away; None where it was made of the store's articles.
+        rejects: the first of them: file, line and reason.
     """
 
     snapshot: int = 0
@@ -53,6 +55,8 @@ class Report:
     recalls: dict[str, float] = field(default_factory=dict)
     decision: str = ""
     refused: str = ""
+    rejected: int | None = None
+    rejects: list[Reject] = field(default_factory=list)
 
     @contextmanager
     def stage(self, name: str) -> Iterator[dict[str, float]]:

@@ -8,11 +8,13 @@ import shutil
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from datetime import UTC, datetime
+from itertools import islice
 from typing import Any
 
 from filelock import FileLock, Timeout
 
 from simrec.errors import ConflictError, UsageError
+from simrec.filesystems import absolute
 from simrec.pipeline.build import Report, check_fill, check_k, peak_rss_mb, take_over
 from simrec.pipeline.kept import restore_fitted
 from simrec.pipeline.live.engine import Engine
@@ -30,7 +32,7 @@ from simrec.scale.fitted import note_fitted
 from simrec.scale.ground import Ground
 from simrec.scale.installing import install, new_name
 from simrec.scale.neighbors import find_neighbors
-from simrec.scale.output import write_output
+from simrec.scale.output import check_out, prove_out, write_output, write_summary
 from simrec.scale.ranking import rank
 from simrec.scale.runner import RayRunner
 from simrec.scale.site import put_placed
@@ -45,6 +47,8 @@ MEANING = ("sentence", "title_sentence", "body_sentence", "passages")
 """Columns that an embedder makes."""
 FOLDER = "scale"
 """Of the builds, in a workspace."""
+REJECTS = 100
+"""What was turned away that a report tells; all of it is beside the output."""
 
 
 def build(
@@ -71,7 +75,8 @@ def build(
         now: the moment that decides who may be shown; None for this one.
 
     Raises:
-        UsageError: there are no articles, no such model, or k is out of range.
+        UsageError: there are no articles, no such model, or k is out of range; or other files are where `out` is.
+        StoreError: the driver or a node cannot write to `out`.
         ClusterError: Ray is not installed, there is no such cluster, or a task failed for good.
         ConflictError: the same build is under way.
     """
@@ -79,19 +84,26 @@ def build(
     model, k = model or settings.build.model, settings.block.k if k is None else k
     check(model, k, articles, out)
     check_fill(k, settings.block.min_items)
+    articles, out = (one and absolute(one) for one in (articles, out))  # workers are started elsewhere
+    if out is not None:
+        check_out(out)
     asked = {"model": model, "k": k, "settings": describe(settings), "articles": articles}
     with opened(workspace, asked, full, now) as ground, connect(address, cores=cores) as cluster:
+        if out is not None:
+            prove_out(cluster, out)
         runner = RayRunner(ground.folder, cluster, progress)
         report = Report()
         if articles is None:
             with working(workspace, "build"):
                 _of_workspace(workspace, ground, runner, report, rows_per_part)
         else:
-            dataset.dataset(ground, runner, articles, rows_per_part=rows_per_part)
+            report.rejected = dataset.dataset(ground, runner, articles, rows_per_part=rows_per_part).rejected
+            report.rejects = list(islice(dataset.read_rejects(ground.folder), REJECTS))
             put_placed(ground, hand_placed(settings.policy, {}))
             report.recalls = make(ground, runner)
         if out is not None:
             write_output(ground, runner, out, read_blocks, candidates_of)
+        write_summary(ground, runner.summary, out or str(workspace.path / "out"), articles is not None)
         _tell(report, ground, runner)
         shutil.rmtree(ground.folder)
     return report
@@ -126,9 +138,7 @@ def next_change(ground: Ground) -> str | None:
 def _tell(report: Report, ground: Ground, runner: RayRunner) -> None:
     """What was done, as a build on one machine tells it."""
     report.articles = report.blocks = ground.n
-    report.stages = {
-        name: {"seconds": stage.seconds, "rows": stage.rows} for name, stage in runner.summary.stages.items()
-    }
+    report.stages = {name: stage.told() for name, stage in runner.summary.stages.items()}
     report.peak_rss_mb = peak_rss_mb()
     logger.info("stages of the build:\n%s", runner.summary.table())
 

@@ -25,6 +25,7 @@ from simrec.scale.ground import FIT, NAMES, WIDTHS, Ground, Span, opened, save
 from simrec.scale.site import standing_of
 from simrec.scale.tasks import Runner, Task
 from simrec.scale.terms import KINDS, MEMORY, Kind, fit_terms, rows_of
+from simrec.scale.watching import by_driver
 from simrec.scale.words import CODES, GRAMS, OF_TEXTS, Read, read_words, texts_of, words_of
 from simrec.types import Article, Text, primary
 
@@ -52,7 +53,8 @@ def make_columns(ground: Ground, runner: Runner) -> None:
     ground.join("column-published.0")
     _fit_dates(ground)
     said = runner.run("columns", make, tasks, memory=MEMORY)
-    _join(ground, said)
+    with by_driver(runner, "join columns") as done:
+        done({"rows": ground.n, "bytes": _join(ground, said)})
 
 
 def kinds_of(ground: Ground) -> list[Kind]:
@@ -152,19 +154,21 @@ def _put(ground: Ground, name: str, part: int, value: Any) -> int:
     return sum(ground.put(f"{name}.{number}", part, array) for number, array in enumerate(value))
 
 
-def _join(ground: Ground, said: Sequence[Mapping[str, Any]]) -> None:
-    """Joins the columns, and leaves what each of them is."""
+def _join(ground: Ground, said: Sequence[Mapping[str, Any]]) -> int:
+    """Joins the columns, and leaves what each of them is; returns their bytes."""
     columns = {"column-published": "array"} | {
         name: kind for values in said for name, kind in values["columns"].items()
     }
+    written = 0
     for name, kind in columns.items():
         if kind == "array":
-            ground.join(name if name.startswith(("page", "fitted")) else f"{name}.0")
+            written += ground.join(name if name.startswith(("page", "fitted")) else f"{name}.0")
         else:
-            ground.join_ragged(name, 1 if kind == "rows" else 2)
+            written += ground.join_ragged(name, 1 if kind == "rows" else 2)
     ground.say(cut_off=sum(values["cut_off"] for values in said))
     widths = {name.removeprefix("column-"): kind for name, kind in columns.items() if name.startswith("column-")}
     ground.write_json(ground.engine / WIDTHS, widths)
+    return written
 
 
 # What is fitted

@@ -23,6 +23,7 @@ from simrec.scale.merging import MERGE_MEMORY, MERGED, RANGE_BYTES, borders, mer
 from simrec.scale.reading import CHECK_MEMORY, REJECTS, RUNS, check, cut, listed, survey, write_rejects
 from simrec.scale.rows import as_table, from_record, to_record
 from simrec.scale.tasks import Runner, Task
+from simrec.scale.watching import by_driver
 from simrec.store import Store
 from simrec.text import content_hash
 from simrec.types import Article, Reject, Text, primary
@@ -92,11 +93,13 @@ def from_store(ground: Ground, runner: Runner, store: Store, *, rows_per_part: i
     """
     if "counts" not in ground.about:
         sizes, langs = list[int](), Counter[str]()
-        for part, some in enumerate(_batches(store.each_article(), rows_per_part)):
-            table = as_table(to_record(article, hashed) for article, hashed in some)
-            write_part(_path(ground, part), table)
-            langs.update(primary(article.lang) for article, _ in some if article.lang)
-            sizes.append(len(some))
+        with by_driver(runner, "read", -(-store.article_count() // rows_per_part)) as done:
+            for part, some in enumerate(_batches(store.each_article(), rows_per_part)):
+                table = as_table(to_record(article, hashed) for article, hashed in some)
+                write_part(_path(ground, part), table)
+                langs.update(primary(article.lang) for article, _ in some if article.lang)
+                sizes.append(len(some))
+                done({"rows": len(some), "bytes": table.nbytes})
         if not sizes:
             raise InputError("there are no articles yet: run `simrec ingest SOURCE` first")
         _say(ground, sizes, langs, Counts(sum(sizes), sum(sizes), 0, 0))

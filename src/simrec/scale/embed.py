@@ -8,6 +8,7 @@ from simrec.scale.distilling import distill
 from simrec.scale.embedding_workers import STAGE, embed_part, is_wide, run_by_workers
 from simrec.scale.ground import Ground
 from simrec.scale.tasks import Runner, Task
+from simrec.scale.watching import by_driver
 
 WIDE = ("title_sentence", "body_sentence")
 """Columns that only features of pairs look at."""
@@ -43,7 +44,8 @@ def embed(ground: Ground, runner: Runner) -> None:
     shards = {one["shard"]: one["checksum"] for one in said if "shard" in one and (cache / one["shard"]).exists()}
     if shards:
         list_shards(cache, shards)
-    _join(ground)
+    with by_driver(runner, f"join {STAGE}") as done:
+        done({"rows": ground.n, "bytes": _join(ground)})
 
 
 def gpus_of(runner: Runner) -> int:
@@ -57,10 +59,7 @@ def _last(ground: Ground) -> str:
     return "column-passages.1" if is_wide(ground) else "column-sentence.0"
 
 
-def _join(ground: Ground) -> None:
-    if is_wide(ground):
-        for name in WIDE:
-            ground.join(f"column-{name}.0")
-    ground.join("column-sentence.0")
-    if is_wide(ground):
-        ground.join_ragged("column-passages", 1)
+def _join(ground: Ground) -> int:
+    wide = is_wide(ground)
+    written = sum(ground.join(f"column-{name}.0") for name in (*(WIDE if wide else ()), "sentence"))
+    return written + (ground.join_ragged("column-passages", 1) if wide else 0)

@@ -8,18 +8,25 @@ from __future__ import annotations
 
 import json
 from collections.abc import Callable, Iterable, Iterator
+from dataclasses import asdict
 from functools import cache, partial
 from itertools import groupby
 from typing import Any, TypeAlias
 
 import numpy as np
 
+from simrec.errors import StoreError
+from simrec.filesystems import Place
 from simrec.scale import published
+from simrec.scale.cluster import Cluster
+from simrec.scale.faults import patiently
 from simrec.scale.ground import Ground, Span
 from simrec.scale.meta import Ids, Meta
 from simrec.scale.published import Published
 from simrec.scale.tasks import Runner, Task
+from simrec.scale.watching import SUMMARY, Summary
 from simrec.store import StoredBlock, StoredItem
+from simrec.text import content_hash
 from simrec.types import NO_ROW, Rows, Scores
 
 BLOCKS, CANDIDATES = "blocks", "candidates"
@@ -50,12 +57,58 @@ def write_output(
     works: dict[str, Any] = {BLOCKS: partial(_write_blocks, blocks_of)}
     if candidates_of is not None:
         works[CANDIDATES] = partial(_write_candidates, candidates_of)
-    targets = {kind: f"{out.rstrip('/')}/{kind}" for kind in works}
-    for target in targets.values():
-        published.check_free(target)
+    targets = targets_of(out)
+    for kind in works:
+        published.check_free(targets[kind])
     for kind, work in works.items():
-        tasks = [Task(f"{span.part:06d}", (span.part, targets[kind])) for span in ground.spans]
-        published.finish(targets[kind], kind, runner.run(f"write {kind}", work, tasks), about)
+        where = content_hash(targets[kind])[:8]  # what is done for one target is not done for another
+        tasks = [Task(f"{where}-{span.part:06d}", (span.part, targets[kind])) for span in ground.spans]
+        said = runner.run(f"write {kind}", work, tasks)
+        patiently(partial(published.finish, targets[kind], kind, said, about))
+
+
+def targets_of(out: str) -> dict[str, str]:
+    """The folder of each kind of dataset."""
+    return {kind: f"{out.rstrip('/')}/{kind}" for kind in (BLOCKS, CANDIDATES)}
+
+
+def check_out(out: str) -> None:
+    """Looks, before a build begins, whether it can end: its datasets can be written where they shall be.
+
+    Raises:
+        UsageError: there are other files in the folders.
+        StoreError: nothing can be written there.
+    """
+    for target in targets_of(out).values():
+        published.check_free(target)
+    with published.left(out):
+        pass
+
+
+def prove_out(cluster: Cluster, out: str) -> None:
+    """Has a worker of each node prove that it writes where the driver does.
+
+    Raises:
+        StoreError: one does not.
+        ClusterError: one does not answer.
+    """
+    with published.left(out) as name:
+        for node, why in cluster.on_each(published.fault, out, name):
+            if why:
+                raise StoreError(f"node {node.address}: {why}")
+
+
+def write_summary(ground: Ground, summary: Summary, out: str, rejects: bool) -> None:
+    """Leaves beside the output what the build took, and what was turned away of the dataset that it was made of.
+
+    Raises:
+        StoreError: it cannot be written.
+    """
+    place = Place.of(out)
+    if rejects:
+        (place / "rejects.parquet").write((ground.folder / "rejects.parquet").read_bytes())
+    said = {"counts": ground.about["counts"], "stages": [asdict(stage) for stage in summary.stages.values()]}
+    (place / SUMMARY).write(json.dumps(said, indent=1).encode())
 
 
 def _write_blocks(blocks_of: BlocksOf, folder: str, part: int, target: str) -> dict[str, Any]:
@@ -136,4 +189,14 @@ def read_blocks(dataset: Published) -> Iterator[StoredBlock]:
             yield StoredBlock(source_id, tuple(items), shortfall)
 
 
-__all__ = ["BLOCKS", "CANDIDATES", "put_blocks", "put_candidates", "read_blocks", "write_output"]
+__all__ = [
+    "BLOCKS",
+    "CANDIDATES",
+    "check_out",
+    "prove_out",
+    "put_blocks",
+    "put_candidates",
+    "read_blocks",
+    "write_output",
+    "write_summary",
+]

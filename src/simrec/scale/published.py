@@ -10,8 +10,11 @@ import hashlib
 import io
 import json
 import re
+import time
 from collections.abc import Iterator, Mapping, Sequence
+from contextlib import contextmanager
 from typing import Any
+from uuid import uuid4
 
 from simrec.errors import InputError, StoreError, UsageError
 from simrec.filesystems import Place
@@ -34,6 +37,40 @@ def check_free(target: str) -> None:
     others = [one for one in found if one != MARK and not one.startswith(f"{UNFINISHED}/") and not _PART.fullmatch(one)]
     if others:
         raise UsageError(f"{place.name} holds {others[0]}, which no build wrote: name an empty folder")
+
+
+SIGHT = 5.0
+"""Seconds after which a node has to see what was written elsewhere."""
+
+
+@contextmanager
+def left(folder: str) -> Iterator[str]:
+    """The name of an empty file that is in a folder meanwhile, for `fault`.
+
+    Raises:
+        StoreError: it cannot be written, or not be deleted.
+    """
+    file = Place.of(folder) / f".{uuid4().hex}"
+    file.write(b"")
+    try:
+        yield file.stem
+    finally:
+        file.delete()
+
+
+def fault(folder: str, name: str, patience: float = SIGHT) -> str:
+    """Why nothing can be written here into a folder in which `left` left a file, in a line; nothing where it can."""
+    try:
+        there = Place.of(folder) / name
+        end = time.monotonic() + patience
+        while not there.is_there():
+            if time.monotonic() > end:
+                return f"{folder} is another folder there than on the driver: name a place that all nodes share"
+            time.sleep(0.2)
+        with left(folder):
+            return ""
+    except (StoreError, InputError, UsageError) as error:
+        return str(error)
 
 
 def put(target: str, part: int, table: Any) -> dict[str, Any]:
@@ -75,7 +112,7 @@ def finish(target: str, kind: str, parts: Sequence[Mapping[str, Any]], about: Ma
         if made.is_there():
             made.move(final)
         elif final.size() != file["bytes"]:
-            raise StoreError(f"{final.name} is gone since it was written: delete the build's folder and build again")
+            raise StoreError(f"{final.name} is gone since it was written: name another --out, or build with --full")
     names = {file["name"] for file in files}
     for other in place.files() if files else ():
         if _PART.fullmatch(other) and other not in names:
@@ -129,4 +166,4 @@ class Published:
             yield pq.read_table(pa.BufferReader(data))
 
 
-__all__ = ["MARK", "Published", "check_free", "finish", "name_of", "put"]
+__all__ = ["MARK", "Published", "check_free", "fault", "finish", "left", "name_of", "put"]

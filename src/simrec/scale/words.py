@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from itertools import chain
 from pathlib import Path
 from typing import Any, NamedTuple
@@ -18,6 +18,7 @@ from simrec.pipeline.vectorizers import Codes, folder_names, make_characters, ma
 from simrec.scale.dataset import read_articles
 from simrec.scale.ground import PARTS, Ground, Span
 from simrec.scale.tasks import Runner, Task
+from simrec.scale.watching import by_driver
 from simrec.types import Article, Text, primary
 
 STAGE = "words"
@@ -50,8 +51,8 @@ class Read(NamedTuple):
 def read_words(ground: Ground, runner: Runner) -> Read:
     """Reads all parts; leaves the numbers of each part's forms, as the whole site has them, in its parts."""
     runner.run(STAGE, read, [Task(f"{span.part:06d}", (span.part,)) for span in ground.spans], memory=MEMORY)
-    found = (_found(ground, span.part) for span in ground.spans)
-    return _merged(ground, found)
+    with by_driver(runner, f"join {STAGE}", len(ground.spans)) as done:
+        return _merged(ground, (_found(ground, span.part) for span in ground.spans), done)
 
 
 MEMORY = 1_000_000_000
@@ -125,8 +126,8 @@ def _found(ground: Ground, part: int) -> dict[str, Any]:
     return found
 
 
-def _merged(ground: Ground, parts: Iterable[dict[str, Any]]) -> Read:
-    """Puts what parts have together, in their order."""
+def _merged(ground: Ground, parts: Iterable[dict[str, Any]], done: Callable[[Mapping[str, Any]], None]) -> Read:
+    """Puts what parts have together, in their order, and says when each is done."""
     lexicons = {name: Lexicon() for name in (OF_TEXTS, OF_TAGS)}
     codes, languages, seen = {name: Codes() for name in CODES}, set[str](), set[str]()
     df: dict[str, dict[str, int]] = {name: {} for name in GRAMS}
@@ -141,6 +142,7 @@ def _merged(ground: Ground, parts: Iterable[dict[str, Any]]) -> Read:
             of = df[name]
             for term, count in zip(terms, counts, strict=True):
                 of[term] = of.get(term, 0) + count
+        done({"rows": ground.spans[part].end - ground.spans[part].begin})
     grams = {name: _sorted(of) for name, of in df.items()}
     return Read(lexicons, codes, sorted(languages), grams, frozenset(seen))
 
