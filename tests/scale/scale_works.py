@@ -73,6 +73,13 @@ def dying(folder: str, name: str, good: int) -> dict[str, Any]:
     return {"rows": 1, "bytes": 0}
 
 
+def stuck(folder: str, name: str, good: int) -> dict[str, Any]:
+    """Hangs until it was tried so often."""
+    if begin(folder, name) < good:
+        time.sleep(600)
+    return {"rows": 1, "bytes": 0}
+
+
 def wrong(folder: str, name: str) -> dict[str, Any]:
     """Is given what the user has to put right."""
     begin(folder, name)

@@ -19,6 +19,7 @@ import scale_works as works
 from scale_works import attempts, counts, paths
 
 from simrec.errors import ClusterError, InputError
+from simrec.scale import hanging
 from simrec.scale.cluster import Cluster
 from simrec.scale.runner import ERRORS, THROWS, RayRunner
 from simrec.scale.tasks import DONE, Task, said_before
@@ -77,6 +78,19 @@ def test_a_task_that_throws_or_kills_its_worker_is_done_again(work: Any, two_nod
     assert runner.summary.stages["bad"].retries == 2
     if work is works.shaky:
         assert (tmp_path / ERRORS / "bad" / "bad.txt").read_text().count("ValueError: no luck") == 2
+
+
+def test_a_task_that_hangs_is_ended(
+    two_nodes: Cluster, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
+) -> None:
+    """With its worker; it is done again."""
+    monkeypatch.setattr(hanging, "LEAST", 0.5)
+    monkeypatch.setattr(hanging, "EVERY", 0.1)
+    runner = RayRunner(tmp_path, two_nodes)
+    tasks = [Task("bad", ("bad", 1)), *(Task(f"{i}", (f"{i}", 0)) for i in range(3))]
+    assert [one["rows"] for one in runner.run("stuck", works.stuck, tasks)] == [1] * 4
+    assert (attempts(tmp_path, "bad"), runner.summary.stages["stuck"].retries) == (2, 1)
+    assert "stuck, part bad runs for over " in caplog.text
 
 
 def test_what_fails_for_good_ends_the_build_and_keeps_what_is_done(two_nodes: Cluster, tmp_path: Path) -> None:

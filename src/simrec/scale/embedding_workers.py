@@ -150,6 +150,7 @@ def _watched(runner: Any, stage: str, watch: Watch, rows: Iterator[T], gpus: int
         for hung in sweeper.sweep(watch.finished, watch.stage.total - watch.stage.tasks):
             elsewhere = {one.id for one in cluster.nodes() if one.address != hung.where}
             list(cluster.on_each(end, hung.process, but=elsewhere))
+            sweeper.moved(hung.name)
 
     for row in awaited(rows, look, LOOK):
         sweeper.moved()
