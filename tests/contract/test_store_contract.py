@@ -251,3 +251,12 @@ def test_a_snapshot_takes_over_the_blocks_of_another(store: Store) -> None:
     assert store.snapshot(second.id).settings == {"x": 1}
     with pytest.raises(NotFoundError, match="snapshot 99"):
         store.activate(99)
+
+
+def test_what_was_gone_before_it_came_is_remembered(store: Store) -> None:
+    """The latest moment counts, in whatever order they are told; of others nothing is known."""
+    days = [datetime(2025, 1, day, tzinfo=UTC) for day in (1, 2, 3)]
+    store.note_gone({"a": days[1], "b": days[0]})
+    store.note_gone({"a": days[0], "b": days[2]})
+    assert [store.gone_at(id_) for id_ in ("a", "b", "c")] == [days[1], days[2], None]
+    assert store.articles() == []
