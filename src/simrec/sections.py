@@ -241,6 +241,9 @@ class ServeSettings(Section):
     max_body_kb: int = Field(2048, ge=1, description="a longer request is refused, in kilobytes")
     max_batch: int = Field(100, ge=1, le=1000, description="ids or articles in one request")
     timeout: float = Field(30.0, gt=0, description="seconds that a request may take")
+    drain: float = Field(
+        1.0, ge=0, le=300, description="seconds between a SIGTERM, from when on /readyz says 503, and the port's end"
+    )
     secure_cookies: bool = Field(
         True, description="the desk's cookies go over HTTPS only; addresses of this machine are let off"
     )

@@ -142,7 +142,7 @@ def settle(path: Path, settings: str = "") -> None:
     """Writes the settings of a workspace; `settings` are further ones of the service, and whatever follows them."""
     path.mkdir(parents=True, exist_ok=True)
     secrets = f'wordpress_secret = "{WORDPRESS}"\nghost_secret = "{GHOST}"\n'
-    text = f'[build]\nmodel = "tfidf"\n[serve]\n{secrets}{settings}'
+    text = f'[build]\nmodel = "tfidf"\n[serve]\ndrain = 0\n{secrets}{settings}'
     (path / "simrec.toml").write_text(text, encoding="utf-8")
 
 

@@ -114,6 +114,25 @@ def test_by_a_draft(site: Site, scope: str) -> None:
 
 
 @pytest.mark.attack(
+    "unpublished ids by reasons and by what publishing changed",
+    "neither the id of a scheduled copy among the reasons, nor a hidden page among the blocks that were made again",
+)
+def test_by_publishing(site: Site) -> None:
+    """A text that is like a page which hidden copies wait to replace, tried out, published and taken out again."""
+    text = {"title": "What else is known", "body": f"{RECORDS[0]['body'][:700]} {RECORDS[1]['body']}", "lang": "en"}
+    tried = site.ask("POST", "/v1/similar", key="publish", body={**text, "k": 100, "explain": True})
+    assert PAGE in [item["id"] for item in tried.json()["items"]]
+    published = site.ask("PUT", "/v1/articles/like-hidden", key="publish", body=text)
+    again = site.ask("PUT", "/v1/articles/like-hidden", key="publish", body={**text, "title": RECORDS[0]["title"]})
+    gone = site.ask("DELETE", "/v1/articles/like-hidden", key="publish")
+    assert "like-hidden" in published.json()["blocks"]
+    assert "like-hidden" in gone.json()["articles"]
+    for answer in (tried, published, again, gone):
+        assert answer.status in (200, 201), answer.text
+        assert not any(hidden in answer.text for hidden in HIDDEN)
+
+
+@pytest.mark.attack(
     "unpublished ids by the time of an answer", "nothing: as likely quicker as slower than an unknown id"
 )
 @pytest.mark.parametrize("target", ["/v1/articles/{}", "/v1/articles/{}/similar", "/v1/similar?ids={}"])

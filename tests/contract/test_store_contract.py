@@ -269,3 +269,12 @@ def test_good_keys_have_names_of_their_own(store: Store) -> None:
     for name in ("Ines Calder", "Petra Lohse"):
         store.create_key(name, ["edit"], now=now + timedelta(days=1))
     assert len(store.keys()) == 4
+
+
+def test_what_was_gone_before_it_came_is_remembered(store: Store) -> None:
+    """The latest moment counts, in whatever order they are told; of others nothing is known."""
+    days = [datetime(2025, 1, day, tzinfo=UTC) for day in (1, 2, 3)]
+    store.note_gone({"a": days[1], "b": days[0]})
+    store.note_gone({"a": days[0], "b": days[2]})
+    assert [store.gone_at(id_) for id_ in ("a", "b", "c")] == [days[1], days[2], None]
+    assert store.articles() == []

@@ -53,7 +53,7 @@ ACTS: list[dict[str, Any]] = [
 REQUESTS: list[dict[str, Any]] = [
     {"kind": "publish", "payload": {"articles": [record(0, version=1), record(ARTICLES)]}},
     {"kind": "act", "payload": {"who": "Ada", **ACTS[0]}},
-    {"kind": "withdraw", "payload": {"ids": ["k004"]}},
+    {"kind": "withdraw", "payload": {"ids": ["k004"], "as_of": {"k004": "2025-06-01T00:00:00+00:00"}}},
     {"kind": "undo", "payload": {"who": "Ada", "act_id": 1}},
     {"kind": "publish", "payload": {"articles": [record(ARTICLES + 1)]}},
 ]
@@ -98,7 +98,9 @@ def many_snapshots(path: Path) -> None:
     os.utime(path / "vectors" / "tfidf-other", (1e9, 1e9))
 
 
-NEW_TABLES = ("pages", "acts", "comparisons", "history", "keys", "audit", "idempotency", "inbox", "desk_sessions")
+NEW_TABLES = (
+    "pages", "acts", "comparisons", "history", "keys", "audit", "idempotency", "inbox", "desk_sessions", "gone",
+)  # fmt: skip
 NEW_COLUMNS = (
     ("articles", "seq"), ("blocks", "revision"), ("snapshot_pins", "bans"),
 )  # fmt: skip

@@ -368,6 +368,11 @@ def test_a_scheduled_copy_takes_the_place_of_the_live_one_at_its_time(make: Call
         assert after[0] == "a50"
         assert "a1" not in after
         assert len(before) == len(after) == 2
+    with workspace.store() as store:
+        (stored,) = store.blocks(store.snapshot().id, ["a5"])
+        block = Viewer.open(store, workspace.settings, 2, NOW).view(stored)
+    assert [item.reasons.get("until") for item in stored.items if item.id == "a1"] == ["a50"]
+    assert all({*item.reasons} == {"terms", "parts"} for item in block.items)  # the id of what is to come is not told
 
 
 def test_what_stands_in_for_a_copy_is_held_to_caps_and_to_the_hub_limit(make: Callable[..., Workspace]) -> None:

@@ -57,7 +57,7 @@ def site(town_built: Path, tmp_path: Path) -> Path:
     """A copy of the town whose dates do not matter."""
     shutil.copytree(town_built, tmp_path / "site")
     with (tmp_path / "site" / "simrec.toml").open("a", encoding="utf-8") as file:
-        file.write("\n[serve]\naccess_log = false\n")
+        file.write("\n[serve]\naccess_log = false\ndrain = 0\n")
     return tmp_path / "site"
 
 
@@ -144,6 +144,10 @@ def test_keys_are_made_listed_and_revoked(site: Path, run: Callable[..., Ran]) -
     assert (one["id"], one["scopes"], one["state"]) == (key["id"], ["edit", "publish"], "good")
     assert run("keys", "revoke", key["id"], "-w", str(site)).code == 0
     assert json.loads(run("keys", "list", "-w", str(site), "--json").out)["keys"][0]["state"] == "revoked"
+    assert run("keys", "revoke", "nobody", "-w", str(site)).code == 1
+    with Workspace.open(site).store() as store:
+        noted = [(one.action, one.target, one.outcome, one.name, one.key_id) for one in store.audited()]
+    assert noted == [(f"keys {what}", key["id"], "done", "simrec", None) for what in ("revoke", "create")]
     for arguments in (
         ["create", "x", "--scope", "all"],
         ["create", "x", "--scope", ","],
@@ -153,7 +157,6 @@ def test_keys_are_made_listed_and_revoked(site: Path, run: Callable[..., Ran]) -
         ["create", "x", "--scope", "read", "--days", "9999999999"],
     ):
         assert run("keys", *arguments, "-w", str(site)).code == 2, arguments
-    assert run("keys", "revoke", "nobody", "-w", str(site)).code == 1
 
 
 def test_a_large_site_has_time_to_be_read_before_a_process_is_replaced(monkeypatch: pytest.MonkeyPatch) -> None:
@@ -200,6 +203,25 @@ def test_requests_under_way_are_answered_before_it_ends(started: Started, number
         answer = connection.recv(65_536)
     assert answer.startswith(b"HTTP/1.1 200 ")
     assert process.wait(20) in (0, -signal.SIGTERM)
+    with pytest.raises(OSError):  # noqa: PT011 - whatever the system calls it
+        get(port, "/healthz")
+
+
+@pytest.mark.parametrize("workers", ["1", "2"])
+def test_nobody_is_sent_to_a_process_that_is_about_to_end(site: Path, started: Started, workers: str) -> None:
+    """After SIGTERM readiness is 503 while blocks are given as before; then the port is closed, or when told again."""
+    settings = site / "simrec.toml"
+    settings.write_text(settings.read_text(encoding="utf-8").replace("drain = 0", "drain = 60"), encoding="utf-8")
+    process, port = started("--workers", workers)
+    process.terminate()
+    waited(lambda: get(port, "/readyz")[0] == 503)
+    time.sleep(0.3)  # the other process hears of it at the same moment
+    for _ in range(8):
+        assert get(port, "/readyz")[0] == 503
+        assert get(port, "/healthz")[0] == 200
+        assert get(port, "/v1/articles/t000/similar")[0] == 200
+    process.terminate()
+    assert process.wait(20) == 0
     with pytest.raises(OSError):  # noqa: PT011 - whatever the system calls it
         get(port, "/healthz")
 
@@ -339,14 +361,35 @@ def test_the_writer_is_a_process_of_its_own(site: Path, started: Started) -> Non
     waited(lambda: not alive(second))
 
 
+def test_a_draft_is_not_written_down(site: Path, started: Started) -> None:
+    """What a text would have comes from the writer's process, and no byte of the text is in the store after it."""
+    with Workspace.open(site).store() as store:
+        key = store.create_key("CMS", ["publish"]).secret
+    _, port = started()
+    draft = {"title": "A zeppelin beside the bridge", "body": "The zeppelin lands. Engineers close the bridge.", "k": 3}
+    status, body = send(port, "POST", "/v1/similar", key, draft)
+    assert status == 200
+    assert len(json.loads(body)["items"]) == 3
+    assert not any(b"zeppelin" in path.read_bytes() for path in site.glob("simrec.db*"))
+    with Workspace.open(site).store() as store:
+        assert store.outcomes(range(1, 10)) == {}
+    assert send(port, "POST", "/v1/similar", key, {**draft, "k": 0})[0] == 422
+
+
 def put(port: int, key: str) -> int:
     """The status of an article that is published."""
+    article = {"title": "A crane falls", "body": "It fell beside the bridge.", "lang": "en"}
+    return send(port, "PUT", "/v1/articles/crane", key, article)[0]
+
+
+def send(port: int, method: str, path: str, key: str, value: Any) -> tuple[int, bytes]:
+    """One request with a key and a value."""
     connection = http.client.HTTPConnection("127.0.0.1", port, timeout=30)
-    body = json.dumps({"title": "A crane falls", "body": "It fell beside the bridge.", "lang": "en"})
     headers = {"Authorization": f"Bearer {key}", "Content-Type": "application/json"}
     try:
-        connection.request("PUT", "/v1/articles/crane", body, headers)
-        return connection.getresponse().status
+        connection.request(method, path, json.dumps(value), headers)
+        response = connection.getresponse()
+        return response.status, response.read()
     finally:
         connection.close()
 

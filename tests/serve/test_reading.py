@@ -12,6 +12,8 @@ from starlette.testclient import TestClient
 
 from simrec.pipeline.render import render
 from simrec.pipeline.workspace import Workspace
+from simrec.serve.seen import pack
+from simrec.store import StoredBlock
 
 from .conftest import NOW, ODD, Clock
 
@@ -48,6 +50,19 @@ def test_json_holds_what_a_page_needs(served: Served) -> None:
     assert len(told["items"]) == 2
     assert told["items"][0]["reasons"]["terms"]
     assert plain["heading"] == "Similar articles"
+
+
+def test_empty_blocks_are_counted(served: Served) -> None:
+    """By every route that gives blocks, made now or held ready."""
+    client = served()
+    service: Any = client.app.state.service  # type: ignore[attr-defined]
+    service.shown.seen.packed["t000"] = pack(StoredBlock("t000", (), "0 of 5"))
+    for _ in range(2):
+        assert block(client, "t000")["items"] == []
+        assert len(client.get("/v1/similar?ids=t000&ids=t001").json()["blocks"]) == 2
+        assert len(client.post("/v1/similar:batch", json={"ids": ["t000", "t001"]}).json()["blocks"]) == 2
+    registry = service.metrics.text(service.shown, service.clock).decode()
+    assert "simrec_empty_blocks_total 6.0" in registry
 
 
 def test_jsonld_is_a_graph(served: Served) -> None:

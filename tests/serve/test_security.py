@@ -410,6 +410,21 @@ def test_changes_are_audited(open_to: Served) -> None:
     assert found[0].request_id
 
 
+def test_failed_attempts_to_sign_in_are_audited(served: Served) -> None:
+    """A key that opens nothing leaves a row without anything of it; one that opens the desk, a row with its name."""
+    client = served()
+    own, wrong = {"origin": "http://localhost"}, "sr_0123456789ab_secret"
+    assert client.post("/desk/login", data={"key": wrong}, headers=own).status_code == 401
+    good = key_of(client, "edit").removeprefix("Bearer ")
+    assert client.post("/desk/login", data={"key": good}, headers=own, follow_redirects=False).status_code == 303
+    found = client.app.state.service.store.audited()  # type: ignore[attr-defined]
+    assert [(one.action, one.outcome, one.name, one.key_id) for one in found] == [
+        ("POST /desk/login", "303", "Ada", good.split("_")[1]),
+        ("POST /desk/login", "401", "nobody", None),
+    ]
+    assert found[0].target is found[1].target is None
+
+
 def test_the_access_log_is_without_personal_data(served: Served, capsys: pytest.CaptureFixture[str]) -> None:
     """A JSON line a request: the route's template, never the path, the query, an address or a user agent."""
     client = served()

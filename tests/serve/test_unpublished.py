@@ -96,6 +96,25 @@ def test_the_id_of_what_is_to_come_is_no_reason(served: Served) -> None:
         assert SECRET not in text
 
 
+def test_what_was_published_names_no_hidden_page(served: Served, clock: Clock) -> None:
+    """Hidden pages have blocks, which follow as others do: who publishes hears of public ones, and of their own."""
+    client = served()
+    service: Any = client.app.state.service  # type: ignore[attr-defined]
+    key = {"authorization": f"Bearer {service.store.create_key('CMS', ['publish']).secret}"}
+    service.keyring.refresh()
+    told, made = [], []
+    for number in range(4):
+        body = {name: value for name, value in town_article(4 * number).items() if name != "id"}
+        done = client.put(f"/v1/articles/fresh{number}", json={**body, "title": f"{number}"}, headers=key).json()
+        told += done["blocks"]
+        made += service.store.blocks_at(done["snapshot"], done["revision"])
+    assert {"fresh0", "fresh1"} <= set(told)
+    assert set(HIDDEN) & set(made)
+    assert not set(HIDDEN) & set(told)
+    draft = client.put("/v1/articles/draft", json={"status": "draft"}, headers=key).json()
+    assert set(draft["blocks"]) <= {"draft", *(id_ for id_ in made if id_ not in HIDDEN)}
+
+
 def test_what_is_withdrawn_goes_from_answers_held_ready(served: Served, clock: Clock) -> None:
     """A withdrawn article leaves its own address and every block at the next look at the store, copies of bytes too."""
     client = served()

@@ -17,11 +17,14 @@ from starlette.testclient import TestClient
 
 from simrec.pipeline.build import build
 from simrec.pipeline.ingest import ingest
+from simrec.pipeline.publish import Pipeline
 from simrec.pipeline.sample import newsroom
 from simrec.pipeline.workspace import Workspace
 from simrec.serve.app import create_app
 from simrec.serve.signatures import ghost_signed, wordpress_signed
 from simrec.types import Article
+
+from .conftest import Clock
 
 NOW = datetime(2025, 6, 1, 12, tzinfo=UTC)
 SETTINGS = '[build]\nmodel = "tfidf"\n[serve]\naccess_log = false\nwordpress_secret = "wp"\nghost_secret = "gh"\n'
@@ -42,8 +45,8 @@ def built(tmp_path_factory: pytest.TempPathFactory) -> Path:
 class Hooks:
     """A served workspace, and who sends it webhooks."""
 
-    def __init__(self, workspace: Workspace, client: TestClient) -> None:
-        self.workspace, self.client = workspace, client
+    def __init__(self, workspace: Workspace, client: TestClient, clock: Clock) -> None:
+        self.workspace, self.client, self.clock = workspace, client, clock
 
     def wordpress(self, value: Any, signed: str = "wp", form: str = "hex") -> int:
         """Sends a webhook of WordPress, and returns the status of the answer."""
@@ -88,9 +91,11 @@ def hooks(built: Path, tmp_path: Path) -> Iterator[Hooks]:
     """A copy of the newsroom, served at a fixed moment."""
     shutil.copytree(built, tmp_path / "site")
     workspace = Workspace.open(tmp_path / "site")
-    app = create_app(workspace, clock=lambda: NOW)
+    clock = Clock()
+    clock.now = NOW
+    app = create_app(workspace, clock=clock)
     with TestClient(app, base_url="http://localhost", raise_server_exceptions=False) as client:
-        yield Hooks(workspace, client)
+        yield Hooks(workspace, client, clock)
 
 
 def rest(status: str = "publish", hour: int = 10, **values: Any) -> dict[str, Any]:
@@ -214,7 +219,7 @@ def test_the_snippet_of_the_documentation(hooks: Hooks) -> None:
     tell = lambda status, hour: hooks.wordpress(  # noqa: E731
         {
             "event": "updated",
-            "post": {"id": 4711, "status": status, "type": "post", "modified_gmt": f"2025-05-31T{hour}:00:00"},
+            "post": {"id": 4711, "status": status, "type": "post", "modified_gmt": f"2025-05-31T{hour:02}:00:00"},
         }
     )
     for status in ("draft", "trash", "future", "private"):
@@ -317,6 +322,80 @@ def test_replays_change_nothing(hooks: Hooks, sender: str) -> None:
     assert hooks.revision() == 3
 
 
+@pytest.mark.parametrize("sender", ["wordpress", "ghost"])
+def test_what_is_taken_out_before_it_is_known_stays_out(hooks: Hooks, sender: str) -> None:
+    """A publish that arrives after the later withdrawal of its post changes nothing; one of a newer version does."""
+    send = hooks.wordpress if sender == "wordpress" else hooks.ghost
+    post: Any = rest if sender == "wordpress" else ghost_post
+    live, out, id_ = ("publish", "trash", "4711") if sender == "wordpress" else ("published", "draft", "65f0")
+    assert send(post(out, 12)) == 204
+    assert send(post(out, 9)) == 204
+    assert send(post(live, 10)) == 204
+    assert hooks.article(id_) is None
+    assert send(post(live, 13)) == 200
+    assert hooks.is_shown(id_)
+
+
+def test_what_is_deleted_before_it_is_known_stays_out(hooks: Hooks) -> None:
+    """A deletion without a date counts from the moment at which it came."""
+    assert hooks.wordpress({"event": "deleted", "post": {"id": 4711}}) == 204
+    assert hooks.ghost({"post": {"current": {}, "previous": {"id": "65f0"}}}) == 204
+    assert hooks.wordpress(rest()) == 204
+    assert hooks.ghost(ghost_post()) == 204
+    assert (hooks.article("4711"), hooks.article("65f0")) == (None, None)
+
+
+def test_a_scheduled_post_is_not_gone(hooks: Hooks) -> None:
+    """WordPress does not change a post's date of change when its time comes: it is published all the same."""
+    future = {"id": 4711, "status": "future", "type": "post", "modified_gmt": "2025-05-31T10:00:01"}
+    assert hooks.wordpress({"event": "updated", "post": future}) == 204
+    assert hooks.wordpress(rest(hour=10)) == 200
+    assert hooks.is_shown("4711")
+
+
+@pytest.mark.parametrize("way", ["delete", "draft", "notice", "command"])
+def test_a_replay_does_not_undo_what_was_withdrawn_by_hand(hooks: Hooks, way: str) -> None:
+    """An article that was taken out by its interface or by a command is out since then, for who tells of it later."""
+    assert hooks.wordpress(rest()) == 200
+    with hooks.workspace.store() as store:
+        key = {"authorization": f"Bearer {store.create_key('CMS', ['publish']).secret}"}
+    hooks.client.app.state.service.keyring.refresh()  # type: ignore[attr-defined]
+    if way == "command":
+        with Pipeline(hooks.workspace, lambda: NOW) as pipeline:
+            pipeline.withdraw("4711")
+    elif way == "notice":
+        assert hooks.client.put("/v1/articles/4711", json={"status": "withdrawn"}, headers=key).status_code == 200
+    else:
+        address = f"/v1/articles/4711{'?draft=true' if way == 'draft' else ''}"
+        assert hooks.client.delete(address, headers=key).status_code == 200
+    assert hooks.wordpress({**rest(), "sent": "again"}) == 204
+    found = hooks.article("4711")
+    assert found is not None
+    assert found.status == ("draft" if way == "draft" else "withdrawn")
+
+
+@pytest.mark.parametrize("by", ["webhook", "key"])
+def test_a_date_of_change_that_is_yet_to_come_keeps_nothing_in(hooks: Hooks, by: str) -> None:
+    """A post that says it was changed in the year 2999 is withdrawn when it is told to be."""
+    late = {"modified_gmt": "2999-01-01T00:00:00"}
+    if by == "webhook":
+        assert hooks.wordpress(rest(**late)) == 200
+        found = hooks.article("4711")
+        assert found is not None
+        assert found.updated_at == NOW
+    else:
+        with hooks.workspace.store() as store:
+            key = {"authorization": f"Bearer {store.create_key('CMS', ['publish']).secret}"}
+        hooks.client.app.state.service.keyring.refresh()  # type: ignore[attr-defined]
+        body = {"title": "The harbor crane", "body": BODY, "updated_at": "2999-01-01T00:00:00Z"}
+        assert hooks.client.put("/v1/articles/4711", json=body, headers=key).status_code == 201
+    hooks.clock.now += timedelta(hours=1)
+    assert hooks.wordpress(rest("trash", **late)) == 200
+    found = hooks.article("4711")
+    assert found is not None
+    assert (found.status, found.updated_at) == ("withdrawn", hooks.clock.now)
+
+
 def test_only_what_is_signed_is_read(hooks: Hooks) -> None:
     """Without the right signature nothing happens, however the body looks; it is not even parsed."""
     body = json.dumps(rest()).encode()
@@ -360,13 +439,29 @@ def test_a_script_in_an_address_is_dropped(hooks: Hooks) -> None:
     assert found.url is None
 
 
+def test_webhooks_are_audited(hooks: Hooks) -> None:
+    """Which sender told of which article, and what came of it; what is not signed, or is nothing, leaves none."""
+    hooks.wordpress(rest())
+    hooks.wordpress(rest(hour=11, content={"rendered": "<img>"}))
+    hooks.wordpress(rest(), signed="other")
+    hooks.wordpress({"event": "comment_created", "post": rest()})
+    hooks.ghost(ghost_post())
+    hooks.ghost({"post": {"current": {}, "previous": {"id": "65f0"}}})
+    with hooks.workspace.store() as store:
+        noted = [(one.name, one.action, one.target, one.outcome, one.key_id) for one in reversed(store.audited())]
+    told = (("wordpress", "4711", 200), ("wordpress", None, 422), ("ghost", "65f0", 200), ("ghost", "65f0", 200))
+    assert noted == [
+        (f"webhook of {sender}", f"POST /v1/webhooks/{sender}", id_, str(status), None) for sender, id_, status in told
+    ]
+
+
 def test_without_a_secret_there_is_nothing(built: Path, tmp_path: Path) -> None:
     """Where no secret is set, the address does not exist, whatever is signed with an empty one."""
     shutil.copytree(built, tmp_path / "site")
     (tmp_path / "site" / "simrec.toml").write_text('[build]\nmodel = "tfidf"\n', encoding="utf-8")
     workspace = Workspace.open(tmp_path / "site")
     with TestClient(create_app(workspace, clock=lambda: NOW), base_url="http://localhost") as client:
-        hooks = Hooks(workspace, client)
+        hooks = Hooks(workspace, client, Clock())
         assert hooks.wordpress(rest(), signed="") == 404
         assert hooks.ghost(ghost_post(), signed="") == 404
 

@@ -435,6 +435,11 @@ def test_picks_are_judgements(site: Site) -> None:
     assert said.json()["state"]["accepted"] == [THREE]
     found = site.send("GET", path, "edit").json()["picks"]
     assert [one["who"] for one in found if one["target_id"] == THREE and one["origin"] == "accept"] == ["the edit"]
-    assert site.send("DELETE", path, "edit", params={"target_id": THREE}).status_code == 200
-    assert site.send("DELETE", path, "edit", params={"target_id": THREE}).status_code == 404
+    once = {"headers": {"idempotency-key": "take-it-back"}, "params": {"target_id": THREE}}
+    taken = site.send("DELETE", path, "edit", **once)
+    assert taken.status_code == 200
+    again = site.send("DELETE", path, "edit", **once)
+    assert (again.status_code, again.json()) == (200, taken.json())
+    for target in (THREE, ONE, "nobody"):
+        assert site.send("DELETE", path, "edit", params={"target_id": target}).status_code == 404
     assert "accept" not in [one["origin"] for one in site.send("GET", path, "edit").json()["picks"]]

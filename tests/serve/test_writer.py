@@ -33,6 +33,7 @@ from simrec.pipeline.ingest import ingest
 from simrec.pipeline.sample import newsroom
 from simrec.pipeline.snapshots import activate
 from simrec.pipeline.workspace import Workspace
+from simrec.serve import private
 from simrec.serve import writer as writing
 from simrec.serve.outcomes import passes, result, told
 from simrec.serve.work import Work
@@ -154,6 +155,39 @@ def test_another_process_does_what_is_asked_here(site: Workspace) -> None:
         with pytest.raises(NotFoundError, match="'nobody'"):
             writer.call("withdraw", {"ids": ["nobody"]})
         assert not writer.is_writer
+
+
+def test_a_text_that_another_service_ranks_is_deleted_with_its_answer(site: Workspace) -> None:
+    """Where the writer is not of this machine's service, a text waits in the store, and is gone when it is answered."""
+    with worker(site), started(site) as writer:
+        found = writer.call("similar", {"article": {**changed(0), "id": "draft"}, "k": 3}, timeout=60)
+        assert len(found["items"]) == 3
+        with pytest.raises(InputError, match="no title, body"):
+            writer.call("similar", {"article": {"id": "x"}}, timeout=60)
+    with site.store() as store:
+        assert store.outcomes(range(1, 10)) == {}
+        assert store.asked_count() == (0, None)
+
+
+def test_a_text_is_ranked_over_a_socket(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Answers and errors come back as they were; a writer elsewhere is said, and one that is not there waited for."""
+
+    def rank(payload: Any, seconds: float) -> dict[str, Any] | None:
+        if payload == "wrong":
+            raise InputError("it is")
+        return None if payload == "elsewhere" else {"said": payload, "seconds": seconds > 0}
+
+    assert private.ranked({}, 1) is None  # no service runs
+    monkeypatch.setenv(private.SOCKET, str(tmp_path / "drafts"))
+    with pytest.raises(LockedError, match="no answer"):
+        private.ranked({}, 0.05)
+    for _ in range(2):  # what a process that was killed left behind is no obstacle
+        with private.listening(rank):
+            assert private.ranked({"title": "ü" * 100_000}, 5) == {"said": {"title": "ü" * 100_000}, "seconds": True}
+            with pytest.raises(InputError, match="it is"):
+                private.ranked("wrong", 5)  # type: ignore[arg-type]
+            assert private.ranked("elsewhere", 5) is None  # type: ignore[arg-type]
+        assert (tmp_path / "drafts").exists()
 
 
 @pytest.mark.parametrize("where", ["before", "stored", "answered"])

@@ -19,7 +19,7 @@ from desk_fakes import KEY, READER, FakeBackend, Wish
 from fastapi import FastAPI
 from fastapi.testclient import TestClient
 
-from simrec.errors import ModelError, StoreError, UsageError
+from simrec.errors import LockedError, ModelError, SettingsError, SimrecError, StoreError, UsageError
 from simrec.pipeline.workspace import Workspace
 from simrec.serve.desk import mount
 from simrec.serve.desk.chart import charts
@@ -362,14 +362,42 @@ def test_a_page_without_candidates_can_be_worked_on(desk: Browser, monkeypatch: 
     assert "data-again" in desk.get("/desk/compare/trial?a=hybrid&b=tfidf").text
 
 
-def test_a_store_that_is_away_is_said(desk: Browser, monkeypatch: pytest.MonkeyPatch) -> None:
-    """Where sessions cannot be read, there is a page that says so, with its headers, and not a bare fault."""
+@pytest.mark.parametrize(
+    ("error", "words"),
+    [
+        (StoreError("/srv/secret/simrec.db: the disk is full"), "The store is away or busy"),
+        (StoreError("postgresql://simrec@secret/site: the server stops"), "The store is away or busy"),
+        (LockedError("/srv/secret/vectors is being written"), "Something else is at work"),
+        (SettingsError("/srv/secret/simrec.toml: block.k is no number"), "the log says why"),
+    ],
+)
+def test_a_store_that_is_away_is_said(
+    desk: Browser, monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture, error: SimrecError, words: str
+) -> None:
+    """Where sessions cannot be read, a page with its headers says so, to anybody; which file or database, the log."""
     desk.sign_in()
-    monkeypatch.setattr(desk.sessions, "_open_store", Mock(side_effect=StoreError("the store is away")))
+    monkeypatch.setattr(desk.sessions, "_open_store", Mock(side_effect=error))
     for response in (desk.get("/desk"), desk.post("/desk/login", data={"key": KEY}, headers=OWN)):
-        assert response.status_code == 503
-        assert "The store is away." in response.text
+        assert response.status_code == (500 if isinstance(error, SettingsError) else 503)
+        assert words in response.text
+        assert "secret" not in response.text
         assert "default-src 'none'" in response.headers["Content-Security-Policy"]
+    assert str(error) in caplog.text
+
+
+def test_an_act_that_fails_names_no_file(desk: Browser, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Where an act or the candidates cannot be had since the store is away, the page is there and says no more."""
+    desk.sign_in()
+    away = Mock(side_effect=StoreError("/srv/secret/simrec.db: the disk is full"))
+    monkeypatch.setattr(desk.backend, "look", away)
+    monkeypatch.setattr(desk.backend, "act", away)
+    text = desk.get(f"/desk/article?id={PAGE}").text
+    form = {"csrf": desk.csrf, "source": PAGE, "do": f"ban {desk.backend.block(PAGE).items[0].id}"}
+    failed = desk.post("/desk/act", data=form, headers=OWN)
+    assert failed.status_code == 503
+    for said in (text, failed.text):
+        assert "away or busy" in said
+        assert "secret" not in said
 
 
 def test_an_address_that_is_not_encrypted_is_said(desk: Browser) -> None:

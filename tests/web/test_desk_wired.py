@@ -17,7 +17,7 @@ from conftest import PAGE, serving, violations
 from fastapi.testclient import TestClient
 
 from simrec.cli import demo as cli_demo
-from simrec.errors import UsageError
+from simrec.errors import LockedError, UsageError
 from simrec.pipeline.acts import Desk, PageState
 from simrec.pipeline.build import build
 from simrec.pipeline.ingest import entry_keys
@@ -330,3 +330,19 @@ def test_in_a_browser_on_the_real_service(browser: Any, workspace: Workspace, sh
             found += violations(page)
         assert found == []
         context.close()
+
+
+def test_an_act_whose_answer_is_late_is_a_page(app: Any, workspace: Workspace, monkeypatch: pytest.MonkeyPatch) -> None:
+    """The desk waits for less than the time that a request has, and says that an act may be done all the same."""
+    editor, waited = Editor(app, workspace, "Ines Calder"), list[float]()
+
+    def late(_kind: str, _payload: Any, *, timeout: float) -> dict[str, Any]:
+        waited.append(timeout)
+        raise LockedError("there is no answer")
+
+    monkeypatch.setattr(app.state.service.writer, "call", late)
+    answer = editor.post("act", do=f"ban {editor.shown()[0]}")
+    assert waited == [0.9 * workspace.settings.serve.timeout]
+    assert answer.status_code == 503
+    assert answer.headers["content-type"].startswith("text/html")
+    assert "may be done all the same" in answer.text

@@ -7,6 +7,9 @@ from typing import Any
 
 from simrec.cli.options import add_command, add_workspace, say
 
+COMMAND = "simrec"
+"""Who did it, in the audit: whoever may run commands on the machine."""
+
 
 def add(commands: Any) -> None:
     """Declares the commands."""
@@ -34,7 +37,7 @@ def create(options: Namespace) -> dict[str, Any]:
     """Makes a key."""
     scopes = [scope.strip() for scope in options.scope.split(",") if scope.strip()]
     with _workspace(options).store() as store:
-        made = store.create_key(options.name, scopes, options.days)
+        made = store.create_key(options.name, scopes, options.days, by=COMMAND)
     say(options, made.secret)
     say(options, f"the key {made.id} of {options.name}: keep it now, it is not shown again")
     return {"id": made.id, "key": made.secret, "name": options.name, "scopes": scopes, "days": options.days}
@@ -61,7 +64,7 @@ def list_(options: Namespace) -> dict[str, Any]:
 def revoke(options: Namespace) -> dict[str, Any]:
     """Takes a key back."""
     with _workspace(options).store() as store:
-        key = store.revoke_key(options.id)
+        key = store.revoke_key(options.id, by=COMMAND)
     say(options, f"the key {key.id} of {key.name} opens nothing any more")
     return {"id": key.id, "name": key.name, "revoked_at": _text(key.revoked_at)}
 

@@ -24,7 +24,7 @@ from simrec.pipeline.synced import active_snapshot, catch_up, note_synced, waiti
 from simrec.pipeline.workspace import Workspace
 from simrec.store import Inputs, NewAct, Snapshot, Store, StoredBlock
 from simrec.store.inbox import aside
-from simrec.store.records import DATES, article_hash
+from simrec.store.records import DATES, article_hash, taken_out
 from simrec.store.store import BY_HAND, DESK
 from simrec.types import STATUSES, Article, Entry, Pick, PickEntry, Status
 
@@ -119,12 +119,11 @@ class Pipeline:
 
     def withdraw(self, *ids: str) -> Change:
         """Takes articles out of all blocks, for good. Raises NotFoundError where there is no such article."""
-        return self._change(lambda: [replace(self._article(id_), status="withdrawn") for id_ in ids])
+        return self._take_out(ids, "withdrawn")
 
     def unpublish(self, *ids: str) -> Change:
         """Makes drafts of articles again: they leave all blocks. Raises NotFoundError where one is not there."""
-        status: Status = "draft"
-        return self._change(lambda: [replace(self._article(id_), status=status) for id_ in ids])
+        return self._take_out(ids, "draft")
 
     def pick(self, source_id: str, target_id: str, rank: int = 1) -> Change:
         """Adds an editor's pick; it stands first where `policy.pin_picks` says so, and is learned from.
@@ -173,6 +172,9 @@ class Pipeline:
         """How far the site has moved from what it was fitted on."""
         with self._lock:
             return self._live().drift()
+
+    def _take_out(self, ids: Sequence[str], status: Status) -> Change:
+        return self._change(lambda: [taken_out(self._article(id_), status, self._clock()) for id_ in ids])
 
     def _article(self, id_: str) -> Article:
         found = self._store.article(id_)
@@ -261,11 +263,10 @@ def hide(workspace: Workspace, ids: Sequence[str], status: Status, clock: Clock 
         logger.info("%s", error)
     start = time.perf_counter()
     with workspace.store() as store:
-        found = {id_: store.article(id_) for id_ in ids}
-        for id_, article in found.items():
-            if article is None:
-                raise NotFoundError(f"there is no article {id_!r}: see `simrec ingest`")
-        entries = [Entry(replace(article, status=status), BY_HAND) for article in found.values() if article]
+        known = [store.article(id_) for id_ in ids]
+        if None in known:
+            raise NotFoundError(f"there is no article {ids[known.index(None)]!r}: see `simrec ingest`")
+        entries = [Entry(taken_out(article, status, clock()), BY_HAND) for article in known if article]
         store.put(entries, entry_keys)
     return Change((), time.perf_counter() - start, waiting=True)
 

@@ -20,6 +20,8 @@ from simrec.types import Article, Block, Corpus, Pick
 
 GONE = "gone"
 """Why a page has no block, where its article is no longer in the store."""
+UNTIL = "until"
+"""Reason that names the scheduled copy which takes an item's place when its time comes."""
 
 
 class Viewer:
@@ -86,7 +88,7 @@ class Viewer:
         """
         source, taken, stored = self._articles[stored.source_id], set(exclude), self._overlay.lay(stored)
         may = self._may(stored)
-        chosen: list[Any] = [(self._articles[i.id], i.score, i.reasons) for i in may if i.id not in taken][: self.k]
+        chosen: list[Any] = [(self._articles[i.id], i.score, _told(i)) for i in may if i.id not in taken][: self.k]
         shortfall = self._shortfall(stored, len(chosen), len(may))
         off = self._rules.reason_off(source)
         if off:
@@ -112,7 +114,7 @@ class Viewer:
         for item in stored.items:
             if item.id != stored.source_id and self._reason_left_out(item) is None:
                 found.setdefault(item.id, item)
-        return self._with_room([item for item in found.values() if item.reasons.get("until") not in found])
+        return self._with_room([item for item in found.values() if item.reasons.get(UNTIL) not in found])
 
     def _with_room(self, items: list[StoredItem]) -> list[StoredItem]:
         """What does not go over the limits of a section, author or series, now that scheduled articles are there."""
@@ -148,6 +150,13 @@ class Viewer:
     def _is_yet_to_come(self, article_id: str) -> bool:
         article = self._articles.get(article_id)
         return article is not None and opens_at(article, self.now) is not None
+
+
+def _told(item: StoredItem) -> Mapping[str, Any]:
+    """An item's reasons without the id of the article that is to come in its place: that is nobody's to know yet."""
+    if UNTIL not in item.reasons:
+        return item.reasons
+    return {name: value for name, value in item.reasons.items() if name != UNTIL}
 
 
 def picks_to_view(store: Store, settings: Settings) -> tuple[Sequence[Pick], Sequence[Pick]]:

@@ -5,14 +5,17 @@ from __future__ import annotations
 import logging
 import os
 import signal
+import socket
 import subprocess
 import sys
+import tempfile
 import threading
 from contextlib import suppress
 from pathlib import Path
 from typing import Self
 
 from simrec.pipeline.workspace import Workspace
+from simrec.serve.private import SOCKET, listening
 from simrec.serve.writer import Writer
 
 logger = logging.getLogger(__name__)
@@ -35,6 +38,9 @@ class Writing:
 
     def __init__(self) -> None:
         self._over = threading.Event()
+        self._private = tempfile.TemporaryDirectory(prefix="simrec-")
+        if hasattr(socket, "AF_UNIX"):
+            os.environ[SOCKET] = str(Path(self._private.name, "drafts"))
         self._process = _started()
         self._keeper = threading.Thread(target=self._keep, daemon=True)
 
@@ -46,6 +52,8 @@ class Writing:
         self._over.set()
         self._end()
         self._keeper.join()
+        os.environ.pop(SOCKET, None)
+        self._private.cleanup()
 
     def renew(self) -> None:
         """Has another process be the writer, by the settings as they are now."""
@@ -86,9 +94,10 @@ def main() -> None:
     with suppress(AttributeError, OSError):  # not everywhere
         os.nice(NICE)
     writer = Writer(Workspace.open(Path(os.environ[FOLDER])))
-    writer.start()
-    sys.stdin.buffer.read()
-    writer.stop()
+    with listening(writer.rank):
+        writer.start()
+        sys.stdin.buffer.read()
+        writer.stop()
 
 
 if __name__ == "__main__":

@@ -205,6 +205,8 @@ def _blocks(
             missing.append(id_)
         else:
             found.append(ready.body)
+            if ready.is_empty:
+                service.metrics.empty.inc()
             until = min(until, ready.until)
     return b'{"blocks":[' + b",".join(found) + b'],"missing":' + as_json(missing) + b"}", until
 

@@ -8,6 +8,7 @@ from typing import Annotated, Any
 from fastapi import APIRouter, Path, Query, Request
 from pydantic import BaseModel, Field
 
+from simrec.errors import UsageError
 from simrec.serve.asking import IdempotencyKey, ask, off, service_of
 from simrec.serve.examples import example
 from simrec.serve.forms import ActIn, PickIn, Plain, UndoIn
@@ -172,14 +173,14 @@ async def put_pick(
 )
 async def delete_pick(
     request: Request, id: ArticleId, caller: Editor,
-    target_id: Annotated[str, Query(min_length=1, max_length=512, description="the article")],
+    target_id: Annotated[Plain, Query(min_length=1, max_length=512, description="the article")],
     idempotency_key: IdempotencyKey = None,
 ) -> dict[str, Any]:  # fmt: skip
     """The act `unaccept`. Picks of tables and pages are changed where they are made."""
-    page = await off(service_of(request), partial(_page, service_of(request), id))
-    if target_id not in page["accepted"]:
-        raise ProblemError(404, f"no editor has accepted {target_id!r} under {id!r}")
-    return await _judge(request, id, "unaccept", target_id, caller, idempotency_key, None)
+    try:
+        return await _judge(request, id, "unaccept", target_id, caller, idempotency_key, None)
+    except UsageError as error:
+        raise ProblemError(404, f"no editor has accepted {target_id!r} under {id!r}") from error
 
 
 async def _judge(

@@ -26,6 +26,8 @@ Send = Callable[[MutableMapping[str, Any]], Awaitable[None]]
 UNMATCHED = "unmatched"
 """Route of the requests that none is for, in logs and metrics."""
 SIMILAR = "/v1/articles/{id}/similar"
+REFUSED = ("/desk/login", 401)
+"""Route and status of a failed attempt to sign in."""
 READS_BY_POST = frozenset({"/v1/similar:batch"})
 OF_THE_HOST = frozenset({"/healthz", "/readyz"})
 """Paths that whoever watches the machine asks for, by whatever name: neither host nor rate is looked at."""
@@ -225,12 +227,17 @@ class Front:
             self._service.log(method, route, asked.status, seconds, asked.size, asked.id, asked.caller.key_id)
 
     async def _audit(self, asked: Asked, scope: Scope, route: str) -> None:
-        """Notes who changed something, or tried to: whoever is known by a key."""
-        found = scope.get("state", {}).get("caller")
+        """Notes who changed something, or tried to: by a key, by a webhook, or at the desk's door in vain."""
+        state = scope.get("state", {})
+        found = state.get("caller")
         caller = found if isinstance(found, Caller) else asked.caller
-        if asked.method not in WITH_BODY or asked.path in READS_BY_POST or caller.key_id is None:
+        if asked.method not in WITH_BODY or asked.path in READS_BY_POST:
             return
-        target = str(scope.get("path_params", {}).get("id") or "") or None
+        if caller in (ANYBODY, NOBODY):
+            caller = NOBODY
+            if (route, asked.status) != REFUSED:
+                return
+        target = str(scope.get("path_params", {}).get("id") or state.get("target") or "") or None
         action = f"{asked.method} {route}"
         await asyncio.to_thread(self._service.audit, caller, action, str(asked.status), target, asked.id)
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import threading
 from collections.abc import Iterator, Mapping
 from typing import Any
 
@@ -11,6 +12,19 @@ from simrec.errors import ConflictError, LockedError, SimrecError, StoreError
 ERROR = "error"
 INTERNAL = "internal"
 """Stands for an error that is simrec's own fault; only the log of the writer says what it was."""
+
+
+class Ticket:
+    """A request of this process that waits for its answer."""
+
+    def __init__(self) -> None:
+        self.done = threading.Event()
+        self.outcome: Mapping[str, Any] = {}
+
+    def settle(self, outcome: Mapping[str, Any]) -> None:
+        """Gives the answer."""
+        self.outcome = outcome
+        self.done.set()
 
 
 def told(error: BaseException) -> dict[str, Any]:

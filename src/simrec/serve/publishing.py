@@ -29,7 +29,8 @@ class Published(BaseModel):
     articles: list[str] = Field(description="ids of the articles", examples=[["mill-bridge-closed"]])
     new: list[str] = Field(description="those of them that were not there before", examples=[["mill-bridge-closed"]])
     blocks: list[str] = Field(
-        description="ids of the pages whose blocks were made again", examples=[["mill-bridge-closed", "ferry-strike"]]
+        description="ids of the public pages, and of these articles, whose blocks were made again",
+        examples=[["mill-bridge-closed", "ferry-strike"]],
     )
     waiting: bool = Field(description="the articles are stored, and the blocks follow with the next `simrec build`")
     snapshot: int | None = Field(None, description="the snapshot that has the change", examples=[12])
@@ -126,7 +127,7 @@ async def delete_article(
     responses=responses(400, 401, 403, 413, 415, 422, 503),
 )
 async def post_similar(request: Request, body: DraftIn, _: Drafter) -> dict[str, Any]:
-    """Nothing of the text stays: an editor's draft, before it is saved."""
+    """An editor's draft, before it is saved: nothing of it stays. docs/publish-http.md says where it passes through."""
     article = _checked(request, body, None if body.id is not None else f"draft:{uuid.uuid4()}", also=("k", "explain"))
     if article.is_notice:  # its state says that it may be short of a text
         raise ProblemError(422, "there is no text to find similar articles for: send title and body")

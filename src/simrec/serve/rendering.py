@@ -75,7 +75,7 @@ def item_values(item: BlockItem, *, explain: bool = False) -> dict[str, Any]:
         "image_alt": item.image_alt,
         "excerpt": item.excerpt,
     }
-    return {**values, "reasons": _told(item)} if explain else values
+    return {**values, "reasons": told_of(item.reasons)} if explain else values
 
 
 def article_values(article: Article, url: str | None, image: str | None) -> dict[str, Any]:
@@ -100,16 +100,12 @@ def as_json(values: Any) -> bytes:
     return encoded(json.dumps(values, ensure_ascii=False, separators=(",", ":"), allow_nan=False))
 
 
-def _told(item: BlockItem) -> dict[str, Any]:
-    return {name: item.reasons[name] for name in TOLD if name in item.reasons}
+def told_of(reasons: Mapping[str, Any], *more: str) -> dict[str, Any]:
+    """What may be told of an item's reasons; `more` names further ones."""
+    return {name: reasons[name] for name in (*TOLD, *more) if name in reasons}
 
 
 def _public(block: Block) -> Block:
     """A block for templates, which may print whatever they see."""
-    items = tuple(replace(item, reasons=_shown(item)) for item in block.items)
+    items = tuple(replace(item, reasons=told_of(item.reasons, "pinned", "fallback")) for item in block.items)
     return replace(block, items=items, shortfall=None)
-
-
-def _shown(item: BlockItem) -> dict[str, Any]:
-    kept = (*TOLD, "pinned", "fallback")
-    return {name: item.reasons[name] for name in kept if name in item.reasons}

@@ -8,8 +8,11 @@ import signal
 import socket
 import sys
 import tempfile
-from collections.abc import Callable
+import time
+from collections.abc import AsyncIterator, Callable
+from contextlib import asynccontextmanager
 from pathlib import Path
+from typing import Any
 
 import uvicorn
 from fastapi import FastAPI
@@ -19,6 +22,7 @@ from simrec.errors import UsageError
 from simrec.pipeline.workspace import Workspace
 from simrec.serve.apart import FOLDER, Writing
 from simrec.serve.app import create_app
+from simrec.serve.ending import SOON, heed
 from simrec.serve.metrics import prepared
 from simrec.serve.protocol import Protocol
 from simrec.serve.state import Service
@@ -30,6 +34,8 @@ SWITCH = 0.001
 KEEP_ALIVE = 75
 """Seconds for which an idle connection is kept: longer than a proxy's, which then is the one to end it."""
 BACKLOG = 2048
+LOOK = 0.05
+"""Seconds between two looks whether another signal has come."""
 READING = 120
 """Seconds that a process has to read the site before it takes the place of another one."""
 
@@ -52,6 +58,9 @@ def serve(workspace: Workspace, host: str, port: int, workers: int, tell: Callab
     settings = workspace.settings.serve
     with Writing() as writing:
         if workers == 1:
+            signal.signal(
+                signal.SIGTERM, lambda *_: sys.exit()
+            )  # after its server's end, so that the writer's is awaited
             if hasattr(signal, "SIGHUP"):  # as its end would be, but requests under way are answered first
                 signal.signal(signal.SIGHUP, lambda *_: os.kill(os.getpid(), signal.SIGTERM))
             uvicorn.Server(_config(settings, 1)).run(sockets=[listening])
@@ -59,15 +68,27 @@ def serve(workspace: Workspace, host: str, port: int, workers: int, tell: Callab
         with tempfile.TemporaryDirectory(prefix="simrec-metrics-") as folder:
             prepared(folder)
             config = _config(settings, workers)
-            _Processes(config, [listening], writing).run()
+            _Processes(config, [listening], writing, settings.drain).run()
 
 
 class _Processes(Multiprocess):
     """Processes that answer at one port; SIGHUP replaces them one by one, and the writer."""
 
-    def __init__(self, config: uvicorn.Config, sockets: list[socket.socket], writing: Writing) -> None:
+    def __init__(
+        self, config: uvicorn.Config, sockets: list[socket.socket], writing: Writing, drain: float = 0.0
+    ) -> None:
         super().__init__(config, sockets=sockets)
-        self._writing = writing
+        self._writing, self._drain = writing, drain
+
+    def handle_term(self) -> None:
+        """Called by uvicorn: all processes say that they are about to end, and a while later they do."""
+        for process in self.processes:
+            if SOON is not None and process.pid is not None and process.exitcode is None:
+                os.kill(process.pid, SOON)
+        until = time.monotonic() + self._drain
+        while time.monotonic() < until and not self.signal_queue:  # told again, they end at once
+            time.sleep(LOOK)
+        super().handle_term()
 
     def handle_hup(self) -> None:
         """Called by uvicorn, whose own patience with a process that starts is too short for a large site."""
@@ -99,7 +120,18 @@ def from_environment() -> FastAPI:
     sys.setswitchinterval(SWITCH)
     logging.basicConfig(level=logging.WARNING, format="simrec: %(message)s")
     workspace = Workspace.open(Path(os.environ[FOLDER]))
-    return create_app(workspace, service=Service(workspace, writer=Writer(workspace, stands=False)))
+    service = Service(workspace, writer=Writer(workspace, stands=False))
+    app = create_app(workspace, service=service)
+    around = app.router.lifespan_context
+
+    @asynccontextmanager
+    async def living(app: FastAPI) -> AsyncIterator[Any]:
+        async with around(app) as state:
+            heed(service, service.settings.drain)
+            yield state
+
+    app.router.lifespan_context = living
+    return app
 
 
 def _config(settings: ServeSettings, workers: int) -> uvicorn.Config:

@@ -77,9 +77,13 @@ class Service:
         if self.writer is not None:
             self.writer.start()
 
+    def not_ready(self) -> None:
+        """Says from now on that the process is about to end; it goes on answering."""
+        self.stopping = True
+
     def stop(self) -> None:
         """Ends the following, and closes the store."""
-        self.stopping = True
+        self.not_ready()
         self._stop.set()
         if self.writer is not None:
             self.writer.stop()

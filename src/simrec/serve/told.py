@@ -40,6 +40,11 @@ class Told(NamedTuple):
     kind: str
     payload: dict[str, Any]
 
+    @property
+    def id(self) -> str:
+        """The article."""
+        return str(self.payload["ids"][0] if self.kind == "withdraw" else self.payload["articles"][0]["id"])
+
 
 def by_wordpress(body: object, settings: IngestSettings, now: datetime) -> Told | None:
     """What a webhook of WordPress asks for; None where it is nothing that concerns an article.
@@ -72,6 +77,19 @@ def by_ghost(body: object, settings: IngestSettings, now: datetime) -> Told | No
     return _out(before.get("id"), now, draft=False) if isinstance(before, dict) else None
 
 
+def told_at(id_: str, payload: Row, now: datetime) -> datetime:
+    """When an article was changed, by who told of it; now where nothing is said, and at the latest."""
+    said = payload.get("as_of", {}).get(id_)
+    return min(datetime.fromisoformat(said), now) if said else now
+
+
+def dated(article: Article, payload: Row, now: datetime) -> Article:
+    """An article that a system told of, changed now at the latest: else it could not take it back until then."""
+    if article.updated_at is None or article.id not in payload.get("as_of", {}):
+        return article
+    return replace(article, updated_at=min(article.updated_at, told_at(article.id, payload, now)))
+
+
 def _of(found: Entry | Reject | None, changed_at: datetime) -> Told | None:
     """What an article asks for. A draft is never stored: one that is known is taken out of sight."""
     if found is None:
@@ -80,16 +98,19 @@ def _of(found: Entry | Reject | None, changed_at: datetime) -> Told | None:
         raise InputError(f"the article cannot be used: {found.reason}")
     article = found.article
     if article.status in ("draft", "withdrawn") or article.is_notice:
-        return _out(article.id, changed_at, draft=article.status != "withdrawn")
+        gone = article.status in ("draft", "withdrawn")  # what is scheduled is told of again, and not as changed
+        return _out(article.id, changed_at, draft=article.status != "withdrawn", gone=gone)
     return Told("publish", {"articles": [to_record(_safe(article))], "as_of": {article.id: changed_at.isoformat()}})
 
 
-def _out(given: object, changed_at: datetime, *, draft: bool) -> Told | None:
+def _out(given: object, changed_at: datetime, *, draft: bool, gone: bool = True) -> Told | None:
+    """Takes an article out; `gone`: where it is unknown, that it is out is kept, for what may arrive late."""
     try:
         id_ = to_id(given)
     except FieldError:
         return None
-    return Told("withdraw", {"ids": [id_], "draft": draft, "known": True, "as_of": {id_: changed_at.isoformat()}})
+    as_of = {id_: changed_at.isoformat()}
+    return Told("withdraw", {"ids": [id_], "draft": draft, "known": True, "gone": gone, "as_of": as_of})
 
 
 def _safe(article: Article) -> Article:

@@ -16,6 +16,7 @@ from pydantic import BaseModel, Field
 from simrec.serve.asking import SHARE, off, service_of, writer_of
 from simrec.serve.examples import example
 from simrec.serve.problems import ProblemError, responses
+from simrec.serve.security import NOBODY, Caller
 from simrec.serve.signatures import ghost_signed, wordpress_signed
 from simrec.serve.state import Service
 from simrec.serve.told import Told, by_ghost, by_wordpress
@@ -54,7 +55,7 @@ async def post_wordpress(request: Request) -> Response:
     secret = _secret(service.settings.wordpress_secret)
     if not wordpress_signed(request.headers, body, secret):
         raise _refused()
-    return await _do(service, "wordpress", body, by_wordpress)
+    return await _do(request, "wordpress", body, by_wordpress)
 
 
 @router.post("/ghost", summary="Ghost tells of a post or page", responses=_ANSWERS, openapi_extra=_BODY)
@@ -65,7 +66,7 @@ async def post_ghost(request: Request) -> Response:
     secret = _secret(service.settings.ghost_secret)
     if not ghost_signed(request.headers, body, secret, service.clock()):
         raise _refused()
-    return await _do(service, "ghost", body, by_ghost)
+    return await _do(request, "ghost", body, by_ghost)
 
 
 def _secret(secret: str) -> str:
@@ -78,11 +79,15 @@ def _refused() -> ProblemError:
     return ProblemError(401, "the signature is missing, wrong, or too old")
 
 
-async def _do(service: Service, sender: str, body: bytes, read: Read) -> Response:
+async def _do(request: Request, sender: str, body: bytes, read: Read) -> Response:
     """Does what a webhook tells, once, and answers when it is in all blocks."""
+    service = service_of(request)
+    request.state.caller = Caller(None, f"webhook of {sender}", frozenset())
     told = await off(service, partial(_read, service, body, read))
     if told is None:
+        request.state.caller = NOBODY  # it changes nothing, and leaves no row in the audit
         return Response(status_code=204)
+    request.state.target = told.id
     done = await off(service, partial(_asked, service, f"{sender}:{hashlib.sha256(body).hexdigest()}", told))
     if not done["articles"]:
         return Response(status_code=204)

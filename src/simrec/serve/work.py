@@ -4,9 +4,9 @@ from __future__ import annotations
 
 import logging
 import time
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import replace
-from datetime import datetime
+from datetime import UTC, datetime
 from typing import Any, TypeAlias
 
 from simrec.errors import InputError, LockedError, ModelError, NotFoundError, StoreError, UsageError
@@ -19,11 +19,14 @@ from simrec.pipeline.publish import Pipeline
 from simrec.pipeline.snapshots import activate, describe, rollback
 from simrec.pipeline.synced import active_snapshot
 from simrec.pipeline.workspace import Workspace
+from simrec.policy.eligibility import reason_hidden
+from simrec.serve.rendering import told_of
+from simrec.serve.told import dated, told_at
 from simrec.store import Store
-from simrec.store.inbox import Asked, Claim
-from simrec.store.records import told
+from simrec.store.inbox import Asked, Claim, aside
+from simrec.store.records import taken_out, told
 from simrec.store.store import BY_HAND
-from simrec.types import Article, Entry, Status
+from simrec.types import NO_ROW, Article, Entry, Status
 
 logger = logging.getLogger(__name__)
 
@@ -75,6 +78,8 @@ class Work:
         made: list[str] = (
             [] if noted.get("waiting") else self._store.blocks_at(noted.get("snapshot", 0), noted.get("revision", 0))
         )
+        if asked.kind in ("publish", "withdraw"):
+            made = self._told(made, noted.get("articles", ()), self._store.article)
         again: Result = {"blocks": made, "waiting": bool(noted.get("waiting"))}
         act = self._store.act(noted["act"]) if asked.kind in ("act", "undo") else None
         if act is None:
@@ -88,8 +93,8 @@ class Work:
         if shown != self._shown:
             self.close()
             self._shown = shown
-            if self.pipeline():
-                self._warm()
+        if self._pipeline is None and self.pipeline():
+            self._warm()
 
     def _warm(self) -> None:
         """Ranks a text that is not kept: models are loaded and loops compiled before somebody waits for them."""
@@ -108,6 +113,11 @@ class Work:
         """Whether the pipeline is there."""
         return self._pipeline is not None
 
+    @property
+    def is_off(self) -> bool:
+        """Whether there is none, since articles cannot be published into the active snapshot."""
+        return self._failed_at is not None
+
     def pipeline(self) -> Pipeline | None:
         """The pipeline; None where articles cannot be published into the active snapshot."""
         lately = self._failed_at is not None and time.monotonic() - self._failed_at < LOOK_AGAIN
@@ -122,8 +132,8 @@ class Work:
 
     def publish(self, payload: Payload, noted: dict[str, Any]) -> Result:
         """Stores articles, and brings all blocks up to date."""
-        articles = [self._article(record) for record in payload["articles"]]
-        articles = [article for article in articles if self._is_due(article.id, payload)]
+        given = [self._article(record) for record in payload["articles"]]
+        articles = [dated(article, payload, self._now()) for article in given if self._is_due(article.id, payload)]
         known = {article.id for article in articles if self._store.article(article.id)}
         if known and payload.get("only_new"):
             return {"articles": [], "new": [], "blocks": [], "waiting": False, "exists": True}
@@ -134,9 +144,13 @@ class Work:
         """Takes articles out of all blocks."""
         status: Status = "draft" if payload.get("draft") else "withdrawn"
         ids = [id_ for id_ in payload["ids"] if not payload.get("known") or self._store.article(id_)]
-        articles = [replace(self._stored(id_), status=status) for id_ in ids if self._is_due(id_, payload)]
-        as_of = {id_: datetime.fromisoformat(moment) for id_, moment in payload.get("as_of", {}).items()}
-        articles = [replace(a, updated_at=as_of.get(a.id, a.updated_at)) for a in articles]
+        due = [id_ for id_ in ids if self._is_due(id_, payload)]
+        at = {id_: told_at(id_, payload, self._now()) for id_ in payload["ids"]}
+        articles = [taken_out(self._stored(id_), status, at[id_]) for id_ in due]
+        gone = {id_: moment for id_, moment in at.items() if id_ not in ids}
+        if gone and payload.get("gone"):
+            with aside():  # of what is not stored: no change of the site, and it may be noted twice
+                self._store.note_gone(gone)
         noted |= {"articles": [article.id for article in articles], "new": []}
         return self._publish(articles, noted)
 
@@ -156,14 +170,15 @@ class Work:
         )
 
     def similar(self, payload: Payload, _: dict[str, Any]) -> Result:
-        """The block that a text would have; nothing is stored."""
-        pipeline = self.pipeline()
+        """The block that a text would have; nothing is stored, and other threads may ask for it meanwhile."""
+        pipeline = self._pipeline
         if pipeline is None:
             raise LockedError("nothing is fitted that a text could be ranked with: run `simrec build`")
         article = self._article(payload["article"])
         items = rank_draft(pipeline, article, payload.get("k"), explain=bool(payload.get("explain")), clock=self._clock)
         names = ("id", "title", "url", "score")
-        return {"items": [{n: getattr(i, n) for n in names} | {"reasons": dict(i.reasons)} for i in items]}
+        said = [told_of(item.reasons, "pinned", "because") for item in items]
+        return {"items": [{n: getattr(i, n) for n in names} | {"reasons": r} for i, r in zip(items, said, strict=True)]}
 
     def activate(self, payload: Payload, noted: dict[str, Any]) -> Result:
         """Shows another snapshot."""
@@ -196,13 +211,26 @@ class Work:
         if pipeline:
             try:
                 change = pipeline.publish(*articles)
-                return {**noted, "blocks": sorted(change.blocks), "waiting": False, **self._place()}
+                with pipeline.reading() as site:
+                    known, row_of = site.engine.articles, site.engine.row_of
+                    made = self._told(change.blocks, noted["articles"], lambda id_: known.get(row_of.get(id_, NO_ROW)))
+                return {**noted, "blocks": made, "waiting": False, **self._place()}
             except (UsageError, ModelError) as error:  # the snapshot that is active now cannot be changed
                 logger.info("%s", error)
                 self._lose_pipeline()
         noted["waiting"] = True
         self._store.put([Entry(article, BY_HAND) for article in articles], entry_keys)
         return {**noted, "blocks": [], **self._place()}
+
+    def _told(self, made: Sequence[str], own: Sequence[str], find: Callable[[str], Article | None]) -> list[str]:
+        """Of the pages whose blocks were made again, those that who asks may know of: public ones, and their own."""
+        now, named = self._clock(), frozenset(own)
+
+        def may(id_: str) -> bool:
+            article = None if id_ in named else find(id_)
+            return id_ in named or (article is not None and reason_hidden(article, now) is None)
+
+        return sorted(filter(may, made))
 
     def _lose_pipeline(self) -> None:
         """Does without the pipeline for a while."""
@@ -216,10 +244,15 @@ class Work:
         return snapshot is not None and find_fitted(self._workspace, snapshot) is not None
 
     def _is_due(self, id_: str, payload: Payload) -> bool:
-        """Whether what a system told is not older than what is stored."""
-        moment = payload.get("as_of", {}).get(id_)
-        stored = self._store.article(id_) if moment else None
-        return not (stored and stored.updated_at and stored.updated_at > datetime.fromisoformat(moment))
+        """Whether what a system told is not older than what is known; a date that is yet to come says nothing."""
+        if id_ not in payload.get("as_of", {}):
+            return True
+        stored = self._store.article(id_)
+        last = stored.updated_at if stored else self._store.gone_at(id_)
+        return last is None or not told_at(id_, payload, self._now()) < last <= self._now()
+
+    def _now(self) -> datetime:
+        return self._clock().astimezone(UTC)
 
     def _place(self) -> Result:
         """The snapshot and its revision that have the change."""
@@ -234,7 +267,9 @@ class Work:
         article = to_article(record, self._workspace.settings.ingest)
         if isinstance(article, str):
             raise InputError(f"article {record.get('id')!r}: {article}")
-        return told(self._stored(article.id), article) if article.is_notice else article
+        if not article.is_notice:
+            return article
+        return told(self._stored(article.id), replace(article, updated_at=article.updated_at or self._now()))
 
     def _stored(self, id_: str) -> Article:
         article = self._store.article(id_)

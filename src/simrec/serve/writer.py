@@ -13,7 +13,8 @@ from typing import Any
 
 from simrec.errors import LockedError, SimrecError, StoreError, UsageError
 from simrec.pipeline.workspace import Workspace
-from simrec.serve.outcomes import passes, result, told
+from simrec.serve.outcomes import Ticket, passes, result, told
+from simrec.serve.private import ranked
 from simrec.serve.work import KINDS, READING, Work
 from simrec.store import Store
 from simrec.store.election import Election
@@ -33,20 +34,10 @@ DEATHS = 3
 """Writers that may die over a request; then it is turned away."""
 KEPT = timedelta(hours=24)
 """How long answers are kept for those who ask with the same key again."""
+UNFETCHED = timedelta(minutes=1)
+"""How long a text waits to be forgotten by whoever asked; who did not is gone."""
 CLEAN = 600.0
 """Seconds between two cleanings of what is older."""
-
-
-class _Ticket:
-    """A request of this process that waits for its answer."""
-
-    def __init__(self) -> None:
-        self.done = threading.Event()
-        self.outcome: Mapping[str, Any] = {}
-
-    def settle(self, outcome: Mapping[str, Any]) -> None:
-        self.outcome = outcome
-        self.done.set()
 
 
 class Writer:
@@ -70,7 +61,7 @@ class Writer:
         self._store: Store | None = None
         self._thread: threading.Thread | None = None
         self._stopping, self._wake, self._lock = threading.Event(), threading.Event(), threading.Lock()
-        self._tickets: dict[int, _Ticket] = {}
+        self._tickets: dict[int, Ticket] = {}
         self._listeners: list[Callable[[], object]] = []
         self._work: Work | None = None
         self._asked_at = self._stood_at = self._cleaned_at = self._followed_at = float("-inf")
@@ -120,10 +111,34 @@ class Writer:
             SimrecError: it cannot be done.
             LockedError: there is no answer yet; it will be done all the same.
         """
-        work = self._work
-        if kind in READING and work is not None and work.is_ready:
-            return KINDS[kind](work, payload, {})  # nothing to be kept, and nobody to wait for
-        return self.wait(self.ask(kind, payload), timeout)
+        if kind not in READING:
+            return self.wait(self.ask(kind, payload), timeout)
+        seconds = self._seconds(timeout)
+        found = self.rank(payload, seconds) if self._stands else ranked(payload, seconds)
+        if found is not None:
+            return found
+        receipt = self.ask(kind, payload)  # the writer is on another machine, or of another service
+        try:
+            return self.wait(receipt, timeout)
+        finally:
+            self._opened().forget(receipt.id)
+
+    def rank(self, payload: Mapping[str, Any], seconds: float) -> dict[str, Any] | None:
+        """The block of a text, by this process, which writes nothing of it down; None where another is the writer.
+
+        Raises:
+            LockedError: there is no writer that is ready within that time, or nothing is fitted.
+            SimrecError: it cannot be done.
+        """
+        until = time.monotonic() + seconds
+        while not self._stopping.is_set() and time.monotonic() < until:
+            work = self._work
+            if work is not None and (work.is_ready or work.is_off):
+                return work.similar(payload, {})
+            time.sleep(IDLE)
+            if work is None and self._work is None and self.has_writer:
+                return None
+        raise LockedError(f"no process is ready to rank a text after {seconds:g} s: try again")
 
     def ask(self, kind: str, payload: Mapping[str, Any], key: str | None = None, fingerprint: str = "") -> Receipt:
         """Keeps a request; see `InboxStore.ask`."""
@@ -135,9 +150,9 @@ class Writer:
 
     def wait(self, receipt: Receipt, timeout: float | None = None) -> dict[str, Any]:
         """The answer to a request; see `call`."""
-        seconds = self._workspace.settings.serve.timeout if timeout is None else timeout
+        seconds = self._seconds(timeout)
         with self._lock:
-            ticket = self._tickets.setdefault(receipt.id, _Ticket())
+            ticket = self._tickets.setdefault(receipt.id, Ticket())
         self._wake.set()
         try:
             if not ticket.done.wait(seconds):
@@ -153,6 +168,9 @@ class Writer:
     def answered(self, receipt: Receipt) -> bool:
         """Whether a request has its answer."""
         return receipt.id in self._opened().outcomes([receipt.id])
+
+    def _seconds(self, timeout: float | None) -> float:
+        return self._workspace.settings.serve.timeout if timeout is None else timeout
 
     def _opened(self) -> Store:
         if self._store is None:
@@ -260,6 +278,7 @@ class Writer:
         if now - self._cleaned_at > CLEAN:
             self._cleaned_at = now
             store.clean_inbox(datetime.now(UTC) - KEPT)
+            store.clean_inbox(datetime.now(UTC) - UNFETCHED, READING)
 
     def _step_down(self) -> None:
         """Is the writer no longer."""

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field, replace
+from datetime import datetime
 from typing import Any, NamedTuple, TypeAlias
 
 from sqlalchemy import Connection, delete, func, select
@@ -12,7 +13,7 @@ from simrec.store.base import MANY, Connected
 from simrec.store.blocks import STREAMED
 from simrec.store.records import article_of, pick_row, to_row, told
 from simrec.store.rows import add_rows, put_rows
-from simrec.store.tables import ARTICLE, addresses, articles, picks, rejects
+from simrec.store.tables import ARTICLE, addresses, articles, gone, picks, rejects
 from simrec.text import content_hash
 from simrec.types import Article, Entry, Pick, PickEntry, Reject
 
@@ -173,6 +174,20 @@ class ArticleStore(Connected):
         with self._read() as connection:
             row = connection.execute(select(*ARTICLE).where(articles.c.id == id_)).first()
         return article_of(row) if row else None
+
+    def note_gone(self, found: Mapping[str, datetime]) -> None:
+        """Notes that articles which are not stored were taken out, and when; the latest moment counts."""
+        with self._write(alone=False) as connection:
+            known = connection.execute(select(gone).where(gone.c.id.in_(found)))
+            before = {row.id: datetime.fromisoformat(row.at) for row in known}
+            rows = [{"id": id_, "at": max(at, before.get(id_, at)).isoformat()} for id_, at in sorted(found.items())]
+            put_rows(connection, gone, rows)
+
+    def gone_at(self, id_: str) -> datetime | None:
+        """When an article was taken out that was not stored; None where it was not."""
+        with self._read() as connection:
+            found = connection.scalar(select(gone.c.at).where(gone.c.id == id_))
+        return datetime.fromisoformat(found) if found else None
 
     def article_count(self) -> int:
         """How many articles there are."""

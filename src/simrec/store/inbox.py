@@ -6,7 +6,7 @@ A request is done exactly once, whoever dies when: what it changes and the note 
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Collection, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from contextvars import ContextVar
 from dataclasses import dataclass, field
@@ -163,6 +163,7 @@ class InboxStore(Connected):
                 transaction whose end was not heard of.
         """
         with aside(), self._write(alone=False) as connection:
+            _overwriting(connection)
             values = {"done_at": _now(), "outcome": dict(outcome), "payload": {}}
             open_ = [inbox.c.id == request, inbox.c.done_at.is_(None)]
             if failed:
@@ -188,12 +189,32 @@ class InboxStore(Connected):
         with self._read() as connection:
             return sorted(connection.scalars(wanted))
 
-    def clean_inbox(self, before: datetime) -> int:
-        """Deletes what was answered before a moment, with its keys, and returns how many requests that were."""
+    def forget(self, request: int) -> None:
+        """Deletes a request that came without a key, and its answer; whoever does it now answers nobody."""
         with aside(), self._write(alone=False) as connection:
+            _overwriting(connection)
+            connection.execute(delete(inbox).where(inbox.c.id == request))
+
+    def clean_inbox(self, before: datetime, kinds: Collection[str] = ()) -> int:
+        """Deletes what was answered before a moment, with its keys, and returns how many requests that were.
+
+        Args:
+            before: the moment.
+            kinds: of requests; none: all.
+        """
+        with aside(), self._write(alone=False) as connection:
+            _overwriting(connection)
             old = inbox.c.done_at < before.isoformat(timespec="milliseconds")
+            if kinds:
+                old &= inbox.c.kind.in_(kinds)
             connection.execute(delete(idempotency).where(idempotency.c.inbox_id.in_(select(inbox.c.id).where(old))))
             return int(connection.execute(delete(inbox).where(old)).rowcount)
+
+
+def _overwriting(connection: Connection) -> None:
+    """Has a file's bytes overwritten where rows are deleted: a request may hold what is not published."""
+    if connection.dialect.name == "sqlite":
+        connection.exec_driver_sql("PRAGMA secure_delete=ON").close()
 
 
 def _known(connection: Connection, key: str | None) -> Receipt | None:

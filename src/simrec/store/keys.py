@@ -72,8 +72,9 @@ class KeyStore(Connected):
     """The part of the store that holds keys of those who may ask and change, and the audit of what they did."""
 
     def create_key(
-        self, name: str, scopes: Collection[str], days: int | None = None, *, now: datetime | None = None
-    ) -> NewKey:
+        self, name: str, scopes: Collection[str], days: int | None = None, *, now: datetime | None = None,
+        by: str | None = None,
+    ) -> NewKey:  # fmt: skip
         """Makes a key; what its holder sends is returned here, and never again.
 
         Args:
@@ -81,6 +82,7 @@ class KeyStore(Connected):
             scopes: what it lets do, of `SCOPES`.
             days: after which it opens nothing; None for no end.
             now: when it is made; None for this moment.
+            by: who makes it, for the audit; None: it is not noted.
 
         Raises:
             UsageError: the name, a scope or the days cannot be used, or another good key has the name.
@@ -98,19 +100,28 @@ class KeyStore(Connected):
         with self._write(alone=False) as connection:
             _check_free(connection, row["name"], now)
             connection.execute(insert(keys), row)
+            _note(connection, by, "keys create", number, now)
         return NewKey(number, f"{PREFIX}_{number}_{secret}")
 
-    def revoke_key(self, number: str, *, now: datetime | None = None) -> Key:
+    def revoke_key(self, number: str, *, now: datetime | None = None, by: str | None = None) -> Key:
         """Takes a key back; it stays in the list.
+
+        Args:
+            number: its id.
+            now: when; None for this moment.
+            by: who does, for the audit; None: it is not noted.
 
         Raises:
             NotFoundError: there is no such key.
         """
-        moment = _text(now or datetime.now(UTC))
+        now = now or datetime.now(UTC)
+        moment = _text(now)
         with self._write(alone=False) as connection:
             living = (keys.c.id == number, keys.c.revoked_at.is_(None))
             connection.execute(update(keys).where(*living).values(revoked_at=moment))
             row = connection.execute(select(keys).where(keys.c.id == number)).mappings().first()
+            if row is not None:
+                _note(connection, by, "keys revoke", number, now)
         if row is None:
             raise NotFoundError(f"there is no key {number!r}: `simrec keys list` names them")
         return _key(row)
@@ -139,6 +150,13 @@ class KeyStore(Connected):
         with self._read() as connection:
             found: list[dict[str, Any]] = [{**row} for row in connection.execute(statement).mappings()]
         return [Audited(**{**row, "at": datetime.fromisoformat(row["at"])}) for row in found]
+
+
+def _note(connection: Connection, by: str | None, action: str, number: str, now: datetime) -> None:
+    """Notes, with the change itself, what was done to a key."""
+    if by is not None:
+        row = {"at": _text(now), "name": by, "action": action, "target": number, "outcome": "done"}
+        connection.execute(insert(audit), row)
 
 
 def hash_secret(secret: str) -> str:

@@ -25,6 +25,7 @@ from simrec.store.tables import (
     blocks,
     comparisons,
     desk_sessions,
+    gone,
     history,
     idempotency,
     inbox,
@@ -70,6 +71,11 @@ def m004_served_and_edited(connection: Connection) -> None:
     _pins_to_pages(connection)
     for index in (*articles.indexes, *blocks.indexes):
         index.create(connection, checkfirst=True)
+
+
+def m005_gone_before_they_came(connection: Connection) -> None:
+    """Which articles a system took out before they were known."""
+    metadata.create_all(connection, tables=[gone])
 
 
 def m006_each_judge_by_themselves(connection: Connection) -> None:

@@ -6,12 +6,12 @@ import json
 import re
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field, fields, replace
-from datetime import datetime
+from datetime import UTC, datetime
 from typing import Any
 
 from simrec.errors import InputError
 from simrec.text import content_hash
-from simrec.types import Article, Entry, PickEntry
+from simrec.types import Article, Entry, PickEntry, Status
 
 DATES = ("published_at", "updated_at", "embargo_until", "expires_at")
 LISTS = ("tags", "authors")
@@ -86,6 +86,11 @@ def told(article: Article, notice: Article) -> Article:
     if notice.status == "embargoed":
         dates["embargo_until"] = notice.embargo_until  # no end is none: one that has passed would open the article
     return replace(article, status=notice.status, **dates)
+
+
+def taken_out(article: Article, status: Status, at: datetime) -> Article:
+    """An article out of sight, changed then: what was told of it before, and arrives later, does not count."""
+    return replace(article, status=status, updated_at=at.astimezone(UTC))
 
 
 def pick_row(entry: PickEntry, origin: str) -> dict[str, Any]:

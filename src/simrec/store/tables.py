@@ -68,6 +68,14 @@ addresses = Table(
     Index("addresses_article", "article_id"),
 )
 
+gone = Table(
+    "gone",
+    metadata,
+    Column("id", Text, primary_key=True),
+    Column("at", Text, nullable=False),
+    sqlite_with_rowid=False,
+)
+
 picks = Table(
     "picks",
     metadata,

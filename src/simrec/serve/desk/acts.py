@@ -20,6 +20,7 @@ from simrec.serve.desk.guard import (
     go,
     number,
     page,
+    said,
     session_of,
     status_of,
     text,
@@ -53,7 +54,7 @@ def act(
     except StaleError as error:
         return _conflict(request, desk, form, wish, str(error))
     except SimrecError as error:
-        return show(request, desk.backend, source_id, view=view, failed=str(error), status=status_of(error))
+        return show(request, desk.backend, source_id, view=view, failed=said(error), status=status_of(error))
     moved = text(form, "do").partition(" ")[2] if wish.action == "order" else None
     return go(
         article_url(
@@ -77,7 +78,7 @@ def undo(
         result = desk.backend.undo(session.name, wanted, None)
     except SimrecError as error:
         return show(
-            request, desk.backend, source_id, view=text(form, "view"), failed=str(error), status=status_of(error)
+            request, desk.backend, source_id, view=text(form, "view"), failed=said(error), status=status_of(error)
         )
     if text(form, "back"):
         return go(local(text(form, "back")))

@@ -10,7 +10,7 @@ from simrec.errors import NotFoundError, SimrecError
 from simrec.pipeline.look_types import PageLook
 from simrec.serve.desk import words
 from simrec.serve.desk.backend import Backend
-from simrec.serve.desk.guard import Desk, DeskRoute, desk_of, page, session_of
+from simrec.serve.desk.guard import Desk, DeskRoute, desk_of, page, said, session_of
 from simrec.serve.desk.patience import NotReadyError
 from simrec.serve.desk.rows import Lists, Maker, titles
 from simrec.serve.desk.views import clean
@@ -79,7 +79,7 @@ def _look(backend: Backend, id_: str) -> tuple[PageLook | None, str | None]:
     except NotFoundError:
         return None, "they are there after the next build"
     except SimrecError as error:
-        return None, str(error)
+        return None, said(error)
 
 
 def _names(look: PageLook | None) -> list[str]:

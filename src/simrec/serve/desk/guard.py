@@ -21,6 +21,7 @@ from simrec.serve.desk.backend import Backend, User
 from simrec.serve.desk.session import Sessions, agrees
 from simrec.serve.desk.views import HEADERS, Pages, local
 from simrec.serve.forms import plain
+from simrec.serve.problems import as_problem
 from simrec.store.desk_sessions import StoredSession
 
 logger = logging.getLogger(__name__)
@@ -33,6 +34,7 @@ FORM = "application/x-www-form-urlencoded"
 FIELDS = 1000
 """Fields of a form, at most."""
 STATUS = {UsageError: 422, NotFoundError: 404, ConflictError: 409, LockedError: 503, StoreError: 503}
+LATE = "something else is at work: what you did may be done all the same, so look again before you repeat it"
 WORDS = {403: "Not allowed", 404: "Not found", 409: "Changed meanwhile", 415: "Not a form", 422: "Not possible"}
 
 
@@ -176,7 +178,7 @@ class DeskRoute(APIRoute):
             except RequestValidationError:
                 return error_page(request, 422, "the address, or a field, has a value that cannot be used")
             except SimrecError as error:
-                return error_page(request, status_of(error), str(error))
+                return error_page(request, status_of(error), said(error))
             except Exception:  # a page for editors, also of a fault of our own
                 logger.exception("the desk failed at %s", self.path)
                 return error_page(request, 500, "this is simrec's fault, and is in the service's log; try it again")
@@ -197,6 +199,14 @@ def _check_plain(fields: Iterable[tuple[str, object]]) -> None:
             plain(name), plain(str(value))
         except ValueError as error:
             raise HTTPException(422, f"a field cannot be used, {error}") from error
+
+
+def said(error: SimrecError) -> str:
+    """What a page says of an error; where its words name files, databases or settings, they are in the log alone."""
+    if status_of(error) < 500 or not isinstance(error, StoreError | SettingsError):
+        return str(error)
+    detail = as_problem(error).detail
+    return LATE if isinstance(error, LockedError) else detail
 
 
 def _is_own(request: Request) -> bool:

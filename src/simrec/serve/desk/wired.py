@@ -22,6 +22,7 @@ from simrec.pipeline.look import Looks
 from simrec.pipeline.look_types import PageLook
 from simrec.pipeline.overview import Overview, overview
 from simrec.policy.eligibility import reason_hidden
+from simrec.serve.asking import SHARE
 from simrec.serve.desk.app import mount
 from simrec.serve.desk.backend import Judgement, User, Wish
 from simrec.serve.desk.guard import EDIT, Desk
@@ -184,7 +185,8 @@ class ServiceBackend:
         """Has the writer do something, and shows it at once."""
         if self._service.writer is None:
             raise StoreError("nothing can be changed here: the service only reads")
-        found: dict[str, Any] = self._service.writer.call(kind, payload)
+        seconds = self._service.settings.timeout * SHARE  # less than the request has: a page says that it is late
+        found: dict[str, Any] = self._service.writer.call(kind, payload, timeout=seconds)
         self._service.metrics.publishes.labels(kind).inc()
         self._service.refresh()
         return found
