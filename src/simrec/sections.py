@@ -173,7 +173,9 @@ class BuildSettings(Section):
 class GateSettings(Section):
     """What a snapshot must hold to be activated; a limit that is not set is not looked at."""
 
-    max_empty: float | None = Field(None, ge=0, le=1, description="most share of blocks that are empty")
+    max_empty: float | None = Field(
+        None, ge=0, le=1, description="most share of blocks that are empty; not held with policy.fallback"
+    )
     max_changed: float | None = Field(
         None, ge=0, le=1, description="most share of blocks that show others, or in another order, than the active ones"
     )

@@ -9,7 +9,7 @@ from typing import Any
 
 import pytest
 
-from simrec.errors import InputError, NotFoundError, StoreError, UsageError
+from simrec.errors import ConflictError, InputError, NotFoundError, StoreError, UsageError
 from simrec.ingest.links import LinkFinder
 from simrec.store import Inputs, Store, StoredBlock, StoredItem, Verdict
 from simrec.types import Article, Entry, Pick, PickEntry, Reject
@@ -229,11 +229,23 @@ def test_what_was_refused_or_is_old_goes_with_its_blocks(store: Store) -> None:
     refuse = {"model": "m", "k": 5, "settings": {}, "keep": 1, "judge": lambda new, before: Verdict({}, "no")}
     refused = [store.write_snapshot([block("a", "b")], **refuse).id for _ in range(3)]  # type: ignore[arg-type]
     assert [one.id for one in store.snapshots()] == [*reversed(refused[1:]), first]
-    assert list(store.blocks(refused[0])) == []
+    assert list(store.blocks(refused[1], ["zzz"])) == []
+    for read in (store.blocks(refused[0]), store.blocks(refused[0], ["a"]), store.listed(refused[0])):
+        with pytest.raises(ConflictError, match=f"snapshot {refused[0]} is not there any more"):  # and not: no blocks
+            list(read)
     newest = snapshot(store, block("a", "b"))
     assert store.prune(1) == [first]
     assert {one.id for one in store.snapshots()} == {*refused[1:], newest}
     store.shrink()
+
+
+def test_a_snapshot_is_of_the_moment_that_is_given(store: Store) -> None:
+    """When it was made, and when its blocks were changed: by no clock of the store's own."""
+    made, later = datetime(2025, 6, 1, tzinfo=UTC), datetime(2025, 6, 2, tzinfo=UTC)
+    first = store.write_snapshot([block("a", "b")], model="m", k=5, settings={}, keep=9, now=made)
+    assert (first.created_at, first.changed_at, first.current_at) == (made, None, made)
+    changed = store.change((), (), "desk", [block("a", "c")], first, lambda e: [], 1, now=later)
+    assert (store.snapshot().changed_at, changed.current_at) == (later, later)
 
 
 def test_a_snapshot_takes_over_the_blocks_of_another(store: Store) -> None:

@@ -152,6 +152,18 @@ def test_a_reader_sees_one_moment_and_waits_for_nobody(place: Path | URL) -> Non
             assert next(store.blocks(number, ["a0000"])).items[0].id == "new"
 
 
+def test_what_is_shown_is_read_to_its_end_though_it_is_deleted_meanwhile(place: Path | URL) -> None:
+    """The active snapshot and its blocks are of one moment."""
+    with Store(place) as store, Store(place) as other:
+        first = write(store, *[block(f"a{i:04}", "old") for i in range(1200)])
+        snapshot, blocks = store.active_blocks()
+        other.write_snapshot([block("a0000", "new")], model="tfidf", k=5, settings={}, keep=1)
+        assert [one.id for one in other.snapshots()] != [first.id]
+        assert snapshot == first
+        assert [one.items[0].id for one in blocks] == ["old"] * 1200
+        assert store.active_blocks()[0] == other.snapshot()
+
+
 def test_a_server_takes_changes_while_a_snapshot_is_stored(schema: str) -> None:
     """A build of tens of thousands of blocks keeps nobody from publishing; only its switch waits for its turn."""
     with Store(parse_url(schema)) as store, Store(parse_url(schema)) as other:
@@ -196,15 +208,16 @@ def test_of_two_requests_with_one_key_at_once_one_is_kept(store: Store, monkeypa
         lambda store, number: store.audited(before=number),
         lambda store, number: store.outcomes([number]),
         lambda store, number: store.inputs(number).pins,
-        lambda store, number: [*store.blocks(number)],
     ],
-    ids=["act", "acts", "audited", "outcomes", "inputs", "blocks"],
+    ids=["act", "acts", "audited", "outcomes", "inputs"],
 )
 def test_a_number_that_is_too_large_is_of_nothing(store: Store, ask: Callable[[Store, int], object]) -> None:
     """Whatever number comes in an address, what is not there is not there: no store fails over it."""
     assert not ask(store, 2**53)
     with pytest.raises(NotFoundError):
         store.snapshot(2**53)
+    with pytest.raises(ConflictError):
+        list(store.blocks(2**53))
 
 
 def test_processes_that_start_at_once_make_one_store(place: Path | URL) -> None:

@@ -5,13 +5,20 @@ from __future__ import annotations
 import gzip
 import io
 import json
+import sqlite3
 import tarfile
 import zipfile
+from collections.abc import Sequence
+from contextlib import closing
+from datetime import UTC, date, datetime
 from typing import Any, NamedTuple
 
 import pyarrow as pa
 import pyarrow.parquet as pq
 from feedgen.feed import FeedGenerator
+
+DATABASE = "database"
+"""In place of a format: the file is a database, and is read by a query."""
 
 
 class Seed(NamedTuple):
@@ -22,6 +29,8 @@ class Seed(NamedTuple):
     format: str | None = None
 
 
+TABLE = ("id", "title", "body", "published_at", "tags", "status")
+"""Columns of the table that a database has."""
 BODY = "The ferry sails again on Monday, says the harbor board, and the crews agree."
 RECORD: dict[str, Any] = {
     "id": "a-1",
@@ -206,11 +215,22 @@ def feeds() -> tuple[bytes, bytes]:
 
 
 def parquet() -> bytes:
-    """Two rows."""
-    rows = [{"id": str(number), "title": "Ferry", "body": BODY, "tags": ["a", "b"]} for number in (1, 2)]
+    """Two rows, with a moment and a day."""
+    dates = {"published_at": datetime(2026, 3, 1, 9, 30, tzinfo=UTC), "updated_at": date(2026, 3, 2)}
+    rows = [{"id": str(number), "title": "Ferry", "body": BODY, "tags": ["a", "b"], **dates} for number in (1, 2)]
     stream = io.BytesIO()
     pq.write_table(pa.Table.from_pylist(rows), stream)
     return stream.getvalue()
+
+
+def as_database(rows: Sequence[Sequence[Any]]) -> bytes:
+    """An SQLite file with rows of `TABLE`; values are of any type that it takes."""
+    with closing(sqlite3.connect(":memory:")) as connection:
+        connection.execute("PRAGMA page_size = 512")
+        connection.execute(f"CREATE TABLE articles ({', '.join(TABLE)})")
+        connection.executemany("INSERT INTO articles VALUES (?, ?, ?, ?, ?, ?)", rows)
+        connection.commit()
+        return connection.serialize()
 
 
 def as_zip(files: dict[str, bytes]) -> bytes:
@@ -278,6 +298,8 @@ PICK_SEEDS = (
     Seed("picks.csv", PICKS.encode()),
     Seed("picks.jsonl", lines([{"source_id": "a", "target_id": "b", "rank": 1}] * 3)),
 )
+RAW_ROWS = [[f"a-{number}", "Ferry", BODY, f"2026-03-0{number}", '["a"]', "published"] for number in (1, 2, 3)]
+DATABASE_SEEDS = (Seed("a.db", as_database(RAW_ROWS), DATABASE),)
 ARCHIVE_SEEDS = (
     Seed("a.zip", as_zip(FILES)),
     Seed("a.tar.gz", as_tar(FILES)),

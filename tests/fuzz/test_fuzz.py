@@ -9,24 +9,27 @@ from __future__ import annotations
 import json
 import os
 import resource
+import shutil
 import signal
 import sys
 import tracemalloc
+import zlib
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
 
 import pytest
 from fuzz_mutate import mutated
-from fuzz_seeds import ARCHIVE_SEEDS, PICK_SEEDS, SEEDS, Seed
+from fuzz_seeds import ARCHIVE_SEEDS, DATABASE, DATABASE_SEEDS, PICK_SEEDS, SEEDS, TABLE, Seed, as_database
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
 from simrec.errors import SimrecError
 from simrec.ingest import FORMATS, read, read_picks
+from simrec.ingest.database import DatabaseSource
 from simrec.pipeline.ingest import ingest
 from simrec.pipeline.workspace import Workspace
-from simrec.settings import IngestSettings, Settings
+from simrec.settings import DatabaseSettings, IngestSettings, Settings
 from simrec.types import Entry, PickEntry, Reject
 
 INPUTS = int(os.environ.get("SIMREC_FUZZ") or 1000)
@@ -34,18 +37,19 @@ START = int(os.environ.get("SIMREC_FUZZ_START") or 0)
 ONLY = os.environ.get("SIMREC_FUZZ_ONLY", "")
 
 SETTINGS = IngestSettings(max_record_mb=1)
+QUERIED = DatabaseSettings(query="SELECT * FROM articles")
 SECONDS = 5.0
 """Of processor time, an input."""
 MEMORY = 100_000_000
 """Bytes more than before, an input; they are of some kilobytes."""
-TRACED = 10
-STORED = 10
+TRACED = 13
+STORED = 13
 """Each of that many inputs is looked at for the memory of Python's objects, and goes into a store."""
 NOT_FILES: dict[str, str] = {}
 """Formats that are read from no file, with the reason."""
 
-CASES = {**SEEDS, "picks": PICK_SEEDS, "archive": ARCHIVE_SEEDS}
-BINARY = frozenset(("parquet", "archive"))
+CASES = {**SEEDS, "picks": PICK_SEEDS, "archive": ARCHIVE_SEEDS, DATABASE: DATABASE_SEEDS}
+BINARY = frozenset(("parquet", "archive", DATABASE))
 MUTATED = INPUTS * 4 // 5
 """The rest is for Hypothesis."""
 RSS_UNIT = 1 if sys.platform == "darwin" else 1024
@@ -87,10 +91,14 @@ def found_in(path: Path, seed: Seed) -> list[Entry | PickEntry | Reject]:
     found: list[Entry | PickEntry | Reject] = []
     refused = ""
     try:
-        found += read_picks(path) if seed in PICK_SEEDS else read([path], SETTINGS, format=seed.format)
+        if seed.format == DATABASE:
+            found += DatabaseSource(f"sqlite:///{path}", QUERIED, SETTINGS).articles()
+        else:
+            found += read_picks(path) if seed in PICK_SEEDS else read([path], SETTINGS, format=seed.format)
     except SimrecError as error:
         refused = str(error) or "an error without words"
-    assert not refused or seed in PICK_SEEDS, f"only a table of picks may be refused as a whole: {refused}"
+    whole = seed in PICK_SEEDS or seed.format == DATABASE
+    assert whole or not refused, f"only a table of picks and a database may be refused as a whole: {refused}"
     for reason in [refused, *(item.reason for item in found if isinstance(item, Reject))]:
         assert len(reason) < 1000, "a reason that is no line"
         assert "\n" not in reason, "a reason of several lines"
@@ -104,7 +112,7 @@ def check(data: bytes, seed: Seed, folder: Path, number: int) -> None:
     path.write_bytes(data)
     with limits(traced=number % TRACED == 0):
         found = found_in(path, seed)
-    if number % STORED == 1 and seed not in PICK_SEEDS:
+    if number % STORED == 1 and seed not in PICK_SEEDS and seed.format != DATABASE:
         check_store(path, seed, folder / f"site-{number}", found)
 
 
@@ -185,6 +193,15 @@ ELEMENTS = st.recursive(
         lambda tag, children: f"<{tag}>{''.join(children)}</{tag}>", st.sampled_from(TAGS), st.lists(inner, max_size=5)
     ),
 )
+CELLS = st.one_of(
+    st.none(),
+    st.integers(-(2**63), 2**63 - 1),
+    st.floats(),
+    st.text(max_size=20),
+    st.binary(max_size=20),
+    st.sampled_from(("published", "2026-03-01", '["a"]')),
+)
+ROWS = st.lists(st.lists(CELLS, min_size=len(TABLE), max_size=len(TABLE)), max_size=3)
 BY_HYPOTHESIS = st.one_of(
     st.tuples(
         st.sampled_from(("jsonl", "ghost", "ninjs", "feed")), VALUES.map(lambda value: json.dumps(value).encode())
@@ -198,6 +215,7 @@ BY_HYPOTHESIS = st.one_of(
         ),
     ),
     st.tuples(st.sampled_from(tuple(SEEDS)), st.binary(max_size=200)),
+    st.tuples(st.just(DATABASE), ROWS.map(as_database)),
     st.tuples(
         st.sampled_from(("csv", "page", "html")),
         st.text(max_size=300).map(lambda text: text.encode("utf-8", "replace")),
@@ -214,9 +232,10 @@ BY_HYPOTHESIS = st.one_of(
 def test_any_structure_becomes_entries_and_rejects(
     tmp_path_factory: pytest.TempPathFactory, case: tuple[str, bytes]
 ) -> None:
-    """JSON and XML of any structure with the formats' own names, and bytes of any kind."""
+    """JSON and XML of any structure with the formats' own names, rows of any values, and bytes of any kind."""
     name, data = case
-    seed = SEEDS[name][0]._replace(format=name)
+    seed, number = CASES[name][0]._replace(format=name), zlib.crc32(data)  # the same input is looked at in the same way
     folder = tmp_path_factory.getbasetemp() / "structures"
-    folder.mkdir(exist_ok=True)
-    check(data, seed, folder, 2)
+    shutil.rmtree(folder, ignore_errors=True)
+    folder.mkdir()
+    check(data, seed, folder, number)

@@ -4,14 +4,20 @@ from __future__ import annotations
 
 import json
 import logging
+from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
 
 import pytest
 
 from simrec.cli import main
+from simrec.pipeline import why
 from simrec.pipeline.build import Report
+from simrec.pipeline.chooser import may_show
 from simrec.pipeline.sample import newsroom
+from simrec.pipeline.show import similar
+from simrec.pipeline.site import Site
+from simrec.pipeline.workspace import Workspace
 from simrec.types import Reject
 
 
@@ -111,6 +117,22 @@ def test_explain_names_words_and_parts(capsys: pytest.CaptureFixture[str], built
     assert code == 0
     assert out.count("shares: ") == 5
     assert out.count("score: tfidf") == 5
+
+
+def test_what_moved_an_item_up_is_told_of_the_moment_that_is_given(
+    built: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Beside what may be shown then: no clock is asked."""
+    id_ = json.loads((newsroom() / "articles.jsonl").read_text(encoding="utf-8").splitlines()[0])["id"]
+    moments, now = list[datetime](), datetime(2031, 1, 1, tzinfo=UTC)
+
+    def seen(site: Site, moment: datetime) -> Any:
+        moments.append(moment)
+        return may_show(site, moment)
+
+    monkeypatch.setattr(why, "may_show", seen)
+    similar(Workspace.open(built), id_, explain=True, now=now)
+    assert moments == [now]
 
 
 @pytest.mark.parametrize(

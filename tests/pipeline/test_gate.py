@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import json
 from collections.abc import Callable
-from datetime import timedelta
+from datetime import UTC, datetime, timedelta
 from typing import Any
 
 import pytest
@@ -45,7 +45,7 @@ def test_figures_are_what_they_say() -> None:
     found = measure(new, Before(before, whole=True), site)
     assert found["empty"] == 0.25
     assert measure(new, None, site._replace(counts=Counts(6, off=1)))["empty"] == 0  # c has none on purpose
-    assert measure(new, None, site._replace(counts=Counts(6, later=frozenset("c"))))["empty"] == 0.5  # c, and b yet
+    assert measure(new, None, site._replace(counts=Counts(6, barred=frozenset("c"))))["empty"] == 0.5  # b, and c
     assert measure(new, None, site._replace(least=2))["empty"] == 0.5  # one item is no block
     assert measure(new, None, site._replace(filled=True))["empty"] is None
     assert found["changed"] == pytest.approx(1 / 3, abs=1e-4)  # of those that there were: b; a's spare is not shown
@@ -55,6 +55,65 @@ def test_figures_are_what_they_say() -> None:
     assert found["pages"] == 2
     assert measure(new, None, site)["changed"] is None
     assert measure(new, Before(before, whole=False), site)["changed"] == 0.125  # b, of eight
+
+
+def test_what_readers_see_is_held_against_what_they_saw() -> None:
+    """What is hidden, scheduled or barred by now is in neither block, a block that is too short is none in either."""
+    before = [
+        ("a", ["b", "later", "c"]),
+        ("b", ["a", "gone", "c"]),
+        ("c", ["a"]),
+        ("d", ["old", "a", "b"]),
+        ("e", ["a", "b"]),
+        ("gone", ["a", "b"]),
+    ]
+    new = [
+        ("a", ["b", "later", "c"]),
+        ("b", ["a", "c", "d"]),
+        ("c", ["a"]),
+        ("d", ["a", "b", "c"]),
+        ("e", ["b", "a"]),
+        ("gone", ["c", "d"]),
+        ("later", ["a", "b"]),
+    ]
+    counts = Counts(4, hidden=frozenset({"later", "gone"}), barred=frozenset({"old"}))
+    site = Site(k=2, before_k=2, before=5, picks=[], counts=counts, least=2)
+    found = measure(new, Before(before, whole=True), site)
+    assert found["changed"] == 0.2  # e
+    assert found["empty"] == 0.2  # c
+    assert found["hub"] == 0.6  # a and b, in three of five
+    assert measure(new, Before(before[:5], whole=False), site)["changed"] == 0.2
+
+
+def test_a_good_build_is_not_refused_for_what_is_hidden_scheduled_or_short(town: Town) -> None:
+    """A site fitted anew shows the same: nothing has changed, and drafts count for nothing."""
+    workspace, rules = town(), "[block]\nmin_items = 5\n[policy]\nmin_cosine = 0.4\n"
+    text = (workspace.path / "articles.jsonl").read_text(encoding="utf-8")
+    soon = {"embargo_until": (datetime.now(UTC) + timedelta(days=1)).isoformat()}
+    more = []
+    for n, line in enumerate(text.splitlines()[:24]):
+        one = json.loads(line)
+        words = " ".join(reversed(one["body"].split()))
+        more.append(one | {"id": f"x{n:02}", "body": words} | (soon if n < 4 else {"status": "draft"}))
+    (workspace.path / "more.jsonl").write_text("\n".join(map(json.dumps, more)), encoding="utf-8")
+    ingest(workspace, [workspace.path / "more.jsonl"])
+    build(with_settings(workspace, rules))
+    workspace = with_settings(workspace, f"{rules}[gate]\nmax_changed = 0\n")
+    with workspace.store() as store:
+        before = dict(store.listed(store.snapshot().id))
+    assert any(0 < len(ids) < 5 for ids in before.values())
+    assert any({"x00", "x01", "x02", "x03"} & {*ids[:5]} for ids in before.values())
+    assert not build(workspace, full=True).refused
+    with workspace.store() as store:
+        figures = store.snapshot().figures or {}
+    shown = [[id_ for id_ in ids if id_ < "x"][:5] for page, ids in before.items() if page < "x"]
+    assert figures["empty"] == sum(len(ids) < 5 for ids in shown) / 40
+
+
+def test_a_limit_that_fallbacks_keep_from_being_held_is_named(town: Town, caplog: pytest.LogCaptureFixture) -> None:
+    """Which blocks are empty is known when they are read: the build says that `max_empty` is not held."""
+    town("[policy]\nfallback = ['recent']\n[gate]\nmax_empty = 0.1\n")
+    assert "max_empty is not held" in caplog.text
 
 
 @pytest.mark.parametrize(

@@ -244,6 +244,33 @@ def test_a_newcomer_over_the_limit_makes_a_refit_due(make: Callable[..., Workspa
     assert max(counts.values()) <= 8
 
 
+def test_pages_that_nobody_sees_are_no_blocks_for_the_hub_limit(make: Callable[..., Workspace]) -> None:
+    """The share is of the blocks that readers see, for the gate too; drafts neither loosen it nor have a block."""
+    articles = [article(n, status=None if n <= 40 else "draft") for n in range(1, 71)]
+    workspace = make(articles, "boost = {a1 = 9}\nhub_limit = 0.2")
+    found = {page: ids for page, ids in seen(workspace).items() if int(page[1:]) <= 40}
+    assert max(Counter(id_ for ids in found.values() for id_ in ids).values()) == 8
+    assert all(len(ids) == 3 for ids in found.values())
+    with workspace.store() as store:
+        assert (store.snapshot().figures or {})["hub"] == 0.2
+
+
+@pytest.mark.parametrize("is_pinned", [False, True])
+def test_pages_that_open_make_a_refit_due(is_pinned: bool, make: Callable[..., Workspace]) -> None:
+    """Where an article passes the limit by them; not where it is pinned there, which no refit would change."""
+    ferries = [
+        article(n, title=f"Ferry {n}", body=" ".join(word[::-1] for word in article(n)["body"].split()))
+        for n in range(21, 42)
+    ]
+    opens = {"embargo_until": (NOW + timedelta(days=1)).isoformat()}
+    articles = [*(article(n) for n in range(1, 21)), ferries[0], *(one | opens for one in ferries[1:])]
+    pins = ", ".join(f'{one["id"]} = ["a21"]' for one in ferries[1:])
+    rule = f"pinned = {{{pins}}}" if is_pinned else "boost = {a21 = 9}"
+    workspace = make(articles, f"hub_limit = 0.4\n{rule}")
+    assert "hub limit" not in (status(workspace, NOW).drift or {})["why"]
+    assert ("hub limit" in (status(workspace, NOW + timedelta(days=2)).drift or {})["why"]) is not is_pinned
+
+
 @pytest.mark.parametrize(("how", "wanted"), [("canonical", "a1"), ("newest", "a3")])
 def test_one_of_several_copies_stands_for_all(how: str, wanted: str, make: Callable[..., Workspace]) -> None:
     """The original, or the newest; never two, and never under one of them."""

@@ -12,6 +12,7 @@ from dataclasses import replace
 from datetime import UTC, datetime, timedelta
 from functools import partial
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import pytest
@@ -20,6 +21,7 @@ from hypothesis import strategies as st
 
 from simrec.errors import ConflictError, InputError, NotFoundError, UsageError
 from simrec.index.approximate import choose_index
+from simrec.pipeline import build as building
 from simrec.pipeline.acts import Desk
 from simrec.pipeline.build import build
 from simrec.pipeline.draft import rank_draft
@@ -30,7 +32,7 @@ from simrec.pipeline.placed import placed_of
 from simrec.pipeline.publish import Pipeline
 from simrec.pipeline.status import status
 from simrec.pipeline.workspace import Workspace
-from simrec.store import StoredBlock
+from simrec.store import Store, StoredBlock
 from simrec.types import Article
 
 TOPICS = (
@@ -452,6 +454,45 @@ def test_two_processes_publish_into_one_site(base: dict[str, Path], tmp_path: Pa
     with workspace.store() as store:
         assert store.article_count() == 66
     assert stored(workspace) == from_nothing(workspace, NOW)
+
+
+@pytest.mark.usefixtures("never_due")
+def test_a_build_takes_no_reasons_from_blocks_that_were_published_meanwhile(
+    base: dict[str, Path], tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """What it makes again is of the articles that it has read: the same as where nobody publishes."""
+    page, found, look_up, catch_up = "a000", dict[str, list[StoredBlock]](), Store.blocks, building.catch_up
+    with Workspace.open(base["tfidf"]).store() as store:
+        block = next(iter(store.blocks(store.snapshot().id, [page])))
+        one, *items = (store.article(id_) for id_ in (page, *(item.id for item in block.items[:2])))
+    assert one and all(items)  # noqa: PT018 - mypy
+    changed = replace(items[0], body=f"{items[0].body} {items[1].body}")  # type: ignore[type-var,union-attr]
+    (tmp_path / "more.jsonl").write_text(lines([changed]))
+
+    def publish_first(self: Store, *arguments: Any) -> Iterator[StoredBlock]:
+        monkeypatch.setattr(Store, "blocks", look_up)
+        with Pipeline(Workspace.open(tmp_path / "disturbed"), lambda: NOW) as pipeline:
+            pipeline.publish(replace(one, body=f"{one.body} Council vote tax."))
+        return look_up(self, *arguments)
+
+    def told(workspace: Workspace, *arguments: Any) -> LiveSite | None:
+        site = catch_up(workspace, *arguments)
+        found[workspace.path.name] = list(arguments[-1])
+        return site
+
+    monkeypatch.setattr(building, "catch_up", told)
+    for name in ("alone", "disturbed"):
+        shutil.copytree(base["tfidf"], tmp_path / name)
+        workspace = Workspace.open(tmp_path / name)
+        ingest(workspace, [tmp_path / "more.jsonl"])
+        if name == "disturbed":
+            monkeypatch.setattr(Store, "blocks", publish_first)
+        build(workspace, model="tfidf", k=4, now=NOW)
+    assert Store.blocks is look_up
+    alone = stored(Workspace.open(tmp_path / "alone"))
+    assert page in {block.source_id for block in found["alone"]}
+    assert {block.source_id for block in found["alone"]} <= {block.source_id for block in found["disturbed"]}
+    assert all(block == alone[block.source_id] for block in found["disturbed"])
 
 
 def test_status_says_when_a_refit_is_due(base: dict[str, Path], tmp_path: Path) -> None:

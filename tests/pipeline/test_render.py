@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import csv
 import json
+import threading
 from collections.abc import Callable, Sequence
 from datetime import UTC, datetime
 from pathlib import Path
@@ -17,9 +18,10 @@ import pytest
 from simrec.block.formats import NAMES, PAGE_FORMATS, SITE_FORMATS
 from simrec.block.style import Style
 from simrec.cli.main import main
-from simrec.errors import SettingsError, StoreError, UsageError
+from simrec.errors import LockedError, SettingsError, StoreError, UsageError
 from simrec.pipeline.build import build
 from simrec.pipeline.ingest import ingest
+from simrec.pipeline.locks import working
 from simrec.pipeline.render import render
 from simrec.pipeline.show import similar
 from simrec.pipeline.viewer import Viewer
@@ -183,6 +185,60 @@ def test_a_withdrawn_page_loses_its_file(make_site: Callable[..., Workspace], tm
     assert "news/b5.html" not in "".join(path.read_text("utf-8") for path in (tmp_path / "out").glob("*.html"))
 
 
+@pytest.mark.parametrize("format", ["html", "csv"])
+def test_a_snapshot_that_is_deleted_during_a_render_is_rendered_whole(
+    make_site: Callable[..., Workspace], tmp_path: Path, monkeypatch: pytest.MonkeyPatch, format: str
+) -> None:
+    """A build that keeps one snapshot ends in between: no file is deleted, or left empty."""
+    workspace = make_site(lines(), settings="[build]\nkeep_snapshots = 1\n")
+    build(workspace, model="tfidf", k=3)
+    render(workspace, tmp_path / "out", format=format)
+    before = {path.name: path.read_bytes() for path in (tmp_path / "out").glob(f"*.{format}")}
+    original = Viewer.open
+
+    def meanwhile(*arguments: Any) -> Viewer:
+        build(workspace, model="tfidf", k=3)
+        return original(*arguments)
+
+    monkeypatch.setattr(Viewer, "open", meanwhile)
+    counts = render(workspace, tmp_path / "out", format=format)
+    assert (counts["snapshot"], counts["deleted"]) == (1, 0)
+    assert {path.name: path.read_bytes() for path in (tmp_path / "out").glob(f"*.{format}")} == before
+    with workspace.store() as store:
+        assert [snapshot.id for snapshot in store.snapshots()] == [2]
+
+
+def test_two_renders_take_turns_and_none_waits_for_a_build(
+    make_site: Callable[..., Workspace], tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Of two at once the later would else delete or write over what the other has just written."""
+    workspace = make_site(lines(), settings="[run]\nlock_wait = 0\n")
+    build(workspace, model="tfidf", k=3)
+    original, found = Viewer.open, list[BaseException]()
+
+    def second() -> None:
+        try:
+            render(workspace, tmp_path / "out")
+        except LockedError as error:
+            found.append(error)
+
+    def meanwhile(*arguments: Any) -> Viewer:
+        thread = threading.Thread(target=second)
+        thread.start()
+        thread.join()
+        return original(*arguments)
+
+    with monkeypatch.context() as patch, working(workspace, "build"):
+        patch.setattr(Viewer, "open", meanwhile)
+        assert render(workspace, tmp_path / "out")["written"] == 12
+    assert "`simrec render` (process" in str(found[0])
+    thread = threading.Thread(target=second)
+    with working(workspace, "build"):
+        thread.start()
+        thread.join()
+    assert len(found) == 1
+
+
 def test_what_stands_elsewhere_on_the_page_is_left_out(courier: Workspace, capsys: pytest.CaptureFixture[str]) -> None:
     """Two blocks of one page do not repeat each other, and this one is full all the same, beyond its spares too."""
     first = [item.id for item in similar(courier, "b2").block.items]
@@ -260,14 +316,15 @@ def test_a_render_that_fails_leaves_what_was_there(
 
     render(courier, tmp_path, format="csv")
     before = (tmp_path / "blocks.csv").read_bytes()
-    original = Store.blocks
+    original = Store._active_blocks
 
-    def dies(self: Store, number: int, source_ids: Any = None) -> Any:
-        found = original(self, number, source_ids)
+    def dies(self: Store) -> Any:
+        found = original(self)
+        yield next(found)
         yield next(found)
         raise StoreError("the disk is gone")
 
-    monkeypatch.setattr(Store, "blocks", dies)
+    monkeypatch.setattr(Store, "_active_blocks", dies)
     with pytest.raises(StoreError, match="the disk is gone"):
         render(courier, tmp_path, format="csv", now=LATER)
     assert {path.name: path.read_bytes() for path in tmp_path.iterdir()} == {"blocks.csv": before}

@@ -8,6 +8,7 @@ import shutil
 import sqlite3
 from collections.abc import Callable
 from dataclasses import replace
+from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from typing import Any
 
@@ -95,6 +96,23 @@ def test_a_diff_names_what_changed_and_why(town: Town, capsys: pytest.CaptureFix
     printed = run_json(capsys, "diff", 1, 2, "-w", workspace.path)
     assert set(printed) >= {"a", "b", "pages", "changed", "entered", "left", "moved", "overlap", "why", "blocks"}
     assert len(printed["blocks"]) == found.changed
+
+
+def test_a_diff_follows_the_clock_that_is_given(town: Town) -> None:
+    """Not the machine's: what expired between the moments of two builds is the reason; changes have theirs, too."""
+    workspace, ends = town(), datetime(2025, 6, 2, tzinfo=UTC)
+    add(workspace, {"id": "soon", "title": "Bridge", "body": BRIDGE, "lang": "en", "expires_at": ends.isoformat()})
+    first, second = ends - timedelta(days=1), ends + timedelta(days=1)
+    assert (build(workspace, now=first).snapshot, build(workspace, now=second).snapshot) == (2, 3)
+    with workspace.store() as store:
+        assert [store.snapshot(number).created_at for number in (2, 3)] == [first, second]
+    left = [change for change in diff(workspace, 2, 3).blocks if "soon" in change.left]
+    assert left
+    assert all("time came soon" in change.why for change in left)
+    with Pipeline(workspace, lambda: second + timedelta(days=1)) as pipeline:
+        pipeline.withdraw("t000")
+    with workspace.store() as store:
+        assert store.snapshot().changed_at == second + timedelta(days=1)
 
 
 def test_a_diff_says_which_setting_was_changed(town: Town) -> None:

@@ -5,6 +5,7 @@ from __future__ import annotations
 
 import json
 import random
+import threading
 from collections.abc import Callable, Iterator
 from dataclasses import replace
 from datetime import UTC, datetime, timedelta
@@ -17,12 +18,14 @@ from sqlalchemy.exc import OperationalError
 from simrec.block.table import Row
 from simrec.cli.main import main
 from simrec.database import open_database, parse_url
-from simrec.errors import SettingsError, StoreError
+from simrec.errors import LockedError, SettingsError, StoreError
 from simrec.pipeline.build import build
+from simrec.pipeline.viewer import Viewer
 from simrec.pipeline.workspace import Workspace
 from simrec.pipeline.write_back import WriteBackReport, write_back
 from simrec.policy.eligibility import reason_hidden
 from simrec.settings import WRITTEN, check_settings, write_settings
+from simrec.store import Store
 from simrec.store.target import Target
 from simrec.store.written import FILE_NAME, Written
 from simrec.types import Entry
@@ -205,6 +208,56 @@ def test_only_what_changed_is_written_and_what_is_gone_is_deleted(url: str, with
     assert (after.deleted, after.hidden) == (1, before.hidden + 1)
     assert 0 < after.written < before.written / 2
     assert counts(write_back(site)) == (0, before.written - 1, 0)
+
+
+def test_two_write_backs_take_turns(url: str, with_settings: Set, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Else the one that began before an article was withdrawn leaves its rows, though a later one has ended."""
+    site = with_settings(url)
+    write_settings(site.path, {"run": {"lock_wait": 0}})
+    site = Workspace.open(site.path)
+    victim, found, write = wanted(site)[0][2], list[BaseException](), Target.write
+
+    def second() -> None:
+        try:
+            write_back(site)
+        except LockedError as error:
+            found.append(error)
+
+    def meanwhile(self: Target, blocks: Any) -> None:
+        monkeypatch.setattr(Target, "write", write)
+        with site.store() as store:
+            article = store.article(victim)
+            assert article
+            store.put([Entry(replace(article, status="withdrawn"), "cms")], lambda entry: [])
+        thread = threading.Thread(target=second)
+        thread.start()
+        thread.join()
+        write(self, blocks)
+
+    monkeypatch.setattr(Target, "write", meanwhile)
+    write_back(site)
+    assert "`simrec render --format sql` (process" in str(found[0])
+    write_back(site)
+    assert [row[:3] for row in rows(url)] == wanted(site)
+    assert not [row for row in rows(url) if victim in (row[0], row[2])]
+
+
+def test_a_snapshot_that_is_deleted_meanwhile_is_written_whole(
+    url: str, with_settings: Set, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """A build that keeps one snapshot ends in between: no row is deleted."""
+    site = with_settings(url)
+    first, original = write_back(site), Viewer.open
+
+    def meanwhile(store: Store, *arguments: Any) -> Viewer:
+        active = store.snapshot()
+        blocks, values = list(store.blocks(active.id)), {"model": active.model, "settings": active.settings}
+        store.write_snapshot(blocks, k=active.k, keep=1, **values)
+        return original(store, *arguments)
+
+    monkeypatch.setattr(Viewer, "open", meanwhile)
+    assert counts(write_back(site)) == (0, first.written, 0)
+    assert [row[:3] for row in rows(url)] == wanted(site)
 
 
 def test_a_new_snapshot_with_the_same_blocks_is_no_change(url: str, with_settings: Set) -> None:

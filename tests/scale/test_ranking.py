@@ -20,10 +20,13 @@ from simrec.embed.tfidf import TfidfEmbedder
 from simrec.pipeline.live import saved
 from simrec.pipeline.live.engine import Engine
 from simrec.pipeline.live.fitted import Fitted
+from simrec.pipeline.live.hubs import most_blocks
 from simrec.pipeline.live.site import LiveSite, state_folder
 from simrec.pipeline.live.start import all_blocks, fit, start
 from simrec.pipeline.placed import Placed, hand_placed
 from simrec.pipeline.site import Site
+from simrec.policy.eligibility import reason_hidden
+from simrec.scale import limiting
 from simrec.scale.composing import blocks_of, candidates_of, compose, read_blocks
 from simrec.scale.copying import Stories
 from simrec.scale.ground import Ground
@@ -178,6 +181,16 @@ def test_blocks_are_those_of_one_machine(
     ground = local.ground(tmp_path / "ground", borders)
     assert build(ground) == local.blocks
     assert_same_pages(ground, local.engine)
+
+
+def test_a_hub_limit_is_a_share_of_the_blocks_that_readers_see(made: Any, tmp_path: Path, no_bodies: None) -> None:
+    """Withdrawn, expired and scheduled pages are none, on a cluster as on one machine."""
+    local = made["tfidf", "rules"]
+    ground, articles = local.ground(tmp_path / "ground", (0, 30, N)), local.site.corpus.articles
+    seen = [row for row, one in enumerate(articles) if reason_hidden(one, NOW) is None]
+    pages = sum(local.engine.reason_off(row) is None for row in seen)
+    assert len(seen) == N - 4
+    assert limiting.most_blocks(ground, 1.0) == most_blocks(local.engine, 1.0) == pages
 
 
 def assert_same_pages(ground: Ground, engine: Engine) -> None:

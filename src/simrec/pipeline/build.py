@@ -171,7 +171,7 @@ class _Work:
             self.report.decision = f"fitted anew: {drift.why}"
             return None
         until = site.engine.next_change(self.now)
-        counts = gate.count(site.engine.articles.values(), site.engine.rules, self.now)
+        counts = gate.count(site.engine.articles.values(), site.engine.rules, self.now, self.placed.pins)
         written = self._write(found, active, about["made_with"], until, counts=counts)
         if not written.refused:
             self._save(site, written)
@@ -219,7 +219,7 @@ class _Work:
             stage["rows"] = len(found)
         with report.stage("save") as stage, reading_fitted(self.workspace):
             live.save(self.workspace, self.now, always=True, folder=aside_folder(self.workspace))
-        counts = gate.count(engine.articles.values(), engine.rules, self.now)
+        counts = gate.count(engine.articles.values(), engine.rules, self.now, self.placed.pins)
         made, until = made_with(self.workspace, self.model), engine.next_change(self.now)
         written = self._write(found, None, made, until, name=live.name, counts=counts)
         if not written.refused:
@@ -253,7 +253,7 @@ class _Work:
             blocks = list(chooser.blocks(rows, self.k, spares=settings.build.spares, progress=self.progress))
             stage["rows"] = len(blocks)
         made = made_with(self.workspace, self.model) | {"picks": described["picks_hash"]}
-        counts = gate.count(corpus.articles, chooser.articles, self.now)
+        counts = gate.count(corpus.articles, chooser.articles, self.now, self.placed.pins)
         return self._write(blocks, None, made, None, counts=counts)
 
     def _write(
@@ -277,7 +277,7 @@ class _Work:
                 found, model=self.model, k=self.k, settings=describe(settings), keep=settings.build.keep_snapshots,
                 fitted=name, like=like.id if like else None,
                 inputs=Inputs(self.hashes, self.placed.pins, noted, self.placed.bans),
-                judge=self._judge(like, counts),
+                judge=self._judge(like, counts), now=self.now,
             )  # fmt: skip
             stage["rows"] = written.articles
             if name and not written.refused:
@@ -290,17 +290,18 @@ class _Work:
             known, limits = like.figures, settings.gate
             if limits.min_ndcg is None:
                 return lambda new, before: gate.verdict(gate.unchanged(known), limits)
-        before = like or active_snapshot(self.store)
-        k, blocks = (before.k, before.articles) if before else (self.k, 0)
-        least, filled = settings.block.min_items, bool(settings.policy.fallback)
-        site = gate.Site(self.k, k, blocks, self.store.picks(), counts or self._count(), least, filled)
-        return gate.make_judge(settings.gate, site)
+        before, counts = like or active_snapshot(self.store), counts or self._count()
+        seen = len(self.store.block_ids(like.id) - counts.hidden) if like else 0
+        k, least, filled = before.k if before else self.k, settings.block.min_items, bool(settings.policy.fallback)
+        return gate.make_judge(
+            settings.gate, gate.Site(self.k, k, seen, self.store.picks(), counts, least, filled)
+        )  # fmt: skip
 
     def _count(self) -> gate.Counts:
         """The articles of the store, as the gate counts them."""
         articles = self.store.articles()
         rules = article_rules(self.workspace.settings.policy, Corpus(articles).published)
-        return gate.count(articles, rules, self.now)
+        return gate.count(articles, rules, self.now, self.placed.pins)
 
 
 def check_k(k: int) -> None:

@@ -64,7 +64,8 @@ class Chooser:
         shown, self.languages = may_show(site, now)
         later = [ahead and opens_at(article, now) is not None for article in corpus.articles]
         self.later = np.array(later, dtype=bool)
-        self.visible = (shown if eligible is None else eligible) | self.later
+        self.shown = shown if eligible is None else eligible
+        self.visible = self.shown | self.later
         barred = [self.articles.reason_barred(article, now) is not None for article in corpus.articles]
         self.eligible = self.visible & ~np.array(barred, dtype=bool)
         self.copies = find_copies(site)
@@ -154,7 +155,8 @@ class Chooser:
     def _with_tolls(self, k: int, progress: Progress) -> Scores:
         """(n,) the weights, less what articles pay that would stand in too many blocks."""
         corpus, plain = self.site.corpus, self.weights
-        pages = np.array([row for row, a in enumerate(corpus.articles) if not self.articles.reason_off(a)], np.int32)
+        seen = np.flatnonzero(self.shown).tolist()
+        pages = np.array([row for row in seen if not self.articles.reason_off(corpus.articles[row])], np.int32)
         share = self.site.settings.policy.hub_limit or 1.0
         most = hubs.most_blocks(share, len(pages), k, int((self.eligible & ~self.later).sum()))
         paid = np.zeros(len(corpus), dtype=np.float32)

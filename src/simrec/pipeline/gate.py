@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
+import logging
 from collections import Counter
 from collections.abc import Iterable, Mapping, Sequence
 from datetime import datetime
+from itertools import islice
 from typing import NamedTuple
 
 import numpy as np
@@ -14,6 +16,8 @@ from simrec.settings import GateSettings
 from simrec.store import Before, Judge, Listed, Verdict
 from simrec.types import Article, Pick
 
+logger = logging.getLogger(__name__)
+
 NDCG_AT = 10
 
 
@@ -22,25 +26,31 @@ class Counts(NamedTuple):
 
     Attributes:
         shown: how many may be shown.
-        off: pages that have no block on purpose.
-        later: ids of those that may not be shown yet.
+        off: pages that readers see, and that have no block on purpose.
+        hidden: ids of those that readers do not see, or not yet: neither as pages nor as items.
+        barred: ids of those that the rules keep out of blocks, and that nobody has pinned.
     """
 
     shown: int
     off: int = 0
-    later: frozenset[str] = frozenset()
+    hidden: frozenset[str] = frozenset()
+    barred: frozenset[str] = frozenset()
 
 
-def count(articles: Iterable[Article], rules: ArticleRules, now: datetime) -> Counts:
-    """Counts articles at a moment."""
-    shown, off, later = 0, 0, set[str]()
+def count(articles: Iterable[Article], rules: ArticleRules, now: datetime, pins: Mapping[str, Iterable[str]]) -> Counts:
+    """Counts articles at a moment; `pins` are the ids that stand first under pages."""
+    shown, off, hidden, barred = 0, 0, set[str](), set[str]()
+    pinned = {id_ for ids in pins.values() for id_ in ids}
     for article in articles:
         found = standing(article, rules, now)
+        if found.later or not found.shown:
+            hidden.add(article.id)
+            continue
         off += rules.reason_off(article) is not None
-        shown += found.may and not found.later
-        if found.may and found.later:
-            later.add(article.id)
-    return Counts(shown, off, frozenset(later))
+        shown += found.may
+        if not found.may and article.id not in pinned:
+            barred.add(article.id)
+    return Counts(shown, off, frozenset(hidden), frozenset(barred))
 
 
 class Site(NamedTuple):
@@ -49,7 +59,7 @@ class Site(NamedTuple):
     Attributes:
         k: items that a new block shows.
         before_k: items that an active block shows.
-        before: active blocks.
+        before: active blocks that readers see, where a new snapshot takes blocks over from them.
         picks: editors' picks.
         counts: of the articles.
         least: items with fewer of which a block is not shown.
@@ -84,6 +94,11 @@ LIMITS = (
 
 def make_judge(limits: GateSettings, site: Site) -> Judge:
     """What measures a snapshot and says whether it may be activated."""
+    if site.filled and limits.max_empty is not None:
+        logger.warning(
+            "gate.max_empty is not held: policy.fallback fills blocks when they are read, and which are empty then is "
+            "not measured; take one of the two out"
+        )
 
     def judge(new: Iterable[Listed], before: Before | None) -> Verdict:
         return verdict(measure(new, before, site), limits)
@@ -119,11 +134,19 @@ def measure(new: Iterable[Listed], before: Before | None, site: Site) -> dict[st
         site: see there.
 
     Returns:
-        "empty", "changed", "coverage", "hub" as shares, "ndcg" over "pages" with picks. "empty" leaves out pages that
-        are off, and is None where fallbacks fill blocks. "ndcg" is of the blocks as they are, spares among them, by the
+        "empty", "changed", "coverage", "hub" as shares, "ndcg" over "pages" with picks. The first four are of what
+        readers see at the moment, in both snapshots, under pages that they see; pages that are off are no blocks, and
+        "empty" is None where fallbacks fill blocks. "ndcg" is of the blocks as they are, spares among them, by the
         house's own rules: an article's own picks may have been learned from, or stand first. It is an alarm.
     """
-    shown_before = {source: hash(tuple(ids[: site.before_k])) for source, ids in before.blocks} if before else {}
+    hidden, unseen = site.counts.hidden, site.counts.hidden | site.counts.barred
+
+    def first(ids: Iterable[str], k: int) -> tuple[str, ...]:
+        found = tuple(islice((id_ for id_ in ids if id_ not in unseen), k))
+        return found if site.filled or len(found) >= site.least else ()
+
+    known = before.blocks if before else ()
+    shown_before = {source: hash(first(ids, site.before_k)) for source, ids in known if source not in hidden}
     picked: dict[str, set[str]] = {}
     for pick in site.picks:
         picked.setdefault(pick.source_id, set()).add(pick.target_id)
@@ -131,18 +154,18 @@ def measure(new: Iterable[Listed], before: Before | None, site: Site) -> dict[st
     shown: Counter[str] = Counter()
     gains = []
     for source, ids in new:
-        first = [id_ for id_ in ids if id_ not in site.counts.later][: site.k]
-        if len(first) < site.least and not site.filled:
-            first = []
-        blocks += 1
-        empty += not first
-        shown.update(first)
-        known = shown_before.get(source)
-        changed += known is not None and known != hash(tuple(first))
         if source in picked:
             gains.append(ndcg(ids, picked[source]))
+        if source in hidden:
+            continue
+        items = first(ids, site.k)
+        blocks += 1
+        empty += not items
+        shown.update(items)
+        changed += shown_before.get(source, hash(items)) != hash(items)
+    blocks, empty = blocks - site.counts.off, max(empty - site.counts.off, 0)
     return {
-        "empty": None if site.filled else _share(max(empty - site.counts.off, 0), blocks - site.counts.off),
+        "empty": None if site.filled else _share(empty, blocks),
         "changed": _share(changed, len(shown_before) if before.whole else site.before) if before else None,
         "coverage": _share(len(shown), site.counts.shown),
         "hub": _share(max(shown.values(), default=0), blocks),

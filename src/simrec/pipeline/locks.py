@@ -27,10 +27,13 @@ logger = logging.getLogger(__name__)
 LOCK = "simrec.lock"
 HOLDER = "simrec.lock.json"
 """Who holds the lock: process, host, command, since when."""
+OUTPUT = "simrec.output.lock"
+"""The lock of those who write blocks out, beside that of those who make them."""
 POLL = 0.05
 GRACE = 0.2
 """Seconds after which waiting is worth a word: `status` holds the lock for a moment, to see whether it is free."""
-PURPOSE = "work"
+PURPOSES = {LOCK: "work", OUTPUT: "output"}
+"""What locks are called that other hosts may hold, by the file's name."""
 ASKED = 0.5
 """Seconds between two tries where other hosts may hold the lock."""
 
@@ -51,23 +54,52 @@ def working(workspace: Workspace, command: str, wait: float | None = None) -> It
         LockedError: another process held it all the time.
         StoreError: the folder cannot be written.
     """
-    lock = FileLock((workspace.path / LOCK).resolve(), is_singleton=True)
-    if lock.is_locked:
+    with _holding(workspace, LOCK, command, wait) as is_new:
+        if is_new:
+            _clean(workspace)
         yield
+
+
+@contextmanager
+def writing_out(workspace: Workspace, command: str) -> Iterator[None]:
+    """Holds the lock of those who write blocks out, from before they read what is shown: the last writes the newest.
+
+    A build does not hold it: what was withdrawn can be taken out of a publisher's pages while one is under way. Where
+    the workspace can only be read, there is none.
+
+    Args:
+        workspace: the site.
+        command: what is done, for those who wait.
+
+    Raises:
+        LockedError: another process held it for as long as the setting waits.
+    """
+    if not os.access(workspace.path, os.W_OK):
+        yield
+        return
+    with _holding(workspace, OUTPUT, command, None):
+        yield
+
+
+@contextmanager
+def _holding(workspace: Workspace, name: str, command: str, wait: float | None) -> Iterator[bool]:
+    """Holds a lock; says whether this did not hold it before."""
+    lock = FileLock((workspace.path / name).resolve(), is_singleton=True)
+    if lock.is_locked:
+        yield False
         return
     wait = workspace.settings.run.lock_wait if wait is None else wait
     _acquire(lock, workspace, wait)
-    holder, shared = workspace.path / HOLDER, None
+    holder, shared = workspace.path / f"{name}.json", None
     try:
-        shared = _acquire_shared(workspace, command, wait)
+        shared = _acquire_shared(workspace, PURPOSES[name], command, wait)
         if holder.exists():
-            logger.info("%s ended before it was done: its work is taken over", describe(read_holder(workspace)))
-        _clean(workspace)
+            logger.info("%s ended before it was done: its work is taken over", describe(_read(holder)))
         since = datetime.now(UTC).isoformat(timespec="seconds")
         said = {"pid": os.getpid(), "host": socket.gethostname(), "command": command, "since": since}
         with suppress(StoreError):  # on a full disk what makes room must still run
             write_whole(holder, json.dumps(said).encode())
-        yield
+        yield True
     finally:
         if shared:
             shared.release()
@@ -95,11 +127,7 @@ def reading_fitted(workspace: Workspace) -> Iterator[None]:
 
 def read_holder(workspace: Workspace) -> dict[str, Any]:
     """Who holds the lock, or held it last and did not end well; empty where nobody does."""
-    try:
-        found = json.loads((workspace.path / HOLDER).read_text(encoding="utf-8"))
-    except (OSError, ValueError):
-        return {}
-    return found if isinstance(found, dict) else {}
+    return _read(workspace.path / HOLDER)
 
 
 def at_work(workspace: Workspace) -> dict[str, Any]:
@@ -115,7 +143,7 @@ def at_work(workspace: Workspace) -> dict[str, Any]:
     place = workspace.place
     if isinstance(place, URL):
         with suppress(SimrecError):
-            return SessionLock(place, PURPOSE).holder()
+            return SessionLock(place, PURPOSES[LOCK]).holder()
     return {}
 
 
@@ -140,29 +168,37 @@ def _clean(workspace: Workspace) -> None:
         clean_parts(folder)
 
 
+def _read(holder: Path) -> dict[str, Any]:
+    try:
+        found = json.loads(holder.read_text(encoding="utf-8"))
+    except (OSError, ValueError):
+        return {}
+    return found if isinstance(found, dict) else {}
+
+
 def _acquire(lock: FileLock, workspace: Workspace, wait: float) -> None:
-    path: Path = workspace.path
+    path, holder = workspace.path, Path(f"{lock.lock_file}.json")
     try:
         try:
             lock.acquire(timeout=GRACE, poll_interval=POLL)
         except Timeout:
             if wait:
-                logger.warning("waiting up to %.0f s for %s", wait, describe(read_holder(workspace)))
+                logger.warning("waiting up to %.0f s for %s", wait, describe(_read(holder)))
             lock.acquire(timeout=wait, poll_interval=POLL)
     except Timeout as error:
         raise LockedError(
-            f"{describe(read_holder(workspace))} is at work in {path}: wait until it is done, or stop it, and try again"
+            f"{describe(_read(holder))} is at work in {path}: wait until it is done, or stop it, and try again"
         ) from error
     except OSError as error:
         raise StoreError(f"{path} cannot be written: {error.strerror}; check the folder and its permissions") from error
 
 
-def _acquire_shared(workspace: Workspace, command: str, wait: float) -> SessionLock | None:
+def _acquire_shared(workspace: Workspace, purpose: str, command: str, wait: float) -> SessionLock | None:
     """The lock of all hosts that share a database; None where the store is a file."""
     place = workspace.place
     if not isinstance(place, URL):
         return None
-    lock, until, told = SessionLock(place, PURPOSE, command), time.monotonic() + wait, False
+    lock, until, told = SessionLock(place, purpose, command), time.monotonic() + wait, False
     while not lock.acquire():
         holder = describe(lock.holder())
         if time.monotonic() >= until:
@@ -177,4 +213,4 @@ def _acquire_shared(workspace: Workspace, command: str, wait: float) -> SessionL
     return lock
 
 
-__all__ = ["at_work", "describe", "read_holder", "reading_fitted", "working"]
+__all__ = ["at_work", "describe", "read_holder", "reading_fitted", "working", "writing_out"]

@@ -215,7 +215,7 @@ class Pipeline:
             inputs = replace(inputs, pins=placed.pins, bans=placed.bans)
         entries = [Entry(article, BY_HAND) for article in articles]
         self._snapshot = self._store.change(
-            entries, picks, DESK, found.values(), self._snapshot, entry_keys, len(site.engine.row_of), inputs, act
+            entries, picks, DESK, found.values(), self._snapshot, entry_keys, len(site.engine.row_of), inputs, act, now
         )
         return list(found.values())
 
@@ -237,14 +237,14 @@ class Pipeline:
             raise UsageError("what was fitted of the site is damaged: run `simrec build --full`")
         behind = found or waiting(self._store, snapshot, hashes, placed) != 0
         inputs = Inputs(hashes, placed.pins, bans=placed.bans)
-        self._snapshot = self._follow(found, snapshot, inputs) if behind else snapshot
+        self._snapshot = self._follow(found, snapshot, inputs, now) if behind else snapshot
         note_synced(self.workspace, self._snapshot, hashes, placed, site.engine.next_change(now))
         self._site = site
         self.opened = Change(tuple(block.source_id for block in found), time.perf_counter() - start)
 
-    def _follow(self, found: Sequence[StoredBlock], snapshot: Snapshot, inputs: Inputs) -> Snapshot:
+    def _follow(self, found: Sequence[StoredBlock], snapshot: Snapshot, inputs: Inputs, now: datetime) -> Snapshot:
         with aside():  # what was stored before is not what a request asks for
-            return self._store.change((), (), DESK, found, snapshot, entry_keys, len(inputs.hashes), inputs)
+            return self._store.change((), (), DESK, found, snapshot, entry_keys, len(inputs.hashes), inputs, now=now)
 
 
 def hide(workspace: Workspace, ids: Sequence[str], status: Status, clock: Clock = _now) -> Change:

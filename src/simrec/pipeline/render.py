@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Iterator
+from contextlib import closing
 from dataclasses import dataclass
 from datetime import datetime
 from pathlib import Path
@@ -14,6 +15,7 @@ from simrec.block.style import Style
 from simrec.errors import UsageError
 from simrec.files import write_streamed
 from simrec.pipeline.folder import ADVICE, Folder
+from simrec.pipeline.locks import writing_out
 from simrec.pipeline.viewer import Viewer
 from simrec.pipeline.workspace import Workspace
 from simrec.store import StoredBlock
@@ -52,14 +54,16 @@ def render(
         UsageError: there is no such format, or it is none that a stylesheet is for.
         SettingsError: a template cannot be used.
         StoreError: there is no snapshot, or a file cannot be written; each file is as before, or whole.
+        LockedError: another process writes blocks out.
     """
-    with workspace.store() as store:
-        snapshot = store.snapshot()
-        viewer = Viewer.open(store, workspace.settings, snapshot.k, now)
-        made = Made(store.blocks(snapshot.id), snapshot.id, snapshot.model)
-        return render_blocks(
-            workspace, made, viewer, out, format=format, stylesheet=stylesheet, progress=progress
-        )  # fmt: skip
+    with writing_out(workspace, "render"), workspace.store() as store:
+        snapshot, blocks = store.active_blocks()
+        with closing(blocks):
+            viewer = Viewer.open(store, workspace.settings, snapshot.k, now)
+            made = Made(blocks, snapshot.id, snapshot.model)
+            return render_blocks(
+                workspace, made, viewer, out, format=format, stylesheet=stylesheet, progress=progress
+            )  # fmt: skip
 
 
 class Made(NamedTuple):
@@ -83,7 +87,7 @@ def render_blocks(
     """Writes blocks from wherever they are, as `render` writes those of the active snapshot; see there.
 
     Args:
-        workspace: says how they look.
+        workspace: says how they look; its lock of `writing_out` is held.
         made: the blocks.
         viewer: makes of each what readers may see.
         out, format, stylesheet, progress: see `render`.

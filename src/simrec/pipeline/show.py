@@ -74,7 +74,7 @@ def similar(
         block = viewer.view(next(chooser.blocks(rows, k, spares=len(set(exclude)))), exclude)
     if explain and block.items and snapshot.model in why.MODELS:
         site = site or open_site(workspace, corpus, snapshot.model, picks, progress)
-        block = _explained(site, snapshot.model, block)
+        block = _explained(site, snapshot.model, block, viewer.now)
     return Shown(block, snapshot.model, snapshot.id)
 
 
@@ -83,9 +83,9 @@ def _similar(block: Block) -> int:
     return sum("fallback" not in item.reasons for item in block.items)
 
 
-def _explained(site: Site, model: str, block: Block) -> Block:
+def _explained(site: Site, model: str, block: Block, now: datetime) -> Block:
     row_of = site.corpus.row_of
-    reasons = why.because(site, model, row_of[block.source_id], [row_of[item.id] for item in block.items])
+    reasons = why.because(site, model, row_of[block.source_id], [row_of[item.id] for item in block.items], now)
     if reasons is None:
         return block
     items = (

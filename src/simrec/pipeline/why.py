@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from datetime import UTC, datetime
+from datetime import datetime
 
 import numpy as np
 from numpy.typing import NDArray
@@ -21,7 +21,7 @@ LOW = ("rank", "rank_back", "place", "days_apart")
 """Endings of the features whose words hold where the value is low."""
 
 
-def because(site: Site, model: str, row: int, targets: Sequence[int]) -> list[list[str]] | None:
+def because(site: Site, model: str, row: int, targets: Sequence[int], now: datetime) -> list[list[str]] | None:
     """For each target, what moved it up most beside the page's other candidates: at most three reasons, in words.
 
     Features that say the same are one. Words are left out where they do not hold for the article, even if the ranker
@@ -32,6 +32,7 @@ def because(site: Site, model: str, row: int, targets: Sequence[int]) -> list[li
         model: its name.
         row: of the page.
         targets: rows of the articles in its block.
+        now: the moment that decides who may be shown beside them.
 
     Returns:
         The reasons, the strongest first; None where the model is a fusion, whose parts say it all.
@@ -42,7 +43,7 @@ def because(site: Site, model: str, row: int, targets: Sequence[int]) -> list[li
     if isinstance(scorer, FusionScorer):
         return None
     rows = np.array([row], dtype=np.int32)
-    candidates = _candidates(site, model, rows, targets)
+    candidates = _candidates(site, model, rows, targets, now)
     explained = scorer.explain(rows, candidates)
     if explained is None:
         return None
@@ -54,9 +55,9 @@ def because(site: Site, model: str, row: int, targets: Sequence[int]) -> list[li
     return [_words(features, moved[0, place[target]], true[place[target]]) for target in targets]
 
 
-def _candidates(site: Site, model: str, rows: Rows, targets: Sequence[int]) -> Rows:
+def _candidates(site: Site, model: str, rows: Rows, targets: Sequence[int], now: datetime) -> Rows:
     """(1, c) all that the page's ranking looks at, for what is close is close beside others."""
-    eligible, groups = may_show(site, datetime.now(UTC))
+    eligible, groups = may_show(site, now)
     depth = site.settings.rank.candidates
     _, ranking = next(iter(site.rank(model, rows, depth, eligible=eligible, groups=groups)))
     found = ranking.rows[0]

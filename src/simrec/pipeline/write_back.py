@@ -19,6 +19,7 @@ from simrec.block.style import Style
 from simrec.block.table import rows as table_rows
 from simrec.database import parse_url
 from simrec.errors import SettingsError
+from simrec.pipeline.locks import writing_out
 from simrec.pipeline.render import Made
 from simrec.pipeline.viewer import Viewer
 from simrec.pipeline.workspace import Workspace
@@ -27,6 +28,9 @@ from simrec.store.target import Row, Target
 from simrec.store.written import FILE_NAME, Note, Written
 from simrec.text import content_hash
 from simrec.types import Block, Progress, no_progress
+
+COMMAND = "render --format sql"
+"""What writes back, for those who wait for it."""
 
 
 @dataclass
@@ -72,13 +76,15 @@ def write_back(
         SettingsError: there is no URL, or the table or a column is not there.
         UsageError: the URL cannot be read, or its driver is not installed.
         StoreError: there is no snapshot, or the database cannot be written; what was written stays.
+        LockedError: another process writes blocks out.
     """
     _address(workspace, url)  # what is wrong with it is said before all articles are read
-    with workspace.store() as store:
-        snapshot = store.snapshot()
-        viewer = Viewer.open(store, workspace.settings, snapshot.k, now)
-        made = Made(store.blocks(snapshot.id), snapshot.id, snapshot.model)
-        return write_blocks(workspace, made, viewer, url=url, sleep=sleep, progress=progress)
+    with writing_out(workspace, COMMAND), workspace.store() as store:
+        snapshot, blocks = store.active_blocks()
+        with closing(blocks):
+            viewer = Viewer.open(store, workspace.settings, snapshot.k, now)
+            made = Made(blocks, snapshot.id, snapshot.model)
+            return write_blocks(workspace, made, viewer, url=url, sleep=sleep, progress=progress)
 
 
 def _address(workspace: Workspace, url: str | None) -> URL:
@@ -95,7 +101,7 @@ def write_blocks(
     """Writes blocks from wherever they are, as `write_back` writes those of the active snapshot; see there.
 
     Args:
-        workspace: says where to, and keeps what was written.
+        workspace: says where to, and keeps what was written; its lock of `writing_out` is held.
         made: the blocks.
         viewer: makes of each what readers may see.
         url, sleep, progress: see `write_back`.

@@ -101,10 +101,11 @@ def adopt(
                         bar.update(1)
                         yield block
 
+            placed = placed_of(workspace, store)
             made = Made(
                 model=dataset.about["model"], k=dataset.about["k"],
                 settings=dataset.about["settings"] or describe(workspace.settings), hashes=hashes,
-                placed=placed_of(workspace, store), counts=_counts(workspace, store, now), now=now,
+                placed=placed, counts=_counts(workspace, store, placed, now), now=now,
             )  # fmt: skip
             return Adopted(report, write(workspace, store, found(), made))
 
@@ -127,8 +128,8 @@ def adopt_blocks(
     everyone = (article for span in ground.spans for article in read_articles(ground, span))
     made = Made(
         model=about["model"], k=about["k"], settings=about["settings"], hashes=Hashes(ground), placed=placed,
-        counts=gate.count(everyone, rules, ground.now), now=ground.now, noted=_noted(workspace, about["model"]),
-        fitted=fitted, until=until,
+        counts=gate.count(everyone, rules, ground.now, placed.pins), now=ground.now,
+        noted=_noted(workspace, about["model"]), fitted=fitted, until=until,
     )  # fmt: skip
     with workspace.store() as store:
         return write(workspace, store, blocks, made)
@@ -149,7 +150,7 @@ def write(workspace: Workspace, store: Store, blocks: Iterable[StoredBlock], mad
     written = store.write_snapshot(
         blocks, model=made.model, k=made.k, settings=made.settings, keep=workspace.settings.build.keep_snapshots,
         fitted=made.fitted, inputs=Inputs(made.hashes, made.placed.pins, made.noted, made.placed.bans),
-        judge=_judge(workspace, store, made),
+        judge=_judge(workspace, store, made), now=made.now,
     )  # fmt: skip
     if written.refused:
         return written
@@ -192,18 +193,16 @@ class Hashes(Mapping[str, str]):
 
 def _judge(workspace: Workspace, store: Store, made: Made) -> Judge:
     settings, before = workspace.settings, active_snapshot(store)
-    k, blocks = (before.k, before.articles) if before else (made.k, 0)
-    least, filled = settings.block.min_items, bool(settings.policy.fallback)
-    return gate.make_judge(
-        settings.gate, gate.Site(made.k, k, blocks, store.picks(), made.counts, least, filled)
-    )  # fmt: skip
+    k, least, filled = before.k if before else made.k, settings.block.min_items, bool(settings.policy.fallback)
+    site = gate.Site(made.k, k, 0, store.picks(), made.counts, least, filled)  # it takes no blocks over
+    return gate.make_judge(settings.gate, site)
 
 
-def _counts(workspace: Workspace, store: Store, now: datetime) -> gate.Counts:
+def _counts(workspace: Workspace, store: Store, placed: Placed, now: datetime) -> gate.Counts:
     dates = (article.published_at for article, _ in store.each_article())
     published = np.fromiter((date.timestamp() if date else np.nan for date in dates), np.float64)
     rules = article_rules(workspace.settings.policy, published)
-    return gate.count((article for article, _ in store.each_article()), rules, now)
+    return gate.count((article for article, _ in store.each_article()), rules, now, placed.pins)
 
 
 def _published(ground: Ground) -> Any:

@@ -56,8 +56,9 @@ def limit_hubs(ground: Ground, runner: Runner) -> int:
 
 def most_blocks(ground: Ground, share: float) -> int:
     """How many blocks an article may stand in."""
-    pages = int(np.count_nonzero(np.diff(ground.array("page-off.0")) == 0))
-    targets = int(np.count_nonzero(ground.array("page-may") & ~ground.array("page-later")))
+    now = ~ground.array("page-later")
+    pages = int(np.count_nonzero((np.diff(ground.array("page-off.0")) == 0) & ground.array("page-shown") & now))
+    targets = int(np.count_nonzero(ground.array("page-may") & now))
     return hubs.most_blocks(share, pages, ground.about["k"], targets)
 
 

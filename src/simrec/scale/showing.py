@@ -13,11 +13,12 @@ from pathlib import Path
 from tempfile import TemporaryDirectory
 from typing import Any
 
+from simrec.pipeline.locks import writing_out
 from simrec.pipeline.render import Made, render_blocks
 from simrec.pipeline.site import describe
 from simrec.pipeline.viewer import Viewer
 from simrec.pipeline.workspace import Workspace
-from simrec.pipeline.write_back import WriteBackReport, write_blocks
+from simrec.pipeline.write_back import COMMAND, WriteBackReport, write_blocks
 from simrec.scale import meta
 from simrec.scale.dataset import dataset
 from simrec.scale.ground import Ground
@@ -44,7 +45,7 @@ def render(
     Raises:
         InputError: a dataset cannot be read, or is not whole.
     """
-    with _opened(workspace, blocks, articles, now) as (made, viewer):
+    with writing_out(workspace, "render"), _opened(workspace, blocks, articles, now) as (made, viewer):
         return render_blocks(
             workspace, made, viewer, out, format=format, stylesheet=stylesheet, progress=progress
         )  # fmt: skip
@@ -55,7 +56,7 @@ def write_back(
     now: datetime | None = None, progress: Progress = no_progress,
 ) -> WriteBackReport:  # fmt: skip
     """Writes the blocks of a dataset to the table of `[write_back]`; see `render` and `simrec.pipeline.write_back`."""
-    with _opened(workspace, blocks, articles, now) as (made, viewer):
+    with writing_out(workspace, COMMAND), _opened(workspace, blocks, articles, now) as (made, viewer):
         return write_blocks(workspace, made, viewer, url=url, progress=progress)
 
 

@@ -2,14 +2,14 @@
 
 from simrec.store.acts import Act, NewAct, PageRow
 from simrec.store.articles import Held, Ingested
-from simrec.store.blocks import Listed
+from simrec.store.blocks import Before, Judge, Listed, Verdict
 from simrec.store.changes import NOTHING, Changes, Mark
 from simrec.store.election import Election
 from simrec.store.inputs import Inputs
 from simrec.store.judgements import Judgement, Whose
 from simrec.store.records import StoredBlock, StoredItem
 from simrec.store.sessions import SessionLock
-from simrec.store.snapshots import Before, Judge, Snapshot, Verdict
+from simrec.store.snapshots import Snapshot
 from simrec.store.store import Store
 
 __all__ = [

@@ -2,43 +2,38 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from collections.abc import Generator, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
 from datetime import UTC, datetime
-from typing import Any, NamedTuple, TypeAlias
+from typing import Any
 
 from sqlalchemy import Connection, RowMapping, delete, func, insert, select, update
 
 from simrec.errors import NotFoundError, StoreError
-from simrec.store.base import MANY, Connected
-from simrec.store.blocks import STREAMED, Listed, copy_blocks, count_blocks, count_filled, list_blocks, put_blocks
+from simrec.store.base import Connected
+from simrec.store.blocks import (
+    Judge,
+    Listed,
+    Verdict,
+    blocks_before,
+    copy_blocks,
+    count_blocks,
+    count_filled,
+    list_blocks,
+    of_snapshot,
+    put_blocks,
+    read_blocks,
+)
 from simrec.store.engine import take_turn
 from simrec.store.inputs import Inputs, put_inputs, read_inputs
-from simrec.store.records import StoredBlock, StoredItem
+from simrec.store.records import StoredBlock
 from simrec.store.tables import articles, blocks, snapshots
 
 KEPT_REFUSED = 2
 """Snapshots that the gate refused, and that are kept to be looked at."""
 
-Judge: TypeAlias = "Callable[[Iterable[Listed], Before | None], Verdict]"
-"""Looks at a new snapshot's blocks, and at those of the active one, None where there is none: may it be activated?"""
-
 MUCH = 0.25
 """Share of the file's pages that are free, from which it is worth writing it anew."""
-
-
-class Before(NamedTuple):
-    """The active snapshot's blocks: all, or, where it is not `whole`, only those that a new one does not take over."""
-
-    blocks: Iterable[Listed]
-    whole: bool
-
-
-class Verdict(NamedTuple):
-    """What a judge found: figures by name, and why the snapshot must not be activated; None where it may."""
-
-    figures: dict[str, float | None]
-    refused: str | None
 
 
 @dataclass(frozen=True, slots=True)
@@ -47,7 +42,7 @@ class Snapshot:
 
     Attributes:
         id: its number.
-        created_at: when it was written.
+        created_at: the moment that its blocks were of when it was written.
         model, k, settings: what made it.
         articles: in the store, when it was written or last changed.
         blocks: that have items.
@@ -89,6 +84,7 @@ class SnapshotStore(Connected):
     def write_snapshot(
         self, found: Iterable[StoredBlock], *, model: str, k: int, settings: Mapping[str, Any], keep: int,
         fitted: str | None = None, like: int | None = None, inputs: Inputs | None = None, judge: Judge | None = None,
+        now: datetime | None = None,
     ) -> Snapshot:  # fmt: skip
         """Writes a snapshot and activates it, in one transaction; then deletes old ones, see `prune`.
 
@@ -100,11 +96,12 @@ class SnapshotStore(Connected):
             like: a snapshot whose blocks are taken over, where `found` has none for a source.
             inputs: what its blocks were made of.
             judge: says whether it may be activated; where it may not, it is kept, and the active one stays active.
+            now: the moment that its blocks are of; None for this one.
         """
         inputs, found = inputs or Inputs(), found if like is None else list(found)
         with self._write(alone=like is not None) as connection:  # of what is new nobody knows yet
             values = {"model": model, "k": k, "settings": dict(settings), "fitted": fitted}
-            number = _insert(connection, values | {"made_with": dict(inputs.made_with)})
+            number = _insert(connection, values | {"made_with": dict(inputs.made_with)}, now or datetime.now(UTC))
             if like is not None:
                 copy_blocks(connection, like, number)
             put_blocks(connection, number, found, changed=like is not None)
@@ -114,7 +111,7 @@ class SnapshotStore(Connected):
             before = connection.scalar(select(snapshots.c.id).where(snapshots.c.active))
             verdict = Verdict({}, None)
             if judge:
-                verdict = judge(list_blocks(connection, number), _before(connection, before, like, found))
+                verdict = judge(list_blocks(connection, number), blocks_before(connection, before, like, found))
             judged = {"parent": before, "figures": verdict.figures, "refused": verdict.refused}
             connection.execute(update(snapshots).where(snapshots.c.id == number).values(judged))
             if verdict.refused is None:
@@ -181,19 +178,8 @@ class SnapshotStore(Connected):
             StoreError: no snapshot is active.
             NotFoundError: there is none of that number.
         """
-        wanted = snapshots.c.active if number is None else snapshots.c.id == number
         with self._read() as connection:
-            row = connection.execute(select(snapshots).where(wanted)).mappings().first()
-            refused = row is None and connection.scalar(select(func.max(snapshots.c.id)))
-        if row is not None:
-            return _snapshot(row)
-        if number is not None:
-            raise NotFoundError(f"there is no snapshot {number}: `simrec snapshots` lists them")
-        if refused:
-            raise StoreError(
-                f"no snapshot is active, the gate refused all: see `simrec snapshots`, {refused} is the last"
-            )
-        raise StoreError("there is no snapshot yet: run `simrec build` first")
+            return _find(connection, number)
 
     def snapshots(self) -> list[Snapshot]:
         """All snapshots, the newest first."""
@@ -209,23 +195,33 @@ class SnapshotStore(Connected):
             return read_inputs(connection, number)
 
     def listed(self, number: int) -> Iterator[Listed]:
-        """The blocks of a snapshot in short, by source id."""
+        """The blocks of a snapshot in short, by source id. Raises ConflictError where it is gone."""
         with self._read() as connection:
-            yield from list_blocks(connection, number)
+            yield from of_snapshot(connection, number, list_blocks(connection, number))
 
     def blocks(self, number: int, source_ids: Sequence[str] | None = None) -> Iterator[StoredBlock]:
-        """The blocks of a snapshot, by source id; of all sources, or of those named."""
-        columns = blocks.c.source_id, blocks.c["items"], blocks.c.shortfall
-        statement = select(*columns).where(blocks.c.snapshot_id == number).order_by(blocks.c.source_id)
-        parts: list[Any] = [statement]
-        if source_ids is not None:
-            wanted = sorted(set(source_ids))
-            some = (wanted[start : start + MANY] for start in range(0, len(wanted), MANY))
-            parts = [statement.where(blocks.c.source_id.in_(ids)) for ids in some]
+        """The blocks of a snapshot, by source id; of all sources, or of those named.
+
+        Raises:
+            ConflictError: it is gone: whoever takes no blocks for empty ones would empty what is shown.
+        """
         with self._read() as connection:
-            for part in parts:
-                for source_id, items, shortfall in connection.execute(part, execution_options=STREAMED):
-                    yield StoredBlock(source_id, tuple(StoredItem(**item) for item in items), shortfall)
+            yield from of_snapshot(connection, number, read_blocks(connection, number, source_ids))
+
+    def active_blocks(self) -> tuple[Snapshot, Generator[StoredBlock, None, None]]:
+        """The active snapshot and its blocks, by source id: of one moment, whatever is deleted until they are closed.
+
+        Raises:
+            StoreError: no snapshot is active.
+        """
+        found = self._active_blocks()
+        return next(found), found
+
+    def _active_blocks(self) -> Generator[Any, None, None]:
+        with self._read() as connection:
+            snapshot = _find(connection, None)
+            yield snapshot
+            yield from read_blocks(connection, snapshot.id)
 
     def block_ids(self, number: int) -> set[str]:
         """The sources that have a block in a snapshot, with items or without."""
@@ -234,10 +230,10 @@ class SnapshotStore(Connected):
 
 
 def change_blocks(
-    connection: Connection, snapshot: Snapshot, found: Sequence[StoredBlock], total: int
+    connection: Connection, snapshot: Snapshot, found: Sequence[StoredBlock], total: int, now: datetime
 ) -> Snapshot | None:
     """Replaces blocks of a snapshot; None, and nothing is done, where it is not active or not as it was."""
-    now, sources = datetime.now(UTC), [block.source_id for block in found]
+    sources = [block.source_id for block in found]
     gained = sum(bool(block.items) for block in found) - count_filled(connection, snapshot.id, sources)
     changed = replace(
         snapshot, revision=snapshot.revision + 1, articles=total, blocks=snapshot.blocks + gained, changed_at=now
@@ -261,22 +257,26 @@ def _snapshot(row: RowMapping) -> Snapshot:
     return Snapshot(**values)
 
 
-def _insert(connection: Connection, values: Mapping[str, Any]) -> int:
+def _find(connection: Connection, number: int | None) -> Snapshot:
+    """The snapshot of that number, or the active one; raises as `SnapshotStore.snapshot` does."""
+    wanted = snapshots.c.active if number is None else snapshots.c.id == number
+    row = connection.execute(select(snapshots).where(wanted)).mappings().first()
+    if row is not None:
+        return _snapshot(row)
+    if number is not None:
+        raise NotFoundError(f"there is no snapshot {number}: `simrec snapshots` lists them")
+    refused = connection.scalar(select(func.max(snapshots.c.id)))
+    if refused:
+        raise StoreError(f"no snapshot is active, the gate refused all: see `simrec snapshots`, {refused} is the last")
+    raise StoreError("there is no snapshot yet: run `simrec build` first")
+
+
+def _insert(connection: Connection, values: Mapping[str, Any], now: datetime) -> int:
     """Adds a snapshot that has no blocks yet, and returns its number."""
     total = int(connection.scalar(select(func.count()).select_from(articles)) or 0)
-    common = {"created_at": _text(datetime.now(UTC)), "articles": total, "blocks": 0, "active": False}
+    common = {"created_at": _text(now), "articles": total, "blocks": 0, "active": False}
     inserted = insert(snapshots).values({**common, **values}).returning(snapshots.c.id)
     return int(connection.execute(inserted).scalar_one())
-
-
-def _before(
-    connection: Connection, number: int | None, like: int | None, found: Iterable[StoredBlock]
-) -> Before | None:
-    if number is None:
-        return None
-    if number != like:
-        return Before(list_blocks(connection, number), whole=True)
-    return Before(list_blocks(connection, number, [block.source_id for block in found]), whole=False)
 
 
 def _activate(connection: Connection, number: int) -> None:

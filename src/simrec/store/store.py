@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Sequence
+from datetime import UTC, datetime
 
 from simrec.errors import ConflictError
 from simrec.store.acts import ActStore, NewAct, put_act
@@ -31,7 +32,7 @@ class Store(
     def change(
         self, entries: Sequence[Entry], chosen: Sequence[PickEntry], origin: str, found: Iterable[StoredBlock],
         snapshot: Snapshot, keys: Callable[[Entry], Iterable[str]], total: int, inputs: Inputs | None = None,
-        act: NewAct | None = None,
+        act: NewAct | None = None, now: datetime | None = None,
     ) -> Snapshot:  # fmt: skip
         """Stores articles and picks, and brings the blocks of the active snapshot up to date: all of it, or nothing.
 
@@ -45,6 +46,7 @@ class Store(
             total: articles that there are now.
             inputs: articles that the blocks are now made of and were not, and all pins; None: what was noted stays.
             act: of an editor, on one of the pages.
+            now: the moment that the blocks are of; None for this one.
 
         Raises:
             ConflictError: the snapshot is not the active one, or was changed since; nothing was stored.
@@ -52,7 +54,7 @@ class Store(
         """
         found = list(found)
         with self._write() as connection:
-            changed = change_blocks(connection, snapshot, found, total)
+            changed = change_blocks(connection, snapshot, found, total, now or datetime.now(UTC))
             if changed is None:
                 raise ConflictError("another process has changed the blocks meanwhile")
             put_articles(connection, [to_row(entry) for entry in entries])

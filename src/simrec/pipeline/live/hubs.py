@@ -54,15 +54,21 @@ def most_blocks(engine: Engine, share: float) -> int:
 def passed_limit(engine: Engine, share: float) -> bool:
     """Whether changes since the site was fitted have let an article into more blocks than it may stand in.
 
-    One that could not be kept out then, or that is yet to be fitted, is given a tenth more.
+    So may pages that readers did not see then. A tenth more is let pass, and so is what no toll keeps out: what is
+    pinned, and what pages show that have nothing to put in its place.
     """
-    pages = _pages(engine)
+    pages, wanted = _pages(engine), max(engine.composer.wanted, engine.k + 1)
     held = {page: engine.lists.array[page][engine.lists.array[page] != NO_ROW] for page in pages.tolist()}
     choices = {
-        page: engine.composer.choose(page, rows, engine.scores.array[page, : len(rows)]) for page, rows in held.items()
+        page: engine.composer.choose(page, rows, engine.scores.array[page, : len(rows)], wanted)
+        for page, rows in held.items()
     }
-    over = over_limit(engine, choices, int(most_blocks(engine, share) * 1.1))
-    return any(row >= engine.fitted.n or engine.toll.array[row] > 0 for row in over)
+    most = int(most_blocks(engine, share) * 1.1)
+    over, bound = over_limit(engine, choices, most), Counter[int]()
+    for page, choice in choices.items() if over else ():
+        pins = set(engine.pins_of(page))
+        bound.update(row for row in _first(engine, page, choice) if row in pins or choice.counted <= engine.k)
+    return any(bound[row] <= most for row in over)
 
 
 def over_limit(engine: Engine, choices: Mapping[int, Choice], most: int) -> dict[int, int]:
@@ -82,13 +88,14 @@ def _first(engine: Engine, page: int, choice: Choice) -> list[int]:
 
 
 def _pages(engine: Engine) -> Rows:
-    """The pages that have a block."""
+    """The pages under which readers see a block."""
     return with_block(engine, np.flatnonzero(engine.alive.array).astype(np.int32))
 
 
 def with_block(engine: Engine, pages: Rows) -> Rows:
-    """Those of some pages that have a block."""
-    return np.array([page for page in pages.tolist() if not engine.reason_off(page)], dtype=np.int32)
+    """Those of some pages under which readers see a block: not drafts, nor what is not published yet."""
+    seen = pages[engine.shown.array[pages] & ~engine.later.array[pages]]
+    return np.array([page for page in seen.tolist() if not engine.reason_off(page)], dtype=np.int32)
 
 
 def offers(engine: Engine, pages: Rows) -> tuple[Rows, Scores]:
