@@ -25,6 +25,7 @@ from simrec.pipeline.chooser import Chooser
 from simrec.pipeline.files import cache_folder, read_files
 from simrec.pipeline.sample import newsroom
 from simrec.pipeline.site import Site
+from simrec.pipeline.viewer import Viewer
 from simrec.settings import check_settings
 from simrec.types import NO_ROW, Rows
 from speed.table import put_between
@@ -55,7 +56,15 @@ RULES: dict[str, dict[str, Any]] = {
     "hub_limit = 0.02": {"hub_limit": 0.02},
     "near_duplicate = 0.5": {"near_duplicate": 0.5},
     'copies = "newest"': {"copies": "newest"},
+    'copies = "canonical"': {"copies": "canonical"},
+    'languages = {ja = ["ja", "en"]}': {"languages": {"ja": ["ja", "en"]}},
+    'target.exclude_sections = ["PR", "events"]': {"target": {"exclude_sections": ["PR", "events"]}},
+    'min_score = 3, fallback = ["section", "recent"]': {"min_score": 3.0, "fallback": ["section", "recent"]},
+    "min_score = 3, block.min_items = 3": {"min_score": 3.0},
 }
+"""By what they are in simrec.toml. The corpora have no series, so that max_per_series is none of them."""
+BLOCKS: dict[str, dict[str, Any]] = {"min_score = 3, block.min_items = 3": {"min_items": 3}}
+"""What else rules set, under [block]."""
 
 
 def main() -> None:
@@ -101,7 +110,7 @@ def measure(folder: Path) -> dict[str, Any]:
     found: dict[str, Any] = {}
     plain: Any = None
     for name, policy in RULES.items():
-        run = blocks(site, policy, now)
+        run = blocks(site, {"policy": policy, "block": BLOCKS.get(name, {})}, now)
         values = per_source(run[known.sources], known.picks, K)[f"nDCG@{K}"]
         plain = values if plain is None else plain
         shown = (run != NO_ROW).sum(axis=1)
@@ -120,14 +129,15 @@ def measure(folder: Path) -> dict[str, Any]:
     return {"articles": len(files.corpus), "pages": len(known.sources), "rules": found}
 
 
-def blocks(site: Site, policy: dict[str, Any], now: datetime) -> Rows:
-    """(n, 10) the items of all pages under a rule, -1 where there is none."""
+def blocks(site: Site, settings: dict[str, Any], now: datetime) -> Rows:
+    """(n, 10) the items that readers see under all pages by a rule, -1 where there is none."""
     other = copy(site)  # shares what was computed
-    other.settings = check_settings({"policy": policy}, "the rule")
+    other.settings = check_settings(settings, "the rule")
+    viewer = Viewer(site.corpus, other.settings, K, now=now)
     everyone, row_of = np.arange(len(site.corpus), dtype=np.int32), site.corpus.row_of
     run = np.full((len(everyone), K), NO_ROW, dtype=np.int32)
     for block in Chooser(other, "hybrid", now=now).blocks(everyone, K):
-        rows = [row_of[item.id] for item in block.items]
+        rows = [row_of[item.id] for item in viewer.view(block).items]
         run[row_of[block.source_id], : len(rows)] = rows
     return run
 
