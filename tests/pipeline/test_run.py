@@ -164,8 +164,9 @@ def test_a_refused_snapshot_ends_no_run_and_what_was_withdrawn_goes_all_the_same
     gone = json.loads((site / "json" / "r00.json").read_text())["items"][0]["id"]
     (site / "simrec.toml").write_text(RUN + "[gate]\nmax_changed = 0.0\n")
     records = [json.loads(line) for line in lines(20).splitlines()]
-    withdrawn = [record | ({"status": "withdrawn"} if record["id"] == gone else {}) for record in records]
-    (site / "articles.jsonl").write_text("\n".join(map(json.dumps, withdrawn)))
+    changes = {gone: {"status": "withdrawn"}, "r01": {"body": f"{BODIES[0]} 1. {BODIES[0]}"}}
+    changed = [record | changes.get(record["id"], {}) for record in records]
+    (site / "articles.jsonl").write_text("\n".join(map(json.dumps, changed)))
     capsys.readouterr()
     assert main(["run", "-w", str(site)]) == 1
     err = capsys.readouterr().err

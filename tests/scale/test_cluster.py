@@ -95,11 +95,11 @@ def test_memory_is_what_is_held_beside_what_was_held() -> None:
     """Also what is let go before the end; files that are looked at are told apart."""
     held = bytearray(50 << 20)
     with Meter() as meter:
-        more = bytearray(b"x") * (30 << 20)
+        more = bytearray(b"x") * (40 << 20)  # as much is never taken from what the process has let go of
         time.sleep(0.1)
         del more
-    assert 25 << 20 <= meter.memory <= 45 << 20
-    assert meter.resident >= 25 << 20
+    assert 35 << 20 <= meter.memory <= 55 << 20
+    assert meter.resident >= 35 << 20
     assert len(held) == 50 << 20
 
 
