@@ -198,13 +198,14 @@ def test_a_link_signs_in_once(desk: Browser) -> None:
 
 @pytest.mark.parametrize(
     "next_", ["//evil.example", "https://evil.example", "/\\evil.example", "/desk/../x", "/desk//evil.example",
-              "/deskevil", "javascript:alert(1)", "/desk\r\nset-cookie: a=b", "/v1/articles", "/desk/%2e%2e/x\x00"],
+              "/deskevil", "javascript:alert(1)", "/desk\r\nset-cookie: a=b", "/v1/articles", "/desk/%2e%2e/x"],
 )  # fmt: skip
 def test_no_way_leads_off_the_desk(desk: Browser, next_: str) -> None:
     """Open redirect: what is asked to go on elsewhere goes on to the desk's first page."""
     assert desk.sign_in(next=next_) == "/desk"
     assert local(next_) == "/desk"
     assert desk.get("/desk/login", params={"next": next_}, follow_redirects=False).headers["location"] == "/desk"
+    assert desk.sign_in(next=f"{next_}\x00") == "422"
 
 
 def test_nothing_that_is_stored_acts(desk: Browser) -> None:

@@ -89,16 +89,17 @@ class DatabaseSource:
         except ResourceClosedError:
             raise InputError(f"{setting} under [database] gives no rows: write a SELECT") from None
         except SQLAlchemyError as error:
-            raise InputError(self._failure(error, number, setting)) from None
+            raise InputError(self._failure(said(error, self.url), number, setting)) from None
+        except UnicodeDecodeError:  # of a driver's own words: a damaged file can have any
+            raise InputError(self._failure("it is damaged, or holds text that is not UTF-8", number, setting)) from None
         finally:
             engine.dispose()
 
-    def _failure(self, error: SQLAlchemyError, number: int, setting: str) -> str:
+    def _failure(self, why: str, number: int, setting: str) -> str:
         """The error in one line; no traceback of the driver goes with it, for it may show what it was given."""
         if number:
-            advice = "run it again, what was read is kept"
-            return f"{self.name} broke off after row {number}: {said(error, self.url)}; {advice}"
-        return f"{self.name}: {said(error, self.url)}; check the URL and {setting} under [database]"
+            return f"{self.name} broke off after row {number}: {why}; run it again, what was read is kept"
+        return f"{self.name}: {why}; check the URL and {setting} under [database]"
 
 
 def _statement(query: str) -> TextClause:
