@@ -24,7 +24,7 @@ GATED := --articles data/newsroom/articles.jsonl --picks data/newsroom/picks.csv
 	--gate tests/quality/floors.toml
 GATED_MODELS := tfidf sentence hybrid learned
 
-.PHONY: demo test fuzz kill check audit gate floors bench quality load soak prior docs serve clean
+.PHONY: demo test slow fuzz kill check audit gate floors bench quality load soak prior docs serve clean
 .DELETE_ON_ERROR:
 
 $(READY): pyproject.toml constraints.txt
@@ -40,8 +40,11 @@ $(PEERS): $(READY)
 demo: $(READY)  ## the whole job on the sample newsroom, in out/demo
 	$(BIN)/simrec demo --out out/demo
 
-test: $(READY)  ## all tests
-	$(BIN)/python -m pytest -m "not gate"
+test: $(READY)  ## all tests but the slowest
+	$(BIN)/python -m pytest -m "not gate and not slow"
+
+slow: $(READY)  ## the slowest tests: nodes and drivers killed, the service under load, slow clients
+	$(BIN)/python -m pytest -m slow
 
 fuzz: $(READY)  ## every reader with 20,000 damaged files; FUZZ says how many, FUZZ_START from which number on
 	SIMREC_FUZZ=$(FUZZ) SIMREC_FUZZ_START=$(FUZZ_START) $(BIN)/python -m pytest tests/fuzz --durations=0

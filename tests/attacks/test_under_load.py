@@ -49,6 +49,7 @@ class Asking:
         return self._found[0]
 
 
+@pytest.mark.slow
 def test_nothing_fails_while_the_site_changes(served: Served) -> None:
     """Articles published, a whole build and a rollback by other processes: every reader has an answer, in time."""
     targets, before = served.shown(), served.snapshot()
@@ -86,6 +87,7 @@ def test_a_process_that_is_told_to_end_answers_first(served: Served) -> None:
 
 
 @pytest.mark.skipif(not hasattr(signal, "SIGHUP"), reason="this system has no SIGHUP")
+@pytest.mark.slow
 def test_processes_are_replaced_one_after_the_other(blank: Path, tmp_path: Path) -> None:
     """SIGHUP to a service of two processes and a writer: all are others afterwards, and readers saw nothing of it."""
     with serving(shutil.copytree(blank, tmp_path / "site"), "--workers", "2") as served:

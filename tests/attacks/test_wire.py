@@ -156,6 +156,7 @@ def test_slow_bodies(strict: Site) -> None:
 @pytest.mark.attack(
     "slow headers (slowloris)", "the end of the connection after 15 seconds; others are answered meanwhile"
 )
+@pytest.mark.slow
 def test_slow_headers(site: Site) -> None:
     """Two hundred connections that send a byte now and then, or nothing, are all closed; readers are served."""
     many = [site.connect() for _ in range(200)]
@@ -179,6 +180,7 @@ def test_slow_headers(site: Site) -> None:
 @pytest.mark.attack(
     "a body behind a GET, a byte at a time", "the answer at once, and the end of the connection after 15 seconds"
 )
+@pytest.mark.slow
 def test_slow_rest(site: Site) -> None:
     """What is sent behind a request that has its answer holds no connection."""
     with site.connect() as connection:

@@ -68,6 +68,7 @@ def test_the_blocks_are_those_of_a_local_build(tmp_path: Path, ray_cluster: Any,
 
 
 @pytest.mark.ray
+@pytest.mark.slow
 def test_a_node_that_is_killed_changes_nothing(
     tmp_path: Path, ray_cluster: Any, monkeypatch: pytest.MonkeyPatch
 ) -> None:  # fmt: skip
@@ -112,6 +113,7 @@ def test_a_node_that_is_killed_changes_nothing(
 
 
 @pytest.mark.ray
+@pytest.mark.slow
 def test_a_driver_that_is_killed_is_gone_on_with(tmp_path: Path, ray_cluster: Any) -> None:
     """What its tasks have done stays done; nothing appears before all is there."""
     here, there = (site(tmp_path / name, build={"model": "tfidf"}) for name in ("here", "there"))

@@ -48,6 +48,7 @@ def test_parts_are_embedded_by_workers_that_stay(
     assert len(set(places(ground.folder))) <= 2 + again
 
 
+@pytest.mark.slow
 def test_a_static_model_is_fitted_on_a_cluster(ground_of: Callable[..., Ground], two_nodes: Cluster) -> None:
     """As by one process: the counts are the same; its vectors within 1e-5, for a worker's sums may differ."""
     texts = some_texts(40)
@@ -67,6 +68,7 @@ def test_what_is_the_users_is_said_as_it_is(
         embed(ground, RayRunner(ground.folder, two_nodes))
 
 
+@pytest.mark.slow
 def test_a_node_that_goes_takes_nothing_with_it(
     ground_of: Callable[..., Ground], two_nodes: Cluster, ray_cluster: Any, monkeypatch: pytest.MonkeyPatch
 ) -> None:
@@ -88,6 +90,7 @@ def test_a_node_that_goes_takes_nothing_with_it(
     assert np.unique([path.name.split(".")[0] for path in (Path(ground.folder) / "attempts").iterdir()]).size == 15
 
 
+@pytest.mark.slow
 def test_a_driver_that_is_killed_is_gone_on_with(
     ground_of: Callable[..., Ground], two_nodes: Cluster, ray_cluster: Any, monkeypatch: pytest.MonkeyPatch
 ) -> None:
