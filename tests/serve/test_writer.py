@@ -177,16 +177,19 @@ def test_a_text_is_ranked_over_a_socket(tmp_path: Path, monkeypatch: pytest.Monk
             raise InputError("it is")
         return None if payload == "elsewhere" else {"said": payload, "seconds": seconds > 0}
 
-    assert private.ranked({}, 1) is None  # no service runs
-    monkeypatch.setenv(private.SOCKET, str(tmp_path / "drafts"))
+    assert private.asked(private.DRAFTS, {}, 1) is None  # no service runs
+    monkeypatch.setenv(private.DRAFTS, str(tmp_path / "drafts"))
     with pytest.raises(LockedError, match="no answer"):
-        private.ranked({}, 0.05)
+        private.asked(private.DRAFTS, {}, 0.05)
     for _ in range(2):  # what a process that was killed left behind is no obstacle
-        with private.listening(rank):
-            assert private.ranked({"title": "ü" * 100_000}, 5) == {"said": {"title": "ü" * 100_000}, "seconds": True}
+        with private.listening(private.DRAFTS, rank):
+            assert private.asked(private.DRAFTS, {"title": "ü" * 100_000}, 5) == {
+                "said": {"title": "ü" * 100_000},
+                "seconds": True,
+            }
             with pytest.raises(InputError, match="it is"):
-                private.ranked("wrong", 5)  # type: ignore[arg-type]
-            assert private.ranked("elsewhere", 5) is None  # type: ignore[arg-type]
+                private.asked(private.DRAFTS, "wrong", 5)  # type: ignore[arg-type]
+            assert private.asked(private.DRAFTS, "elsewhere", 5) is None  # type: ignore[arg-type]
         assert (tmp_path / "drafts").exists()
 
 

@@ -88,12 +88,14 @@ class Work:
         return Done(act, PageState.of(act.source_id, row), tuple(made), bool(noted.get("waiting"))).as_json()
 
     def follow(self) -> None:
-        """Brings the pipeline to the active snapshot, so that the next request need not."""
+        """Brings the pipeline to the active snapshot, and keeps it small, so that the next request need not."""
         shown = self._store.mark().snapshot
         if shown != self._shown:
             self.close()
             self._shown = shown
-        if self._pipeline is None and self.pipeline():
+        if self._pipeline is not None:
+            self._pipeline.tidy()
+        elif self.pipeline():
             self._warm()
 
     def _warm(self) -> None:

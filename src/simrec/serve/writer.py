@@ -14,7 +14,8 @@ from typing import Any
 from simrec.errors import LockedError, SimrecError, StoreError, UsageError
 from simrec.pipeline.workspace import Workspace
 from simrec.serve.outcomes import Ticket, passes, result, told
-from simrec.serve.private import ranked
+from simrec.serve.private import DRAFTS
+from simrec.serve.private import asked as asked_of
 from simrec.serve.work import KINDS, READING, Work
 from simrec.store import Store
 from simrec.store.election import Election
@@ -114,7 +115,7 @@ class Writer:
         if kind not in READING:
             return self.wait(self.ask(kind, payload), timeout)
         seconds = self._seconds(timeout)
-        found = self.rank(payload, seconds) if self._stands else ranked(payload, seconds)
+        found = self.rank(payload, seconds) if self._stands else asked_of(DRAFTS, payload, seconds)
         if found is not None:
             return found
         receipt = self.ask(kind, payload)  # the writer is on another machine, or of another service

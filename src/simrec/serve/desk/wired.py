@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 from collections.abc import AsyncIterator, Sequence
 from contextlib import asynccontextmanager, nullcontext
 from dataclasses import replace
@@ -27,6 +28,8 @@ from simrec.serve.desk.app import mount
 from simrec.serve.desk.backend import Judgement, User, Wish
 from simrec.serve.desk.guard import EDIT, Desk
 from simrec.serve.desk.patience import Patience
+from simrec.serve.looking import LooksApart
+from simrec.serve.private import LOOKS
 from simrec.serve.security import Caller
 from simrec.serve.state import Service
 from simrec.store.desk_sessions import StoredSession
@@ -45,7 +48,7 @@ class ServiceBackend:
         self.title = workspace.settings.site.title or "simrec"
         self.site_url = Style.of(workspace.settings, workspace.path, lang="en", model="").site_url
         self._service, self._workspace = service, workspace
-        self._looks = Looks(workspace, clock=service.clock)
+        self._looks = LooksApart() if LOOKS in os.environ else Looks(workspace, clock=service.clock)
         self._attentive = Attentive(workspace, clock=service.clock)
         self._patience = Patience()
 
