@@ -328,6 +328,15 @@ def test_old_answers_are_deleted(site: Workspace) -> None:
         assert next(asked.id for asked in store.asked()) == waits.id
 
 
+def test_what_was_gone_is_forgotten_after_a_month(site: Workspace) -> None:
+    """That a webhook took out what was not known is kept for longer than any webhook comes late."""
+    now = datetime(2026, 3, 1, tzinfo=UTC)
+    with site.store() as store:
+        store.note_gone({"late": now - timedelta(days=29), "old": now - timedelta(days=31)})
+        Writer(site, clock=lambda: now)._tend(store, 0.0)
+        assert [store.gone_at(id_) for id_ in ("late", "old")] == [now - timedelta(days=29), None]
+
+
 def test_an_act_is_logged_once_whoever_dies(site: Workspace) -> None:
     """An act whose writer dies before it answers stands once in the log, and its answer is whole."""
     page = RECORDS[0]["id"]
