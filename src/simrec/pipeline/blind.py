@@ -15,7 +15,7 @@ import numpy as np
 
 from simrec.errors import ConflictError, NotFoundError, UsageError
 from simrec.evaluate.compare import LEVEL, resamples
-from simrec.pipeline.watched import note_look
+from simrec.pipeline.watched import shown_now
 from simrec.policy.eligibility import reason_hidden
 from simrec.store import Store
 from simrec.store.comparisons import Comparison, Half
@@ -159,7 +159,10 @@ def judge(
     store: Store, who: str, trial: str, preferred: Side, accepted: Sequence[str] = (), rejected: Sequence[str] = (), *,
     now: datetime | None = None,
 ) -> Comparison:  # fmt: skip
-    """Stores what a judge says of a trial; items become judgements of the page.
+    """Stores what a judge says of a trial, as an act; items become judgements of the page.
+
+    Returns:
+        The trial, judged, with the number of the act.
 
     Raises:
         NotFoundError: there is no such trial any more.
@@ -182,9 +185,7 @@ def judge(
         found, at=now or datetime.now(UTC), preferred=half,
         accepted=tuple(dict.fromkeys(accepted)), rejected=tuple(dict.fromkeys(rejected)),
     )  # fmt: skip
-    store.judge_trial(said)
-    note_look(store, who, said.source_id, said.at)
-    return said
+    return replace(said, act=store.judge_trial(said, shown_now(store, said.source_id, said.at)))
 
 
 def tallies(store: Store) -> list[Tally]:
