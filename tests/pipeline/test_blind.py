@@ -157,7 +157,8 @@ def test_a_judgement_is_undone_as_other_acts_are(store: Store, tmp_path: Path) -
     articles = [Article(f"p{n:02}", f"Page {n}", "Text.", status="draft") for n in range(1, 20)]
     store.put([Entry(article, "x") for article in articles], lambda entry: ())
     trial = start(store, Fake(), "Ada", ("one", "two"), now=NOW)
-    assert store.acts() == []
+    twice = start(store, Fake(), "Ada", ("one", "two"), now=NOW)
+    assert (store.acts(), twice.source_id) == ([], "p00")
     item = trial.left[0].id
     number = judge(store, "Ada", trial.id, "left", [item], now=NOW).act
     assert number == 1
@@ -167,6 +168,8 @@ def test_a_judgement_is_undone_as_other_acts_are(store: Store, tmp_path: Path) -
     with pytest.raises(NotFoundError):
         start(store, Fake(), "Ada", ("one", "two"), now=NOW)
     assert start(store, Fake(), "Ben", ("one", "two"), now=NOW).source_id == "p00"
+    with pytest.raises(ConflictError, match="the log tells for which model"):
+        judge(store, "Ada", twice.id, "right", now=NOW)
     with pytest.raises(ConflictError, match="undone already, by act 2"):
         Desk(site, None).undo("Ada", number)
     Desk(site, None).undo("Ada", 2)

@@ -129,6 +129,14 @@ def test_what_is_said_is_undone_by_key_and_said_again(open_page: Open, served: S
     page.keyboard.press("u")
     page.wait_for_selector("[data-toast] >> text=what was said of")
     assert said(page).startswith("Undone.")
+    for path in (
+        "queue?done=4",
+        "queue?done=5",
+        "compare/trial?a=hybrid&b=tfidf&done=3",
+        "queue?done=9",
+        "queue?done=-1",
+    ):
+        assert "data-toast" not in page.request.get(f"/desk/{path}").text()
     log = page.request.get("/desk/log.jsonl").text().splitlines()
     told = [(line["action"], bool(line["undone_by"])) for line in map(json.loads, log)]
     assert told == [("undo", False), ("judge", True), ("undo", False), ("undo", True), ("seen", True)]

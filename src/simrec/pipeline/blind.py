@@ -166,7 +166,7 @@ def judge(
 
     Raises:
         NotFoundError: there is no such trial any more.
-        ConflictError: it was judged already, or shown to somebody else.
+        ConflictError: it was judged already, or shown to somebody else; or its page was drawn twice, and is judged.
         UsageError: there is no such side, or an item is in neither block, or accepted and rejected.
     """
     if preferred not in ("left", "right", "tie"):
@@ -174,6 +174,9 @@ def judge(
     found = store.trial(trial)
     if found.who != who:
         raise ConflictError("this comparison was shown to somebody else: start another one")
+    drawn = found.preferred is None and found.drawn != "asked"
+    if drawn and found.source_id in store.compared_pages(found.model_a, found.model_b, who):
+        raise ConflictError("you judged this page already, and the log tells for which model: start another one")
     known = {*found.items_a, *found.items_b}
     for id_ in (*accepted, *rejected):
         if id_ not in known:

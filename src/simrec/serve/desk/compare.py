@@ -42,7 +42,7 @@ def trial(
     if a not in models or b not in models or a == b:
         raise UsageError(f"choose two of {', '.join(models)}")
     drawn = drawn if drawn in DRAWN else "random"
-    stored = said_at(desk.backend, done)
+    stored = said_at(desk.backend, done, of_models=True)
     given: dict[str, Any] = {
         "a": a, "b": b, "how": drawn, "judged": judged, "by_me": _by(desk, session.name, {a, b}), "stored": stored,
         "names": titles(desk.backend, [stored.source_id] if stored else ()), "words": words,

@@ -53,7 +53,7 @@ def queue(
     """Pages whose blocks most need a look."""
     chosen = kind if kind in KINDS else None
     part = desk.backend.queue(chosen, max(0, after), PART)
-    fine = said_at(desk.backend, done)
+    fine = said_at(desk.backend, done, of_models=False)
     names = titles(desk.backend, [fine.source_id] if fine else ())
     return page(
         request, "queue.html", part=part, kind=chosen, kinds=KINDS, after=max(0, after), fine=fine, names=names,
@@ -68,10 +68,12 @@ def seen(desk: TheDesk, session: SignedIn, form: Annotated[FormData, Depends(for
     return go(telling(local(text(form, "back")), number))
 
 
-def said_at(backend: Backend, number: int | None) -> Act | None:
-    """What was just said of a page, or undone: an act by its number; None where it stands no longer."""
-    found = backend.log(before=number + 1, limit=1) if number else []
-    return next((act for act in found if act.id == number and act.said is not None and act.undone_by is None), None)
+def said_at(backend: Backend, number: int | None, *, of_models: bool) -> Act | None:
+    """What was just said of a page, or of models' blocks for it, or undone: an act by its number, while it stands."""
+    for act in backend.log(before=number + 1, limit=1) if number else ():
+        if act.id == number and act.undone_by is None and act.said is not None and ("models" in act.said) == of_models:
+            return act
+    return None
 
 
 @router.get("/search")
