@@ -84,6 +84,8 @@ class Work:
         act = self._store.act(noted["act"]) if asked.kind in ("act", "undo") else None
         if act is None:
             return {**noted, **again}
+        if act.said is not None:  # the page is as it was
+            made, noted["waiting"] = [], False
         row = self._store.page_states([act.source_id]).get(act.source_id)
         return Done(act, PageState.of(act.source_id, row), tuple(made), bool(noted.get("waiting"))).as_json()
 

@@ -153,9 +153,9 @@ class ServiceBackend:
             self._patience.begin("warm", lambda: self._looked(first))
         return found
 
-    def seen(self, who: str, source_id: str) -> None:
-        """Says that an editor has looked at a page, and nothing is to be done."""
-        self._attentive.seen(who, self.article(source_id).id)
+    def seen(self, who: str, source_id: str) -> int:
+        """Says that an editor has looked at a page, and nothing is to be done; the number of the act."""
+        return self._attentive.seen(who, self.article(source_id).id)
 
     def overview(self) -> Overview:
         """The state of the site."""
@@ -169,13 +169,13 @@ class ServiceBackend:
 
         return self._patience.get(("trial", who, models, source_id, drawn), start)
 
-    def judge(self, who: str, judgement: Judgement) -> None:
-        """Stores what a judge says."""
+    def judge(self, who: str, judgement: Judgement) -> int | None:
+        """Stores what a judge says; the number of the act."""
         preferred: Any = judgement.preferred  # it was checked, and is again
-        blind.judge(
+        return blind.judge(
             self._service.store, who, judgement.trial_id, preferred, judgement.accepted, judgement.rejected,
             now=self.now(),
-        )  # fmt: skip
+        ).act  # fmt: skip
 
     def tallies(self) -> Sequence[Tally]:
         """What judges preferred, a pair of models each."""
