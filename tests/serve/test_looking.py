@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 import os
 import shutil
+import socket
 import subprocess
 import sys
 from collections.abc import Iterator
@@ -88,3 +89,15 @@ def test_without_such_a_process_it_is_said(monkeypatch: pytest.MonkeyPatch, tmp_
     monkeypatch.setenv(private.LOOKS, str(tmp_path / "looks"))
     with pytest.raises(LockedError, match="no answer after"):
         looking.LooksApart().blocks("tfidf", "t000")
+
+
+def test_sockets_have_short_names_wherever_files_for_the_moment_are(
+    monkeypatch: pytest.MonkeyPatch, tmp_path: Path
+) -> None:
+    """A name of over a hundred bytes is none that a socket could have."""
+    (tmp_path / ("long" * 30)).mkdir()
+    monkeypatch.setattr("tempfile.tempdir", str(tmp_path / ("long" * 30)))
+    with beside._folder() as folder:
+        assert len(folder) < 80
+        with socket.socket(socket.AF_UNIX) as one:
+            one.bind(f"{folder}/{private.DRAFTS.lower()}")

@@ -25,6 +25,8 @@ NICE = 5
 """How much they let those go first who answer readers."""
 REST = 1.0
 """Seconds after which one that has failed is started again."""
+LONGEST, SHORT = 80, "/tmp"  # noqa: S108 - a folder of its own is made in it
+"""Bytes of a folder's name up to which a socket's in it is none too long for any system; where there is a shorter one."""
 PATIENCE = 60.0
 """Seconds that it has to end what it is doing."""
 
@@ -37,7 +39,7 @@ class Beside:
     """
 
     def __init__(self, *, desk: bool) -> None:
-        self._private = tempfile.TemporaryDirectory(prefix="simrec-")
+        self._private = _folder()
         if hasattr(socket, "AF_UNIX"):
             os.environ |= {name: str(Path(self._private.name, name.lower())) for name in (DRAFTS, LOOKS)}
         looks = [_Kept("simrec.serve.looking", "who looks at pages")] if desk and LOOKS in os.environ else []
@@ -57,6 +59,15 @@ class Beside:
         """Has others take their place, by the settings as they are now."""
         for kept in self._kept:
             kept.renew()
+
+
+def _folder() -> tempfile.TemporaryDirectory[str]:
+    """A folder that its user alone may enter, whose name is short enough for sockets in it."""
+    found = tempfile.TemporaryDirectory(prefix="simrec-")
+    if len(os.fsencode(found.name)) > LONGEST and Path(SHORT).is_dir():
+        found.cleanup()
+        return tempfile.TemporaryDirectory(prefix="simrec-", dir=SHORT)
+    return found
 
 
 class _Kept:
