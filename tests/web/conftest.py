@@ -94,7 +94,7 @@ def browser() -> Iterator[Any]:
     playwright = pytest.importorskip("playwright.sync_api", reason="playwright is not installed")
     program = next(filter(None, map(shutil.which, ("chromium", "chromium-browser", "google-chrome"))), None)
     if program is None:
-        pytest.skip("there is no Chromium on this machine")
+        pytest.skip("there is no Chromium on this machine: install chromium")
     with playwright.sync_playwright() as running:
         started = running.chromium.launch(executable_path=program, args=["--no-sandbox"])
         yield started
