@@ -107,7 +107,7 @@ def _pin_ban_accept(newsroom: Newsroom, page: Any) -> None:
     assert newsroom.state().pins == (wanted,)
     assert (block(page)[0], newsroom.agrees(page)) == (wanted, True)
     with acting(page):
-        page.locator("[data-toast] button").click()
+        page.locator("[data-toast] [data-undo] button").click()
     assert (newsroom.state().pins, block(page), newsroom.agrees(page)) == ((), before, True)
     type_key(page, "p", before[2])
     assert newsroom.state().pins == (before[2],)

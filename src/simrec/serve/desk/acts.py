@@ -113,13 +113,14 @@ def _conflict(request: Request, desk: Desk, form: FormData, wish: Wish, message:
     """A page that says who changed what meanwhile, and lets the editor choose."""
     backend, source_id = desk.backend, wish.source_id
     order = _order(form) if wish.action == "order" else ()
-    do = f"{wish.action} {text(form, 'do').partition(' ')[2]}"
+    target = text(form, "do").partition(" ")[2]
+    do = f"{wish.action} {target}"
     since = [act for act in backend.log(source_id=source_id, limit=50) if act.id > (wish.version or 0)]
     ids = [source_id, wish.target_id, *wish.targets, *(id_ for act in since for id_ in words.named(act))]
     context: dict[str, Any] = {
         "source": backend.article(source_id), "wish": wish, "do": do, "order": order, "pinned": texts(form, "pinned"),
-        "message": message, "since": since, "words": words, "names": titles(backend, ids),
-        "state": backend.state(source_id),
+        "moved": target, "place": order.index(target) + 1 if target in order else None, "message": message,
+        "since": since, "words": words, "names": titles(backend, ids), "state": backend.state(source_id),
     }  # fmt: skip
     return page(request, "conflict.html", status=409, **context)
 
