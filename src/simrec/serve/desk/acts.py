@@ -113,10 +113,10 @@ def _conflict(request: Request, desk: Desk, form: FormData, wish: Wish, message:
     """A page that says who changed what meanwhile, and lets the editor choose."""
     backend, source_id = desk.backend, wish.source_id
     order = _order(form) if wish.action == "order" else ()
-    target = text(form, "do").partition(" ")[2]
-    do = f"{wish.action} {target}"
+    do = f"{wish.action} {text(form, 'do').partition(' ')[2]}"
     since = [act for act in backend.log(source_id=source_id, limit=50) if act.id > (wish.version or 0)]
     ids = [source_id, wish.target_id, *wish.targets, *(id_ for act in since for id_ in words.named(act))]
+    target = do.partition(" ")[2]
     context: dict[str, Any] = {
         "source": backend.article(source_id), "wish": wish, "do": do, "order": order, "pinned": texts(form, "pinned"),
         "moved": target, "place": order.index(target) + 1 if target in order else None, "message": message,
