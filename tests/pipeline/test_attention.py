@@ -149,6 +149,27 @@ def test_a_page_that_was_looked_at_leaves_the_queue_until_it_changes(pages: Work
     assert [one.source_id for one in queue(pages).items] == ["p06"]
 
 
+def test_a_page_comes_back_when_it_is_undone_that_it_is_fine(pages: Workspace) -> None:
+    """Or judged, where nobody else has looked at it; and leaves again with the undoing undone. No version moves."""
+    write(pages, plain() | {"p05": [], "p06": []})
+    attentive, desk = Attentive(pages, clock=lambda: NOW), Desk(pages, None, lambda: NOW)
+    fine = attentive.seen("Ada", "p05")
+    with pages.store() as store:
+        store.open_trial(Comparison("t", NOW, "Ada", "p06", "a", "b", ("p01",), ("p02",), "a", "random"))
+        judged = judge(store, "Ada", "t", "tie", now=NOW).act or 0
+    assert attentive.queue().items == ()
+    back = desk.undo("Ben", fine)
+    assert [one.source_id for one in attentive.queue().items] == ["p05"]
+    desk.undo("Ada", judged, version=99)
+    assert [one.source_id for one in attentive.queue().items] == ["p05", "p06"]
+    desk.undo("Ada", back.act.id)
+    assert [one.source_id for one in attentive.queue().items] == ["p06"]
+    assert (desk.state("p05").version, desk.state("p06").version) == (0, 0)
+    again = attentive.seen("Ben", "p06"), attentive.seen("Ada", "p06")
+    desk.undo("Ben", again[0])
+    assert attentive.queue().items == ()
+
+
 def test_a_page_that_was_acted_on_or_judged_leaves_the_queue(pages: Workspace) -> None:
     """An act or a judgement is a look."""
     write(pages, plain() | {"p05": [], "p06": []})

@@ -15,7 +15,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from simrec.errors import InputError, NotFoundError, UsageError
-from simrec.pipeline.watched import Watched, Watching, note_look, overlaps
+from simrec.pipeline.watched import Watched, Watching, overlaps, shown_now
 from simrec.pipeline.workspace import Workspace
 from simrec.store import Store
 from simrec.store.history import Look
@@ -106,7 +106,8 @@ class Attentive:
     def queue(self, kind: str | None = None, after: int = 0, limit: int = 50) -> Queue:
         """A part of the queue.
 
-        A page leaves it when an editor looks at it, acts on it or judges it; it comes back when its block shows others.
+        A page leaves it when an editor looks at it, acts on it or judges it; it comes back when its block shows others,
+        or when it is undone that it was found fine, or judged.
 
         Args:
             kind: only pages of this kind, of `KINDS`.
@@ -136,10 +137,11 @@ class Attentive:
         more = after + limit if after + limit < len(order) else None
         return Queue(items, len(order), counts, more, int((np.logical_or.reduce(list(named.values())) & seen).sum()))
 
-    def seen(self, who: str, source_id: str) -> None:
-        """Notes that an editor has looked at a page, and that nothing is to be done."""
+    def seen(self, who: str, source_id: str) -> int:
+        """Notes that an editor has looked at a page, and that nothing is to be done; the number of the act."""
+        now = self._clock()
         with self.workspace.store() as store:
-            note_look(store, who, source_id, self._clock())
+            return store.note_fine(who, source_id, now, shown_now(store, source_id, now))
 
     def _refresh(self) -> tuple[Watched, _Signs, dict[str, Look]]:
         now = self._clock()

@@ -15,7 +15,7 @@ import numpy as np
 
 from simrec.errors import ConflictError, NotFoundError, UsageError
 from simrec.evaluate.compare import LEVEL, resamples
-from simrec.pipeline.watched import note_look
+from simrec.pipeline.watched import shown_now
 from simrec.policy.eligibility import reason_hidden
 from simrec.store import Store
 from simrec.store.comparisons import Comparison, Half
@@ -176,11 +176,14 @@ def judge(
     store: Store, who: str, trial: str, preferred: Side, accepted: Sequence[str] = (), rejected: Sequence[str] = (), *,
     now: datetime | None = None,
 ) -> Comparison:  # fmt: skip
-    """Stores what a judge says of a trial; items become judgements of the page.
+    """Stores what a judge says of a trial, as an act; items become judgements of the page.
+
+    Returns:
+        The trial, judged, with the number of the act.
 
     Raises:
         NotFoundError: there is no such trial any more.
-        ConflictError: it was judged already, or shown to somebody else.
+        ConflictError: it was judged already, or shown to somebody else; or its page was drawn twice, and is judged.
         UsageError: there is no such side, or an item is in neither block, or accepted and rejected.
     """
     if preferred not in ("left", "right", "tie"):
@@ -188,6 +191,9 @@ def judge(
     found = store.trial(trial)
     if found.who != who:
         raise ConflictError("this comparison was shown to somebody else: start another one")
+    drawn = found.preferred is None and found.drawn != "asked"
+    if drawn and found.source_id in store.compared_pages(found.model_a, found.model_b, who):
+        raise ConflictError("you judged this page already, and the log tells for which model: start another one")
     known = {*found.items_a, *found.items_b}
     for id_ in (*accepted, *rejected):
         if id_ not in known:
@@ -199,9 +205,7 @@ def judge(
         found, at=now or datetime.now(UTC), preferred=half,
         accepted=tuple(dict.fromkeys(accepted)), rejected=tuple(dict.fromkeys(rejected)),
     )  # fmt: skip
-    store.judge_trial(said)
-    note_look(store, who, said.source_id, said.at)
-    return said
+    return replace(said, act=store.judge_trial(said, shown_now(store, said.source_id, said.at)))
 
 
 def tallies(store: Store) -> list[Tally]:

@@ -77,6 +77,12 @@ class Vectors:
             return self.static_embedder
         return SentenceEmbedder(**self.settings.sentence.model_dump(), cache=self.cache)
 
+    def take_model(self, other: Vectors) -> None:
+        """Takes over the sentence model that a site of the same settings has loaded, if it has."""
+        loaded = other.__dict__.get("embedder")
+        if isinstance(loaded, SentenceEmbedder):  # static vectors were made for the words of the other site
+            self.embedder = loaded
+
     @cached_property
     def static_embedder(self) -> StaticEmbedder:
         """The sentence model, distilled to static vectors on this site's words."""

@@ -152,6 +152,11 @@ def clean(html: str) -> Markup:
     )  # fmt: skip
 
 
+def telling(path: str, number: object) -> str:
+    """A path of the desk that tells of an act, by its number."""
+    return path if number is None else f"{path}{'&' if '?' in path else '?'}done={number}"
+
+
 def local(path: str | None) -> str:
     """Where to go on: a path of the desk; its first page for anything else.
 

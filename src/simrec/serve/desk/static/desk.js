@@ -229,7 +229,7 @@ const KEYS = {
   a: (row) => press(row, "accept", "unaccept"),
   o: (row) => row?.querySelector("a")?.click(),
   u: () => {
-    const form = main().querySelector(".views [data-undo]");
+    const form = main().querySelector(".views [data-undo]") ?? main().querySelector("[data-toast=said] [data-undo]");
     if (form) form.requestSubmit();
     else say("There is nothing to undo on this page.");
   },
