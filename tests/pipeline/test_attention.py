@@ -75,13 +75,16 @@ def test_each_sign_is_named_in_words(pages: Workspace) -> None:
     found = queue(pages)
     by_id = {one.source_id: one for one in found.items}
     assert by_id["p03"].kinds == {"low_confidence"}
-    assert by_id["p03"].why[0].startswith("unsure: its least similar item scores 1.0, on half of the pages that is 5.0")
+    unsure = (
+        "the models are unsure: its least similar item scores 1.0, where on half of the pages it scores 5.0 or more"
+    )
+    assert by_id["p03"].why[0].startswith(unsure)
     assert by_id["p10"].kinds == {"few_items", "changed"}
-    assert "0 of 2 items (0 of 2: nothing is similar)" in by_id["p10"].why
+    assert "0 of 2 items: nothing is similar" in by_id["p10"].why
     assert by_id["p20"].kinds == {"hub", "changed"}
     assert set(by_id["p20"].why) == {
-        "1 of its items stand in very many blocks, one of them in 18",
-        "67% of its items are others than in the snapshot of before",
+        "1 item stands in very many blocks: in 18",
+        "67% of its items are others than in the snapshot before",
     }
     assert found.items[0].source_id == "p10"
     assert found.kinds == {"low_confidence": 1, "few_items": 1, "hub": 18, "changed": 17, "viewed": 0}

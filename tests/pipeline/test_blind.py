@@ -208,6 +208,16 @@ def test_the_interval_is_over_pages() -> None:
     assert (tally("a", "b", []).low, tally("a", "b", []).p) == (0.0, 1.0)
 
 
+def test_a_model_is_preferred_when_it_is_shown_to_be() -> None:
+    """Neither one page nor twenty judges of it show that; six pages without a loss do, for whichever model won."""
+    one = Comparison("t", NOW, "Ada", "p00", "a", "b", ("x",), ("y",), "a", "random", preferred="a")
+    pages = [dataclasses.replace(one, trial=str(n), source_id=f"p{n:02}") for n in range(6)]
+    lost = [dataclasses.replace(page, preferred="b") for page in pages]
+    told = [tally("a", "b", said).preferred for said in ([], [one], [one] * 20, pages[:5], pages, lost)]
+    assert told == [None, None, None, None, "a", "b"]
+    assert tally("a", "b", [*pages, *lost]).preferred is None
+
+
 def test_evaluate_tells_what_editors_preferred(site: Workspace) -> None:
     """`evaluate -w` has the tallies in its figures and in words, and its main figures are kept."""
     with site.store() as store, Looks(site, models=("tfidf", "hybrid")) as looks:

@@ -45,7 +45,7 @@ def busy(served: Served) -> Served:
 
 @pytest.mark.parametrize(("scheme", "width"), [("light", 1280), ("dark", 1280), ("light", 390), ("dark", 1600)])
 def test_everybody_can_use_every_page(open_page: Open, busy: Served, shot: Shot, scheme: str, width: int) -> None:
-    """No page has a serious fault of accessibility, in both schemes; none is wider than the screen, also a phone's."""
+    """No page has a fault of accessibility, in both schemes; none is wider than the screen, also a phone's."""
     size = {"width": width, "height": 844 if width < 500 else 900}
     page = open_page(color_scheme=scheme, viewport=size, bypass_csp=True, reduced_motion="reduce")
     found = {}
@@ -103,7 +103,7 @@ def test_the_queue_is_filtered_and_worked_off(open_page: Open, served: Served) -
     page.get_by_role("link", name="Further").click()
     page.wait_for_url("**after=25*")
     assert page.locator(".row .n").first.inner_text() == "26"
-    page.get_by_role("link", name=re.compile("^short")).click()
+    page.get_by_role("link", name=re.compile("^few items")).click()
     page.wait_for_url("**kind=few_items*")
     assert all("3 of 5 items" in text for text in page.locator(".row .why").all_inner_texts())
 

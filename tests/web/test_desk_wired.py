@@ -212,7 +212,7 @@ def test_every_page_has_what_the_site_has(app: Any, workspace: Workspace) -> Non
     text = editor.page(f"/desk/article?id={PAGE}")
     assert text.count('class="row candidate') > 3
     assert "same section" in text
-    assert "served" in editor.page(f"/desk/article?id={PAGE}&view=models")
+    assert "what readers get" in editor.page(f"/desk/article?id={PAGE}&view=models")
     assert "Blocks that need a look" in editor.page("/desk/queue")
     assert "163" in editor.page("/desk/site")
     assert "readers do not see this page: draft" in editor.page("/desk/article?id=stadium-name-draft")

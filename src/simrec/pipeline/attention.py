@@ -277,17 +277,19 @@ def _words(watched: Watched, signs: _Signs, name: str, place: int, views: NDArra
         usual, last, after = np.nanmedian(watched.last), float(watched.last[place]), float(watched.next[place])
         near = f", and the next candidate is only {last - after:.2f} behind" if 0 <= last - after < 0.1 else ""
         return (
-            f"unsure: its least similar item scores {last:.1f}, on half of the pages that is {usual:.1f} or more{near}"
+            f"the models are unsure: its least similar item scores {last:.1f}, where on half of the pages it scores "
+            f"{usual:.1f} or more{near}"
         )
     if name == "few_items":
-        why = watched.shortfall[place]
-        return f"{filled} of {k} items" + (f" ({why})" if why else "")
+        why = (watched.shortfall[place] or "").removeprefix(f"{filled} of {k}: ")
+        return f"{filled} of {k} items" + (f": {why}" if why else "")
     if name == "hub":
         rows = [row for row in watched.shown[place].tolist() if row != NO_ROW and signs.hubs[row]]
         often = int(watched.exposure[rows].max())
-        return f"{len(rows)} of its items stand in very many blocks, one of them in {often}"
+        many = "item stands in very many blocks:" if len(rows) == 1 else "items stand in very many blocks, one of them"
+        return f"{len(rows)} {many} in {often}"
     if name == "changed":
-        return f"{1 - signs.overlap[place]:.0%} of its items are others than in the snapshot of before"
+        return f"{1 - signs.overlap[place]:.0%} of its items are others than in the snapshot before"
     return f"viewed {int(views[place])} times"
 
 

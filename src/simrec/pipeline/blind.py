@@ -25,6 +25,8 @@ TRIED = 40
 """Pages that are drawn at most to find one on which the models differ."""
 LOOKED_AT = 12
 """Pages that are drawn, of which the one is taken where the models differ most."""
+SIGNIFICANT, FEWEST = 0.05, 6
+"""What p of a preference must be under, and how many pages it needs: of fewer, the interval knows too little."""
 OTHER: Mapping[Half, Half] = {"a": "b", "b": "a"}
 Side = Literal["left", "right", "tie"]
 
@@ -86,6 +88,21 @@ class Tally:
     high: float
     judges: dict[str, tuple[int, int, int]]
     drawn: dict[str, int]
+
+    @property
+    def is_telling(self) -> bool:
+        """Whether so many pages were judged that the interval says something."""
+        return self.pages >= FEWEST
+
+    @property
+    def preferred(self) -> str | None:
+        """The model that is shown to be preferred; None as long as chance, or a page or two, may have told them apart.
+
+        >>> tally("a", "b", []).preferred
+        """
+        if self.p >= SIGNIFICANT or not self.is_telling:
+            return None
+        return self.a if self.low > 0.5 else self.b if self.high < 0.5 else None
 
 
 class Ranks(Protocol):

@@ -117,10 +117,11 @@ def _conflict(request: Request, desk: Desk, form: FormData, wish: Wish, message:
     log = backend.log(source_id=source_id, limit=50)
     since = [act for act in log if act.id > (wish.version or 0) and act.said is None]
     ids = [source_id, wish.target_id, *wish.targets, *(id_ for act in since for id_ in words.named(act))]
+    target = do.partition(" ")[2]
     context: dict[str, Any] = {
         "source": backend.article(source_id), "wish": wish, "do": do, "order": order, "pinned": texts(form, "pinned"),
-        "message": message, "since": since, "words": words, "names": titles(backend, ids),
-        "state": backend.state(source_id),
+        "moved": target, "place": order.index(target) + 1 if target in order else None, "message": message,
+        "since": since, "words": words, "names": titles(backend, ids), "state": backend.state(source_id),
     }  # fmt: skip
     return page(request, "conflict.html", status=409, **context)
 

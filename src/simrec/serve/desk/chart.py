@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from datetime import datetime
 
@@ -15,7 +15,7 @@ KINDS = {
     "judgements": "The blocks against what editors accepted and rejected",
     "evaluation": "Models, as the command “evaluate” measured them",
 }
-APART = 15
+APART = 20
 """Least distance of two names."""
 
 
@@ -101,9 +101,16 @@ def _chart(kind: str, measure: str, points: list[Point]) -> Chart:
         for at, (name, marks) in enumerate(sorted(by_model.items()))
     ]
     grid = [(y(value), f"{value:.2f}") for value in (bottom + (top - bottom) * part / 4 for part in range(5))]
-    dates = [(x(first), f"{first.day} {first:%b %Y}", "start" if last > first else "middle")]
-    dates += [(x(last), f"{last.day} {last:%b %Y}", "end")] if last.date() > first.date() else []
-    return Chart(KINDS[kind], measure, lines, grid, dates, points[::-1])
+    return Chart(KINDS[kind], measure, lines, grid, _dates(first, last, x), points[::-1])
+
+
+def _dates(first: datetime, last: datetime, x: Callable[[datetime], float]) -> list[tuple[float, str, str]]:
+    """Where the first and the last moment stand, in words, and how they are aligned; with the hour within a day."""
+    if last == first:
+        return [(x(first), f"{first.day} {first:%b %Y}", "middle")]
+    if last.date() > first.date():
+        return [(x(at), f"{at.day} {at:%b %Y}", way) for at, way in ((first, "start"), (last, "end"))]
+    return [(x(first), f"{first.day} {first:%b %Y, %H:%M}", "start"), (x(last), f"{last:%H:%M} UTC", "end")]
 
 
 def _apart(wanted: dict[str, float]) -> dict[str, float]:

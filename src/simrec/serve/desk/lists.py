@@ -25,10 +25,10 @@ if TYPE_CHECKING:
 
 router = APIRouter(prefix="/desk", route_class=DeskRoute, include_in_schema=False)
 KINDS = {
-    "low_confidence": "unsure",
-    "few_items": "short",
-    "hub": "shows hubs",
-    "changed": "changed",
+    "low_confidence": "models unsure",
+    "few_items": "few items",
+    "hub": "shows what is shown too often",
+    "changed": "changed much",
     "viewed": "much read",
 }
 """The queue's filters, by what the pipeline calls them."""

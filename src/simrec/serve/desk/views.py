@@ -134,9 +134,9 @@ def day(value: datetime | None) -> str:
     return f"{value.day} {value:%b %Y}" if value else ""
 
 
-def moment(value: datetime) -> Markup:
-    """A moment, which scripts put into the reader's own time zone."""
-    utc = value.astimezone(UTC)
+def moment(value: datetime | str) -> Markup:
+    """A moment, or its ISO text, which scripts put into the reader's own time zone."""
+    utc = (datetime.fromisoformat(value) if isinstance(value, str) else value).astimezone(UTC)
     return Markup('<time datetime="{}" data-local>{} {:%H:%M} UTC</time>').format(
         utc.isoformat(timespec="seconds"), day(utc), utc
     )
