@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import gc
 import threading
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import replace
@@ -161,9 +160,8 @@ class SiteRanker:
             corpus = Corpus(list(self._articles.values()))
             self._site = Site(corpus, self.workspace.settings, self.workspace.vectors)
             if self._last:
-                self._site.take_model(self._last)
+                self._site.succeed(self._last)
                 self._last = None
-                gc.collect()  # its parts refer to one another, and to gigabytes
         if model == "learned" and self._site.learned is None:
             use_learned(self._site, self._picks, self.workspace.learned)
         chooser = Chooser(self._site, model, placed=self._placed, now=now, hub_limit=False)

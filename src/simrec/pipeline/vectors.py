@@ -77,11 +77,15 @@ class Vectors:
             return self.static_embedder
         return SentenceEmbedder(**self.settings.sentence.model_dump(), cache=self.cache)
 
-    def take_model(self, other: Vectors) -> None:
-        """Takes over the sentence model that a site of the same settings has loaded, if it has."""
-        loaded = other.__dict__.get("embedder")
+    def succeed(self, last: Vectors) -> None:
+        """Takes the place of a site of the same settings: its sentence model is taken over, where it has loaded one.
+
+        All else that the other one holds is let go of at once, though its parts refer to one another and to it.
+        """
+        loaded = last.__dict__.get("embedder")
         if isinstance(loaded, SentenceEmbedder):  # static vectors were made for the words of the other site
             self.embedder = loaded
+        last.__dict__.clear()
 
     @cached_property
     def static_embedder(self) -> StaticEmbedder:
