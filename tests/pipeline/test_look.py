@@ -140,6 +140,9 @@ def test_where_nothing_is_fitted_pages_are_ranked_for_the_moment(town: Callable[
     assert look.models == whole.models
     assert [one.id for one in look.candidates[:10]] == [one.id for one in whole.candidates[:10]]
     assert look.missing.keys() == {"nonsense"}
+    learned = Looks(workspace, models=("learned",)).page("t000").missing["learned"]
+    assert "run `simrec train`" in learned or "needs editors' picks" in learned
+    assert str(workspace.path) not in learned
 
 
 def test_a_model_that_was_not_fitted_keeps_to_bans_and_has_no_pins(town: Callable[..., Workspace]) -> None:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import threading
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import replace
@@ -148,7 +149,7 @@ class SiteRanker:
         try:
             chooser = self._chooser(model, now)
         except (ModelError, UsageError, NotFoundError) as error:
-            return str(error)
+            return str(error).replace(f"{self.workspace.path}{os.sep}", "")  # editors need no paths of the machine
         rows = np.array([chooser.site.corpus.row_of[source_id]], dtype=np.int32)
         return next(chooser.blocks(rows, k))
 

@@ -14,7 +14,7 @@ from fastapi import FastAPI, Request
 from simrec.block.compose import from_site
 from simrec.block.html import HtmlRenderer
 from simrec.block.style import Style
-from simrec.errors import NotFoundError, StoreError
+from simrec.errors import ConflictError, NotFoundError
 from simrec.pipeline import blind
 from simrec.pipeline.acts import Act, PageState
 from simrec.pipeline.attention import Attentive, Queue
@@ -187,7 +187,7 @@ class ServiceBackend:
     def _ask(self, kind: str, **payload: Any) -> dict[str, Any]:
         """Has the writer do something, and shows it at once."""
         if self._service.writer is None:
-            raise StoreError("nothing can be changed here: the service only reads")
+            raise ConflictError("nothing can be changed here: this service only reads")
         seconds = self._service.settings.timeout * SHARE  # less than the request has: a page says that it is late
         found: dict[str, Any] = self._service.writer.call(kind, payload, timeout=seconds)
         self._service.metrics.publishes.labels(kind).inc()
