@@ -26,7 +26,7 @@ NICE = 5
 REST = 1.0
 """Seconds after which one that has failed is started again."""
 LONGEST, SHORT = 80, "/tmp"  # noqa: S108 - a folder of its own is made in it
-"""Bytes of a folder's name up to which a socket's in it is none too long for any system; where there is a shorter one."""
+"""Bytes of a folder's name up to which a socket's in it is short enough for any system; where there is a shorter one."""
 PATIENCE = 60.0
 """Seconds that it has to end what it is doing."""
 
