@@ -10,6 +10,7 @@ import subprocess
 import sys
 import tempfile
 import threading
+from collections.abc import Mapping
 from contextlib import suppress
 from pathlib import Path
 from typing import Self
@@ -26,7 +27,9 @@ NICE = 5
 REST = 1.0
 """Seconds after which one that has failed is started again."""
 LONGEST, SHORT = 80, "/tmp"  # noqa: S108 - a folder of its own is made in it
-"""Bytes of a folder's name up to which a socket's in it is short enough for any system; where there is a shorter one."""
+"""Bytes of a folder's name from which on a socket's in it may be too long; and where there is a shorter one."""
+FRUGAL = {"MALLOC_ARENA_MAX": "1", "MALLOC_MMAP_THRESHOLD_": "262144", "MALLOC_TRIM_THRESHOLD_": "262144"}
+"""Has the C library of Linux give large arrays back: they leave holes, and a process that makes sites anew grows."""
 PATIENCE = 60.0
 """Seconds that it has to end what it is doing."""
 
@@ -42,7 +45,7 @@ class Beside:
         self._private = _folder()
         if hasattr(socket, "AF_UNIX"):
             os.environ |= {name: str(Path(self._private.name, name.lower())) for name in (DRAFTS, LOOKS)}
-        looks = [_Kept("simrec.serve.looking", "who looks at pages")] if desk and LOOKS in os.environ else []
+        looks = [_Kept("simrec.serve.looking", "who looks at pages", FRUGAL)] if desk and LOOKS in os.environ else []
         self._kept = [_Kept("simrec.serve.apart", "the writer"), *looks]
 
     def __enter__(self) -> Self:
@@ -76,8 +79,9 @@ class _Kept:
     It ends when its input does: with this process, however that ends.
     """
 
-    def __init__(self, module: str, what: str) -> None:
+    def __init__(self, module: str, what: str, environment: Mapping[str, str] | None = None) -> None:
         self._module, self._what, self._over = module, what, threading.Event()
+        self._environment = environment or {}
         self._process = self._started()
         self._keeper = threading.Thread(target=self._keep, daemon=True)
         self._keeper.start()
@@ -115,7 +119,10 @@ class _Kept:
             process.kill()  # what it was doing is done by the next one, or was
 
     def _started(self) -> subprocess.Popen[bytes]:
-        return subprocess.Popen([sys.executable, "-m", self._module], stdin=subprocess.PIPE)  # noqa: S603 - ourselves
+        environment = {**self._environment, **os.environ}
+        return subprocess.Popen(  # noqa: S603 - ourselves
+            [sys.executable, "-m", self._module], stdin=subprocess.PIPE, env=environment
+        )
 
 
 def begun() -> Workspace:
