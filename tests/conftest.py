@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import gc
 import os
 import shutil
 import subprocess
@@ -11,7 +12,16 @@ from pathlib import Path
 
 import pytest
 
+os.environ.setdefault("OMP_WAIT_POLICY", "PASSIVE")
+"""Threads of OpenMP that wait for work sleep: they would keep a core busy that another process needs."""
 WORDS = "the a bridge over river is closed open again says mayor potatoes rot in wet fields say farmers breed on ice"
+
+
+@pytest.fixture(autouse=True, scope="module")
+def _imported() -> None:
+    """What is imported by now stays: no search for garbage goes through it again, and each build has two."""
+    gc.collect()
+    gc.freeze()
 
 
 @pytest.fixture(autouse=True)
