@@ -7,14 +7,38 @@ import os
 import shutil
 import subprocess
 import tempfile
-from collections.abc import Iterator
+from collections import defaultdict
+from collections.abc import Iterable, Iterator
 from pathlib import Path
+from typing import Any
 
 import pytest
 
 os.environ.setdefault("OMP_WAIT_POLICY", "PASSIVE")
 """Threads of OpenMP that wait for work sleep: they would keep a core busy that another process needs."""
 WORDS = "the a bridge over river is closed open again says mayor potatoes rot in wet fields say farmers breed on ice"
+
+
+def pytest_terminal_summary(terminalreporter: Any) -> None:
+    """Says at the end what was not tested, and why: a green run without a browser or a database is not a whole one."""
+    skipped = terminalreporter.stats.get("skipped", [])
+    if skipped:
+        terminalreporter.section(f"NOT TESTED HERE: {len(skipped)} skipped", sep="!", yellow=True, bold=True)
+        for line in untested((report.nodeid, report.longrepr[2]) for report in skipped):
+            terminalreporter.write_line(line, yellow=True)
+
+
+def untested(skipped: Iterable[tuple[str, str]]) -> list[str]:
+    """Lines of what was skipped, a reason each, the one with the most tests first.
+
+    Args:
+        skipped: the id of each test, and why it was skipped.
+    """
+    by_reason: dict[str, list[str]] = defaultdict(list)
+    for test, reason in skipped:
+        by_reason[reason.removeprefix("Skipped: ")].append(test.partition("::")[0])
+    found = sorted(by_reason.items(), key=lambda item: (-len(item[1]), item[0]))
+    return [f"{len(files)} skipped, {reason}: {', '.join(sorted({*files}))}" for reason, files in found]
 
 
 @pytest.fixture(autouse=True, scope="module")
@@ -69,7 +93,7 @@ def postgres() -> Iterator[str]:
     program = next((folder for folder in programs if (folder / "initdb").exists()), None)
     as_user = ["runuser", "-u", "postgres", "--"] if os.geteuid() == 0 else []
     if program is None or (as_user and not (shutil.which("runuser") and _has_user("postgres"))):
-        pytest.skip("PostgreSQL is not installed, or cannot be run by a user of its own")
+        pytest.skip("PostgreSQL is not installed (initdb), or cannot be run by a user of its own")
     with tempfile.TemporaryDirectory(prefix="pg-") as name:
         folder = Path(name)
         if as_user:

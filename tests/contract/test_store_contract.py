@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 from dataclasses import replace
-from datetime import UTC, datetime, timedelta
+from datetime import UTC, datetime, timedelta, timezone
 from typing import Any
 
 import pytest
@@ -290,3 +290,13 @@ def test_what_was_gone_before_it_came_is_remembered(store: Store) -> None:
     store.note_gone({"a": days[0], "b": days[2]})
     assert [store.gone_at(id_) for id_ in ("a", "b", "c")] == [days[1], days[2], None]
     assert store.articles() == []
+
+
+def test_what_was_gone_long_ago_is_forgotten(store: Store) -> None:
+    """Before a moment, whatever zone it was told in; what is as old as that stays."""
+    zone = timezone(timedelta(hours=9))
+    days = [datetime(2025, 1, day, tzinfo=UTC) for day in (1, 2, 3)]
+    store.note_gone({"a": days[0], "b": datetime(2025, 1, 2, 8, 59, tzinfo=zone), "c": days[1].astimezone(zone)})
+    assert store.clean_gone(days[1].astimezone(zone)) == 2
+    assert [store.gone_at(id_) for id_ in "abc"] == [None, None, days[1]]
+    assert store.clean_gone(days[1]) == 0

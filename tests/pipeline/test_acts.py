@@ -18,6 +18,7 @@ from hypothesis import strategies as st
 from simrec.cli.main import main
 from simrec.errors import ConflictError, NotFoundError, StaleError, UsageError
 from simrec.pipeline.acts import Desk, PageState, act_once, export
+from simrec.pipeline.blind import judge
 from simrec.pipeline.build import build
 from simrec.pipeline.ingest import entry_keys, ingest
 from simrec.pipeline.planned import Acting, plan_act, plan_undo
@@ -28,6 +29,7 @@ from simrec.pipeline.status import status
 from simrec.pipeline.viewer import Viewer
 from simrec.pipeline.workspace import Workspace
 from simrec.store import Act, NewAct, PageRow, Store, StoredBlock, StoredItem
+from simrec.store.comparisons import Comparison
 from simrec.types import Entry
 
 NOW = datetime(2025, 6, 1, 12, tzinfo=UTC)
@@ -537,6 +539,16 @@ def test_acts_by_command(site: Workspace, capsys: pytest.CaptureFixture[str]) ->
     assert main(["acts", *where, "--export", str(site.path / "acts.jsonl")]) == 0
     assert len((site.path / "acts.jsonl").read_text().splitlines()) == 3
     assert main(["acts", *where, "--export", "acts.txt"]) == 2
+    with site.store() as store:
+        store.open_trial(Comparison("t", NOW, "Ada", PAGE, "one", "two", (item,), ("t001",), "a", "random"))
+        judge(store, "Ada", "t", "right", ["t001"], [item], now=NOW)
+    assert main(["acts", *where]) == 0
+    assert f"Ada: judge two over one; good t001; bad {item} under {PAGE}\n" in capsys.readouterr().out
+    assert main(["acts", *where, "--undo", "4"]) == 0
+    assert main(["acts", *where, "--export", str(site.path / "acts.csv")]) == 0
+    *_, said, undone = csv.DictReader((site.path / "acts.csv").read_text().splitlines())
+    assert (said["undone_by"], undone["action"], undone["undoes"]) == ("5", "undo", "4")
+    assert json.loads(said["said"])["preferred"] == "two"
     assert main(["unban", PAGE, item, *where]) == 0
     assert main(["unpin", PAGE, item, *where]) == 2
     assert main(["acts", *where, "--limit", "0"]) == 2

@@ -75,13 +75,16 @@ def test_each_sign_is_named_in_words(pages: Workspace) -> None:
     found = queue(pages)
     by_id = {one.source_id: one for one in found.items}
     assert by_id["p03"].kinds == {"low_confidence"}
-    assert by_id["p03"].why[0].startswith("unsure: its least similar item scores 1.0, on half of the pages that is 5.0")
+    unsure = (
+        "the models are unsure: its least similar item scores 1.0, where on half of the pages it scores 5.0 or more"
+    )
+    assert by_id["p03"].why[0].startswith(unsure)
     assert by_id["p10"].kinds == {"few_items", "changed"}
-    assert "0 of 2 items (0 of 2: nothing is similar)" in by_id["p10"].why
+    assert "0 of 2 items: nothing is similar" in by_id["p10"].why
     assert by_id["p20"].kinds == {"hub", "changed"}
     assert set(by_id["p20"].why) == {
-        "1 of its items stand in very many blocks, one of them in 18",
-        "67% of its items are others than in the snapshot of before",
+        "1 item stands in very many blocks: in 18",
+        "67% of its items are others than in the snapshot before",
     }
     assert found.items[0].source_id == "p10"
     assert found.kinds == {"low_confidence": 1, "few_items": 1, "hub": 18, "changed": 17, "viewed": 0}
@@ -144,6 +147,27 @@ def test_a_page_that_was_looked_at_leaves_the_queue_until_it_changes(pages: Work
     assert queue(pages).items == ()
     write(pages, blocks | {"p06": [("p30", 5.0)]})
     assert [one.source_id for one in queue(pages).items] == ["p06"]
+
+
+def test_a_page_comes_back_when_it_is_undone_that_it_is_fine(pages: Workspace) -> None:
+    """Or judged, where nobody else has looked at it; and leaves again with the undoing undone. No version moves."""
+    write(pages, plain() | {"p05": [], "p06": []})
+    attentive, desk = Attentive(pages, clock=lambda: NOW), Desk(pages, None, lambda: NOW)
+    fine = attentive.seen("Ada", "p05")
+    with pages.store() as store:
+        store.open_trial(Comparison("t", NOW, "Ada", "p06", "a", "b", ("p01",), ("p02",), "a", "random"))
+        judged = judge(store, "Ada", "t", "tie", now=NOW).act or 0
+    assert attentive.queue().items == ()
+    back = desk.undo("Ben", fine)
+    assert [one.source_id for one in attentive.queue().items] == ["p05"]
+    desk.undo("Ada", judged, version=99)
+    assert [one.source_id for one in attentive.queue().items] == ["p05", "p06"]
+    desk.undo("Ada", back.act.id)
+    assert [one.source_id for one in attentive.queue().items] == ["p06"]
+    assert (desk.state("p05").version, desk.state("p06").version) == (0, 0)
+    again = attentive.seen("Ben", "p06"), attentive.seen("Ada", "p06")
+    desk.undo("Ben", again[0])
+    assert attentive.queue().items == ()
 
 
 def test_a_page_that_was_acted_on_or_judged_leaves_the_queue(pages: Workspace) -> None:

@@ -13,6 +13,7 @@ import pytest
 
 from simrec.cli.figures import table
 from simrec.errors import ConflictError, NotFoundError, UsageError
+from simrec.pipeline.acts import Desk
 from simrec.pipeline.blind import judge, start, tallies, tally
 from simrec.pipeline.evaluate import Task, evaluate
 from simrec.pipeline.look import Looks
@@ -150,6 +151,32 @@ def test_a_judgement_that_cannot_be_is_refused_and_nothing_is_stored(store: Stor
     assert len(store.comparisons()) == 1
 
 
+def test_a_judgement_is_undone_as_other_acts_are(store: Store, tmp_path: Path) -> None:
+    """By another editor: no tally and no pick has it, and its page is not drawn again for who knows what they said."""
+    site = Workspace.open(tmp_path / "w")
+    articles = [Article(f"p{n:02}", f"Page {n}", "Text.", status="draft") for n in range(1, 20)]
+    store.put([Entry(article, "x") for article in articles], lambda entry: ())
+    trial = start(store, Fake(), "Ada", ("one", "two"), now=NOW)
+    twice = start(store, Fake(), "Ada", ("one", "two"), now=NOW)
+    assert (store.acts(), twice.source_id) == ([], "p00")
+    item = trial.left[0].id
+    number = judge(store, "Ada", trial.id, "left", [item], now=NOW).act
+    assert number == 1
+    done = Desk(site, None, lambda: NOW).undo("Ben", number)
+    assert (done.act.undoes, done.act.who, done.state.version, done.blocks, done.waiting) == (1, "Ben", 0, (), False)
+    assert (tallies(store), store.picks("editors")) == ([], [])
+    with pytest.raises(NotFoundError):
+        start(store, Fake(), "Ada", ("one", "two"), now=NOW)
+    assert start(store, Fake(), "Ben", ("one", "two"), now=NOW).source_id == "p00"
+    with pytest.raises(ConflictError, match="the log tells for which model"):
+        judge(store, "Ada", twice.id, "right", now=NOW)
+    with pytest.raises(ConflictError, match="undone already, by act 2"):
+        Desk(site, None).undo("Ada", number)
+    Desk(site, None).undo("Ada", 2)
+    assert [pick.target_id for pick in store.picks("editors")] == [item]
+    assert tallies(store)[0].pages == 1
+
+
 def test_a_comparison_is_of_two_models(store: Store) -> None:
     """One model, three, or another way to draw are mistakes."""
     for models in (("one",), ("one", "one"), ("one", "two", "three")):
@@ -179,6 +206,16 @@ def test_the_interval_is_over_pages() -> None:
     same = tally("a", "b", [one] * 20 + [dataclasses.replace(one, preferred="b")] * 10)
     assert (same.low, same.high, same.pages) == (same.share, same.share, 1)
     assert (tally("a", "b", []).low, tally("a", "b", []).p) == (0.0, 1.0)
+
+
+def test_a_model_is_preferred_when_it_is_shown_to_be() -> None:
+    """Neither one page nor twenty judges of it show that; six pages without a loss do, for whichever model won."""
+    one = Comparison("t", NOW, "Ada", "p00", "a", "b", ("x",), ("y",), "a", "random", preferred="a")
+    pages = [dataclasses.replace(one, trial=str(n), source_id=f"p{n:02}") for n in range(6)]
+    lost = [dataclasses.replace(page, preferred="b") for page in pages]
+    told = [tally("a", "b", said).preferred for said in ([], [one], [one] * 20, pages[:5], pages, lost)]
+    assert told == [None, None, None, None, "a", "b"]
+    assert tally("a", "b", [*pages, *lost]).preferred is None
 
 
 def test_evaluate_tells_what_editors_preferred(site: Workspace) -> None:

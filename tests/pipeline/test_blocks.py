@@ -138,11 +138,14 @@ def test_syndicated_copies_never_fill_a_block(make_site: Callable[..., Workspace
 
 def test_a_short_block_says_why(make_site: Callable[..., Workspace]) -> None:
     """Fewer than k where fewer exist, with a reason that an editor understands."""
-    workspace = make_site(lines(3) + "\n" + json.dumps({"id": "de", "title": "Brücke", "body": "Zu.", "lang": "de"}))
+    more = [("de", "Brücke", "de"), ("fr1", "Pont", "fr"), ("fr2", "Pont", "fr")]
+    texts = [json.dumps({"id": id_, "title": title, "body": "...", "lang": lang}) for id_, title, lang in more]
+    workspace = make_site("\n".join([lines(3), *texts]))
     build(workspace, model="tfidf", k=5)
     block = similar(workspace, "de").block
     assert block.items == ()
     assert block.shortfall == "0 of 5: 0 other articles in 'de' may be shown"
+    assert "1 other article in 'fr' may be shown" in (similar(workspace, "fr1").block.shortfall or "")
     shortfall = similar(workspace, "bridge0").block.shortfall
     assert shortfall
     assert shortfall.startswith("2 of 5: 2 other articles in 'en' may be shown")

@@ -6,6 +6,7 @@ import json
 import random
 import shutil
 import threading
+import weakref
 from collections.abc import Iterator, Sequence
 from contextlib import suppress
 from dataclasses import replace
@@ -28,6 +29,7 @@ from simrec.pipeline.draft import rank_draft
 from simrec.pipeline.ingest import ingest
 from simrec.pipeline.live.columns import Column, read_array
 from simrec.pipeline.live.site import LiveSite, state_folder
+from simrec.pipeline.look import Looks
 from simrec.pipeline.placed import placed_of
 from simrec.pipeline.publish import Pipeline
 from simrec.pipeline.status import status
@@ -62,7 +64,7 @@ hub_limit = 0.2""",
 }
 """House rules, by a name."""
 ACTS = ("pin", "unpin", "ban", "unban", "order", "accept", "undo")
-OPERATIONS = ("publish", "change", "copy", "withdraw", "unpublish", "return", "pick", "later", *ACTS)
+OPERATIONS = ("publish", "change", "copy", "withdraw", "unpublish", "return", "pick", "later", "tidy", *ACTS)
 
 
 def make_article(number: int, rng: random.Random) -> Article:
@@ -99,6 +101,8 @@ def _few() -> Iterator[None]:
     with pytest.MonkeyPatch.context() as patch:
         for module in ("engine", "compose"):
             patch.setattr(f"simrec.pipeline.live.{module}.FEW", 20)
+        patch.setattr("simrec.pipeline.live.site.LOOSE_FROM", 1)
+        patch.setattr("simrec.pipeline.live.site.LOOSE_SHARE", 0.02)
         yield
 
 
@@ -164,6 +168,8 @@ def act(pipeline: Pipeline, operation: str, rng: random.Random, clock: list[date
     elif operation == "later":
         clock[0] += timedelta(days=1)
         pipeline.publish(replace(one, expires_at=clock[0] + timedelta(hours=12), embargo_until=None))
+    elif operation == "tidy":
+        pipeline.tidy()
     elif operation == "pick":
         with suppress(UsageError):  # it is banned there
             pipeline.pick(one.id, other.id, rng.randrange(1, 3))
@@ -404,6 +410,29 @@ def test_an_article_that_is_again_as_it_was_has_its_blocks_again(base: dict[str,
 
 
 @pytest.mark.usefixtures("never_due")
+def test_versions_that_are_gone_are_let_go_of(base: dict[str, Path], tmp_path: Path) -> None:
+    """A site that is read anew has no rows of them, and the same blocks; not where too much would be made again."""
+    shutil.copytree(base["tfidf"], tmp_path / "site")
+    workspace = Workspace.open(tmp_path / "site")
+    with Pipeline(workspace, lambda: NOW) as pipeline, Looks(workspace, clock=lambda: NOW) as looks:
+        for number in range(5):
+            pipeline.publish(replace(make_article(number, random.Random(number + 6)), id="a001"))
+            looks.refresh()
+        before, gone = stored(workspace), weakref.ref(pipeline._live())
+        assert len(pipeline._live().engine.shelf) == 65
+        with pytest.MonkeyPatch.context() as patch:
+            patch.setattr("simrec.pipeline.live.site.REMADE", 0)
+            assert not pipeline.tidy()
+        assert pipeline.tidy()
+        assert gone() is None
+        assert len(pipeline._live().engine.shelf) == 61
+        assert not pipeline.tidy()
+        assert pipeline.opened.blocks == ()
+        assert stored(workspace) == before == from_nothing(workspace, NOW)
+        with looks.reading() as site:
+            assert len(site.engine.shelf) < 65
+
+
 def test_a_build_that_dies_before_its_snapshot_leaves_nothing_behind(
     base: dict[str, Path], tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import threading
+import weakref
 from collections.abc import Callable
 from dataclasses import replace
 from datetime import UTC, datetime
@@ -140,6 +141,9 @@ def test_where_nothing_is_fitted_pages_are_ranked_for_the_moment(town: Callable[
     assert look.models == whole.models
     assert [one.id for one in look.candidates[:10]] == [one.id for one in whole.candidates[:10]]
     assert look.missing.keys() == {"nonsense"}
+    learned = Looks(workspace, models=("learned",)).page("t000").missing["learned"]
+    assert "run `simrec train`" in learned or "needs editors' picks" in learned
+    assert str(workspace.path) not in learned
 
 
 def test_a_model_that_was_not_fitted_keeps_to_bans_and_has_no_pins(town: Callable[..., Workspace]) -> None:
@@ -153,6 +157,24 @@ def test_a_model_that_was_not_fitted_keeps_to_bans_and_has_no_pins(town: Callabl
         assert not {"t001", "t002", "t012"} & {*fitted}
         desk.act("Ada", "ban", "t000", fitted[1])
         build(workspace)
+    ranker.close()
+
+
+def test_a_site_that_has_changed_takes_the_place_of_the_last_one(town: Callable[..., Workspace]) -> None:
+    """Its sentence model is taken over, not loaded again, and nothing else of it is held."""
+    workspace = town()
+    ranker, now = SiteRanker(workspace), datetime.now(UTC)
+    ranker.block("sentence", "t000", 5, now)
+    last = ranker._site
+    assert last is not None
+    model, gone = last.embedder, weakref.ref(last)
+    del last
+    with Pipeline(workspace) as pipeline:
+        pipeline.publish(NEW)
+    assert len(ranker.block("sentence", "new", 5, now)) == 5
+    assert ranker._site is not None
+    assert ranker._site.embedder is model
+    assert gone() is None
     ranker.close()
 
 

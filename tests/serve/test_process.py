@@ -100,15 +100,16 @@ def get(port: int, path: str, headers: dict[str, str] | None = None) -> tuple[in
         connection.close()
 
 
-def raw(port: int, data: bytes, *, wait: float = 5.0) -> bytes:
-    """What comes back for bytes, until the other side closes or nothing more comes."""
+def raw(port: int, data: bytes, *, wait: float = 30.0, more: float = 0.5) -> bytes:
+    """What comes back for bytes within `wait` seconds, until the other side closes, or for `more` seconds is silent."""
+    found = b""
     with socket.create_connection(("127.0.0.1", port), timeout=wait) as connection:
-        connection.sendall(data)
-        found = b""
         try:
+            connection.sendall(data)  # which may be cut off, too
             while part := connection.recv(65_536):
                 found += part
-        except (TimeoutError, ConnectionResetError):
+                connection.settimeout(more)
+        except (TimeoutError, ConnectionError):
             pass
     return found
 
@@ -296,7 +297,7 @@ def test_attacks_over_the_wire_get_nothing(started: Started) -> None:
     """Each is refused with 4xx and no header of its own, and the service goes on."""
     _, port = started()
     for name, data in ATTACKS.items():
-        answer = raw(port, data, wait=1.0)
+        answer = raw(port, data)
         head = answer.split(b"\r\n\r\n")[0].lower()
         if head or name != "long head":  # of what it did not read, it may be cut off before the answer arrives
             assert head.startswith(b"http/1.1 4"), (name, head[:100])
@@ -351,10 +352,10 @@ def test_the_writer_is_a_process_of_its_own(site: Path, started: Started) -> Non
     with Workspace.open(site).store() as store:
         key = store.create_key("Desk", ["publish"]).secret
     service, port = started()
-    (first,) = waited(lambda: writers(service.pid))
+    (first,) = waited(lambda: beside(service.pid, "apart"))
     os.kill(first, signal.SIGKILL)
     assert put(port, key) == 201
-    (second,) = waited(lambda: writers(service.pid))
+    (second,) = waited(lambda: beside(service.pid, "apart"))
     assert second != first
     service.kill()
     service.wait(20)
@@ -376,6 +377,29 @@ def test_a_draft_is_not_written_down(site: Path, started: Started) -> None:
     assert send(port, "POST", "/v1/similar", key, {**draft, "k": 0})[0] == 422
 
 
+def test_pages_are_looked_at_by_a_process_of_their_own(site: Path, started: Started) -> None:
+    """Killed, it is started again, and the next look is as the last one; it ends with the service, killed or not."""
+    with Workspace.open(site).store() as store:
+        key = store.create_key("Ada", ["edit"]).secret
+    with (site / "simrec.toml").open("a", encoding="utf-8") as file:
+        file.write('desk_models = ["tfidf"]\n')
+    service, port = started()
+    headers = {"cookie": sign_in(port, key)}
+
+    def candidates() -> int:
+        return get(port, "/desk/article?id=t000", headers)[1].count(b"<li") if beside(service.pid, "looking") else 0
+
+    (first,) = waited(lambda: beside(service.pid, "looking"))
+    many = waited(lambda: found if (found := candidates()) > 20 else 0)
+    os.kill(first, signal.SIGKILL)
+    waited(lambda: candidates() == many)
+    (second,) = beside(service.pid, "looking")
+    assert second != first
+    service.kill()
+    service.wait(20)
+    waited(lambda: not alive(second))
+
+
 def put(port: int, key: str) -> int:
     """The status of an article that is published."""
     article = {"title": "A crane falls", "body": "It fell beside the bridge.", "lang": "en"}
@@ -394,13 +418,22 @@ def send(port: int, method: str, path: str, key: str, value: Any) -> tuple[int, 
         connection.close()
 
 
-def writers(parent: int) -> list[int]:
-    """The children of a process that may be the writer."""
+def sign_in(port: int, key: str) -> str:
+    """The cookie of an editor."""
+    connection = http.client.HTTPConnection("127.0.0.1", port, timeout=30)
+    headers = {"content-type": "application/x-www-form-urlencoded", "origin": f"http://127.0.0.1:{port}"}
+    try:
+        connection.request("POST", "/desk/login", f"key={key}", headers)
+        return (connection.getresponse().getheader("set-cookie") or "").partition(";")[0]
+    finally:
+        connection.close()
+
+
+def beside(parent: int, module: str) -> list[int]:
+    """The children of a process that run a module of the service."""
     found = [psutil.Process(parent)] if psutil.pid_exists(parent) else []
-    children = [child for process in found for child in process.children()]
-    return [
-        one.pid for one in children if one.status() != psutil.STATUS_ZOMBIE and "simrec.serve.apart" in one.cmdline()
-    ]
+    children = [one for process in found for one in process.children() if one.status() != psutil.STATUS_ZOMBIE]
+    return [one.pid for one in children if f"simrec.serve.{module}" in one.cmdline()]
 
 
 def alive(pid: int) -> bool:

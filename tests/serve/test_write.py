@@ -6,6 +6,7 @@ import json
 import shutil
 from collections.abc import Iterator
 from dataclasses import dataclass, replace
+from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
 
@@ -15,6 +16,7 @@ from hypothesis import strategies as st
 from starlette.testclient import TestClient
 
 from simrec.ingest.record import to_article
+from simrec.pipeline.blind import judge
 from simrec.pipeline.build import build
 from simrec.pipeline.ingest import ingest
 from simrec.pipeline.sample import newsroom
@@ -22,11 +24,13 @@ from simrec.pipeline.workspace import Workspace
 from simrec.serve.app import create_app
 from simrec.serve.forms import to_record
 from simrec.settings import IngestSettings
+from simrec.store.comparisons import Comparison
 from simrec.types import Article
 
 RECORDS = [json.loads(line) for line in (newsroom() / "articles.jsonl").read_text(encoding="utf-8").splitlines()]
 SETTINGS = '[build]\nmodel = "tfidf"\n[serve]\nrate = 100000\naccess_log = false\nmax_batch = 10\n'
 ONE, TWO, THREE = (record["id"] for record in RECORDS[:3])
+NOW = datetime(2026, 3, 1, 12, tzinfo=UTC)
 NEW = {"title": "A crack in the harbor crane", "body": RECORDS[0]["body"], "lang": "en"}
 
 
@@ -400,6 +404,32 @@ def test_an_editor_acts_and_takes_back(site: Site) -> None:
     assert len(log["acts"]) == 3
     rest = site.send("GET", "/v1/acts", "edit", params={"limit": 3, "before": log["next"]}).json()
     assert ([one["action"] for one in rest["acts"]], rest["next"]) == (["pin"], None)
+
+
+def test_what_editors_say_is_in_the_log_and_undone(site: Site) -> None:
+    """A verdict and a page that is fine, beside the acts, page by page; undone once, with no version asked for."""
+    pinned = site.send("POST", f"/v1/pages/{ONE}/acts", "edit", json={"action": "pin", "target_id": TWO}).json()
+    with site.workspace.store() as store:
+        store.open_trial(Comparison("t", NOW, "Ines", ONE, "one", "two", (TWO,), (), "a", "random"))
+        judged = judge(store, "Ines", "t", "left", [TWO], now=NOW).act
+        fine = store.note_fine("Ines", ONE, NOW)
+    log = site.send("GET", "/v1/acts", "edit", params={"limit": 2}).json()
+    assert [(one["id"], one["action"], one["who"]) for one in log["acts"]] == [
+        (fine, "seen", "Ines"), (judged, "judge", "Ines"),
+    ]  # fmt: skip
+    assert (log["acts"][1]["said"]["preferred"], log["acts"][1]["after"]["pins"]) == ("one", [TWO])
+    [rest] = site.send("GET", "/v1/acts", "edit", params={"limit": 2, "before": log["next"]}).json()["acts"]
+    assert (rest["id"], rest["said"]) == (pinned["act"]["id"], None)
+    for number in (judged, fine):
+        undo = f"/v1/acts/{number}/undo"
+        done = site.send("POST", undo, "edit", json={"version": 99}).json()
+        assert (done["act"]["undoes"], done["blocks"], done["waiting"]) == (number, [], False)
+        assert (done["state"]["version"], done["state"]["pins"]) == (pinned["state"]["version"], [TWO])
+        assert site.send("POST", undo, "edit").status_code == 409
+    act = {"action": "unpin", "target_id": TWO, "version": pinned["state"]["version"]}
+    assert site.send("POST", f"/v1/pages/{ONE}/acts", "edit", json=act).status_code == 200
+    picks = site.send("GET", f"/v1/articles/{ONE}/picks", "edit").json()["picks"]
+    assert [one for one in picks if one["origin"] == "judged"] == []
 
 
 def test_acts_that_cannot_be_done(shared: Site) -> None:

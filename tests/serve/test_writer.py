@@ -30,6 +30,7 @@ from simrec.errors import (
 )
 from simrec.pipeline.build import build
 from simrec.pipeline.ingest import ingest
+from simrec.pipeline.planned import plan_undo
 from simrec.pipeline.sample import newsroom
 from simrec.pipeline.snapshots import activate
 from simrec.pipeline.workspace import Workspace
@@ -177,16 +178,19 @@ def test_a_text_is_ranked_over_a_socket(tmp_path: Path, monkeypatch: pytest.Monk
             raise InputError("it is")
         return None if payload == "elsewhere" else {"said": payload, "seconds": seconds > 0}
 
-    assert private.ranked({}, 1) is None  # no service runs
-    monkeypatch.setenv(private.SOCKET, str(tmp_path / "drafts"))
+    assert private.asked(private.DRAFTS, {}, 1) is None  # no service runs
+    monkeypatch.setenv(private.DRAFTS, str(tmp_path / "drafts"))
     with pytest.raises(LockedError, match="no answer"):
-        private.ranked({}, 0.05)
+        private.asked(private.DRAFTS, {}, 0.05)
     for _ in range(2):  # what a process that was killed left behind is no obstacle
-        with private.listening(rank):
-            assert private.ranked({"title": "ü" * 100_000}, 5) == {"said": {"title": "ü" * 100_000}, "seconds": True}
+        with private.listening(private.DRAFTS, rank):
+            assert private.asked(private.DRAFTS, {"title": "ü" * 100_000}, 5) == {
+                "said": {"title": "ü" * 100_000},
+                "seconds": True,
+            }
             with pytest.raises(InputError, match="it is"):
-                private.ranked("wrong", 5)  # type: ignore[arg-type]
-            assert private.ranked("elsewhere", 5) is None  # type: ignore[arg-type]
+                private.asked(private.DRAFTS, "wrong", 5)  # type: ignore[arg-type]
+            assert private.asked(private.DRAFTS, "elsewhere", 5) is None  # type: ignore[arg-type]
         assert (tmp_path / "drafts").exists()
 
 
@@ -328,6 +332,15 @@ def test_old_answers_are_deleted(site: Workspace) -> None:
         assert next(asked.id for asked in store.asked()) == waits.id
 
 
+def test_what_was_gone_is_forgotten_after_a_month(site: Workspace) -> None:
+    """That a webhook took out what was not known is kept for longer than any webhook comes late."""
+    now = datetime(2026, 3, 1, tzinfo=UTC)
+    with site.store() as store:
+        store.note_gone({"late": now - timedelta(days=29), "old": now - timedelta(days=31)})
+        Writer(site, clock=lambda: now)._tend(store, 0.0)
+        assert [store.gone_at(id_) for id_ in ("late", "old")] == [now - timedelta(days=29), None]
+
+
 def test_an_act_is_logged_once_whoever_dies(site: Workspace) -> None:
     """An act whose writer dies before it answers stands once in the log, and its answer is whole."""
     page = RECORDS[0]["id"]
@@ -344,6 +357,19 @@ def test_an_act_is_logged_once_whoever_dies(site: Workspace) -> None:
     with site.store() as store:
         assert [(act.id, act.who, act.action) for act in store.acts()] == [(done["act"]["id"], "Ann", "pin")]
     assert blocks(site)[page][0] == target
+
+
+def test_the_answer_that_a_writer_owes_to_what_was_said_has_no_block(site: Workspace) -> None:
+    """What it undid before it died changed no page, whatever the blocks of the moment are."""
+    now = datetime(2026, 3, 1, tzinfo=UTC)
+    page = RECORDS[0]["id"]
+    with site.store() as store:
+        planned = plan_undo(store, "Ben", store.note_fine("Ann", page, now), None, now)
+        with applying(store.ask("undo", {}).id):
+            store.take_back(planned)
+        [asked] = store.asked()
+        done = Work(site, store, lambda: now).again(asked)
+    assert (done["act"]["id"], done["blocks"], done["waiting"], done["state"]["version"]) == (planned.id, [], False, 0)
 
 
 def test_a_change_whose_commit_was_not_heard_of_is_done_once(site: Workspace, monkeypatch: pytest.MonkeyPatch) -> None:

@@ -187,6 +187,11 @@ class FakeBackend:
         act = self.acts[act_id - 1]
         if act.undone_by:
             raise UsageError("this act is undone already")
+        if act.said is not None:
+            done = self._say(who, "undo", act.source_id, act.said, act_id)
+            (self.looked.discard if act.undoes is None else self.looked.add)(act.source_id)
+            self.acts[act_id - 1] = replace(act, undone_by=done)
+            return {"act": {"id": done}, "waiting": False}
         b = act.before
         done = self._store(
             who, act.action, act.source_id, act.target_id, b["pins"], b["bans"], b["accepted"], None, act_id
@@ -225,8 +230,14 @@ class FakeBackend:
         counts = {k: sum(k in item.kinds for item in items) for k in kinds}
         return Queue(tuple(items[after : after + limit]), len(items), counts, rest, len(self.looked))
 
-    def seen(self, who: str, source_id: str) -> None:
+    def seen(self, who: str, source_id: str) -> int:
         self.looked.add(source_id)
+        return self._say(who, "seen", source_id, {"shown": "5eed"})
+
+    def _say(self, who: str, action: str, source: str, said: dict[str, Any], undoes: int | None = None) -> int:
+        lists, number = {"pins": [], "bans": [], "accepted": []}, len(self.acts) + 1
+        self.acts.append(Act(number, self.now(), who, action, source, None, lists, lists, undoes, None, None, said))
+        return number
 
     def overview(self) -> Overview:
         hubs = tuple(
@@ -264,8 +275,12 @@ class FakeBackend:
         )
         return Trial(f"trial{len(self.judged)}", source, self.articles[source].title, left, right, drawn, 1)
 
-    def judge(self, who: str, judgement: Judgement) -> None:
+    def judge(self, who: str, judgement: Judgement) -> int:
+        source = self.trial(who, ("hybrid", "tfidf"), None, "random").source_id
         self.judged.append((who, judgement))
+        preferred = {"left": "hybrid", "right": "tfidf"}.get(judgement.preferred)
+        lists = {"accepted": [*judgement.accepted], "rejected": [*judgement.rejected]}
+        return self._say(who, "judge", source, {"models": ["hybrid", "tfidf"], "preferred": preferred, **lists})
 
     def tallies(self) -> Sequence[Tally]:
         if not self.judged:

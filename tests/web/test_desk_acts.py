@@ -4,11 +4,14 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from typing import Any
+from unittest.mock import Mock
 
 import pytest
 from conftest import PAGE, Served
 from desk_fakes import Wish
 from hands import block, drag, listed, press, row, said, shown
+
+from simrec.errors import UsageError
 
 Open = Callable[..., Any]
 Shot = Callable[[Any, str], None]
@@ -66,7 +69,7 @@ def test_an_act_is_undone_from_the_toast(page: Any, served: Served) -> None:
     """The note that says what was done takes it back, too."""
     before = block(page)
     press(page, "ban", before[2])
-    page.locator("[data-toast] button").click()
+    page.locator("[data-toast] [data-undo] button").click()
     page.wait_for_selector("[data-toast] >> text=Undid")
     assert block(page) == before
 
@@ -143,6 +146,9 @@ def test_a_stale_move_keeps_its_order(page: Any, served: Served) -> None:
     a, b, *_ = block(page)
     served.backend.act("Petra Lohse", Wish("accept", PAGE, a))
     row(page, b).locator("[data-do=up]").click()
+    page.wait_for_selector(".choice")
+    wanted = f"You wanted to move “{served.backend.article(b).title}” to place 1."
+    assert wanted in page.locator("main").inner_text()
     page.get_by_role("button", name="Do it on the page as it is now").click()
     page.wait_for_selector("[data-block]")
     assert block(page)[:2] == [b, a]
@@ -256,7 +262,7 @@ def test_undoing_goes_on_to_what_was_done_before(page: Any, served: Served) -> N
         page.wait_for_selector(f"[data-toast] >> text={words}")
     assert block(page) == before
     assert served.backend.state(PAGE).accepted == ()
-    page.locator("[data-toast] button").click()
+    page.locator("[data-toast] [data-undo] button").click()
     page.wait_for_selector("[data-toast] >> text=Did again: pinned")
     assert block(page)[0] == before[2]
     page.locator(".views [data-undo] button").click()
@@ -276,7 +282,7 @@ def test_the_key_for_undo_goes_on_to_what_was_done_before(open_page: Open, serve
     page.keyboard.press("u")
     page.wait_for_selector("[data-toast] >> text=Undid: pinned")
     assert block(page) == before
-    page.locator("[data-toast] button").focus()
+    page.locator("[data-toast] [data-undo] button").focus()
     page.keyboard.press("Enter")
     page.wait_for_selector("[data-toast] >> text=Did again: pinned")
     assert page.evaluate("document.activeElement.closest('[data-toast]') !== null")
@@ -305,6 +311,31 @@ def test_keys_can_be_switched_off(open_page: Open, served: Served) -> None:
     page.goto(ADDRESS)
     page.keyboard.press("j")
     assert page.evaluate("document.activeElement === document.body")
+
+
+def test_a_note_is_put_away_and_what_is_open_stays(open_page: Open, served: Served) -> None:
+    """An act closes no text that is being read; its note goes by a click and by Escape, and undoing still works."""
+    page = open_page(path=ADDRESS)
+    page.get_by_text("Read the text").click()
+    wanted = listed(page, "candidates")[2]
+    press(page, "accept", wanted)
+    assert page.locator("details[open] .text").is_visible()
+    page.keyboard.press("Escape")
+    assert page.locator(".toast").count() == 0
+    page.keyboard.press("u")
+    page.locator(".toast .close").click()
+    assert page.locator(".toast").count() == 0
+    assert served.backend.state(PAGE).accepted == ()
+
+
+def test_what_went_wrong_is_in_sight(open_page: Open, served: Served, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Far down the page, too, where the button was pressed."""
+    page = open_page(path=ADDRESS, viewport={"width": 1280, "height": 500})
+    monkeypatch.setattr(served.backend, "act", Mock(side_effect=UsageError("there is no such article")))
+    page.locator(".row.candidate [data-do=accept]").last.click()
+    assert page.locator("main > .alert").inner_text() == "There is no such article."
+    assert page.evaluate("scrollY") > 500
+    assert 0 < page.locator("main > .alert").bounding_box()["y"] < 400
 
 
 def test_a_session_that_has_ended_leads_to_the_door(open_page: Open, served: Served) -> None:

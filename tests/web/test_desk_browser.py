@@ -89,7 +89,7 @@ def _browsers(browser: Any, url: str, workspace: Workspace) -> Iterator[Callable
 
 
 def test_every_act_is_stored_as_it_was_meant(newsroom: Newsroom) -> None:
-    """Pins, bans, orders and undoing by buttons, keys and drag; two editors at once; a judgement; and the log."""
+    """Pins, bans, orders and undoing by buttons, keys and drag; two editors at once; what they say; and the log."""
     page = newsroom.sign_in(INES)
     assert newsroom.agrees(page)
     _pin_ban_accept(newsroom, page)
@@ -97,6 +97,7 @@ def test_every_act_is_stored_as_it_was_meant(newsroom: Newsroom) -> None:
     other = newsroom.sign_in(PETRA)
     _at_once(newsroom, page, other)
     _judge(newsroom, other)
+    _find_fine(newsroom, page)
     _read_the_log(newsroom, page)
 
 
@@ -107,7 +108,7 @@ def _pin_ban_accept(newsroom: Newsroom, page: Any) -> None:
     assert newsroom.state().pins == (wanted,)
     assert (block(page)[0], newsroom.agrees(page)) == (wanted, True)
     with acting(page):
-        page.locator("[data-toast] button").click()
+        page.locator("[data-toast] [data-undo] button").click()
     assert (newsroom.state().pins, block(page), newsroom.agrees(page)) == ((), before, True)
     type_key(page, "p", before[2])
     assert newsroom.state().pins == (before[2],)
@@ -175,6 +176,37 @@ def _judge(newsroom: Newsroom, page: Any) -> None:
         [said] = [one for one in store.judgements("editors") if one.origin == "judged"]
     assert (found.who, found.preferred, found.accepted) == (PETRA, "b" if found.left_is == "a" else "a", (marked,))
     assert (said.source_id, said.target_id, said.who, said.grade) == (found.source_id, marked, PETRA, 1.0)
+    page.locator("[data-toast] [data-undo] button").click()
+    page.wait_for_selector("main >> text=Undone.")
+    with newsroom.workspace.store() as store:
+        assert store.comparisons() == [one for one in store.judgements("editors") if one.origin == "judged"] == []
+    page.goto("/desk/log")
+    told = f"Preferred {found.model_a if found.preferred == 'a' else found.model_b} to"
+    page.locator("tr.undone", has_text=told).wait_for()
+    page.locator("tr", has_text=f"Undid: {told[:1].lower()}{told[1:]}").get_by_role("button").click()
+    page.locator("tr", has_text=f"Did again: {told[:1].lower()}{told[1:]}").wait_for()
+    with newsroom.workspace.store() as store:
+        assert store.comparisons() == [found]
+
+
+def _find_fine(newsroom: Newsroom, page: Any) -> None:
+    """The page leaves the queue, and is back in its place when that is undone, there or in the log."""
+    page.goto("/desk/queue")
+    first = page.locator(".row").first.get_attribute("data-id")
+    gone, there = f'.row:first-child:not([data-id="{first}"])', f'.row:first-child[data-id="{first}"]'
+    for undo in ("[data-toast] [data-undo] button", ".log tr:first-child button"):
+        page.goto("/desk/queue")
+        page.locator(".row").first.get_by_role("button", name="It is fine").click()
+        page.wait_for_selector(f"{READY} {gone}")
+        if undo.startswith(".log"):
+            page.goto("/desk/log")
+        page.locator(undo).first.click()
+        page.wait_for_selector(".log tr.undone >> nth=0" if undo.startswith(".log") else f"{READY} {there}")
+    page.goto("/desk/queue")
+    page.wait_for_selector(there)
+    with newsroom.workspace.store() as store:
+        assert [act.action for act in store.acts(source_id=first)] == ["undo", "seen", "undo", "seen"]
+        assert store.page_states([first]) == {}
 
 
 def _read_the_log(newsroom: Newsroom, page: Any) -> None:

@@ -10,6 +10,7 @@ from typing import Any
 import pytest
 from conftest import PAGE, Served, violations
 from desk_fakes import Judgement, Wish
+from hands import said
 
 Open = Callable[..., Any]
 Shot = Callable[[Any, str], None]
@@ -36,13 +37,15 @@ def busy(served: Served) -> Served:
     ids = [item.id for item in served.backend.block(PAGE).items]
     for action, target in (("ban", ids[3]), ("pin", "ferry-captain-withdrawn"), ("accept", ids[0]), ("pin", ids[2])):
         served.backend.act("Petra Lohse", Wish(action, PAGE, target))
-    served.backend.judged += [("Ines Calder", Judgement("t", side)) for side in ("left", "left", "right", "tie")]
+    for side in ("left", "left", "right", "tie"):
+        served.backend.judge("Ines Calder", Judgement("t", side, (ids[0],), (ids[1],) if side == "left" else ()))
+    served.backend.seen("Petra Lohse", PAGE)
     return served
 
 
 @pytest.mark.parametrize(("scheme", "width"), [("light", 1280), ("dark", 1280), ("light", 390), ("dark", 1600)])
 def test_everybody_can_use_every_page(open_page: Open, busy: Served, shot: Shot, scheme: str, width: int) -> None:
-    """No page has a serious fault of accessibility, in both schemes; none is wider than the screen, also a phone's."""
+    """No page has a fault of accessibility, in both schemes; none is wider than the screen, also a phone's."""
     size = {"width": width, "height": 844 if width < 500 else 900}
     page = open_page(color_scheme=scheme, viewport=size, bypass_csp=True, reduced_motion="reduce")
     found = {}
@@ -100,9 +103,43 @@ def test_the_queue_is_filtered_and_worked_off(open_page: Open, served: Served) -
     page.get_by_role("link", name="Further").click()
     page.wait_for_url("**after=25*")
     assert page.locator(".row .n").first.inner_text() == "26"
-    page.get_by_role("link", name=re.compile("^short")).click()
+    page.get_by_role("link", name=re.compile("^few items")).click()
     page.wait_for_url("**kind=few_items*")
     assert all("3 of 5 items" in text for text in page.locator(".row .why").all_inner_texts())
+
+
+def test_what_is_said_is_undone_by_key_and_said_again(open_page: Open, served: Served) -> None:
+    """A page that was found fine is back in its place of the queue, and so is told; a verdict is undone as well."""
+    page = open_page()
+    first = page.locator(".row").first.get_attribute("data-id")
+    page.locator(".row").first.get_by_role("button").click()
+    page.wait_for_selector(f'.row:first-child:not([data-id="{first}"])')
+    assert said(page).startswith("Found fine: “")
+    assert "done=" not in page.url
+    page.keyboard.press("u")
+    page.wait_for_selector(f'.row:first-child[data-id="{first}"]')
+    assert said(page).startswith("Back in the queue: “")
+    page.get_by_role("button", name="Do it again").click()
+    page.wait_for_selector(f'.row:first-child:not([data-id="{first}"])')
+    page.goto("/desk/compare/trial?a=hybrid&b=tfidf")
+    page.keyboard.press("1")
+    page.wait_for_selector("[data-trial] [data-toast]")
+    assert said(page).startswith("Stored.")
+    assert "hybrid" not in page.locator("[data-toast]").inner_text()
+    page.keyboard.press("u")
+    page.wait_for_selector("[data-toast] >> text=what was said of")
+    assert said(page).startswith("Undone.")
+    for path in (
+        "queue?done=4",
+        "queue?done=5",
+        "compare/trial?a=hybrid&b=tfidf&done=3",
+        "queue?done=9",
+        "queue?done=-1",
+    ):
+        assert "data-toast" not in page.request.get(f"/desk/{path}").text()
+    log = page.request.get("/desk/log.jsonl").text().splitlines()
+    told = [(line["action"], bool(line["undone_by"])) for line in map(json.loads, log)]
+    assert told == [("undo", False), ("judge", True), ("undo", False), ("undo", True), ("seen", True)]
 
 
 def test_drafts_are_found_and_marked(open_page: Open, served: Served) -> None:
@@ -141,15 +178,17 @@ def test_the_log_is_filtered_and_exported(open_page: Open, busy: Served) -> None
     """The log shows one editor's acts, and gives all of them as a file."""
     busy.backend.act("=HYPERLINK(1)", Wish("accept", PAGE, PAGE))
     page = open_page(path="/desk/log")
-    assert page.locator("tbody tr").count() == 5
+    assert page.locator("tbody tr").count() == 10
     page.get_by_label("Who").fill("Petra Lohse")
     page.get_by_role("button", name="Show").click()
     page.wait_for_url("**who=Petra**")
-    assert page.locator("tbody tr").count() == 4
+    assert page.locator("tbody tr").count() == 5
     lines = page.request.get("/desk/log.jsonl").text().splitlines()
-    assert [json.loads(line)["id"] for line in lines] == [5, 4, 3, 2, 1]
+    assert [json.loads(line)["id"] for line in lines] == [*range(10, 0, -1)]
     table = page.request.get("/desk/log.csv").text()
     assert ",'=HYPERLINK(1)," in table
+    assert table.splitlines()[0].endswith(",note,said")
+    assert '""preferred"": ""hybrid""' in table
 
 
 def test_the_state_of_the_site_has_its_figures_as_a_table(open_page: Open, served: Served) -> None:

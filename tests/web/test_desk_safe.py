@@ -29,6 +29,7 @@ from simrec.serve.desk.session import IDLE, LONGEST, Sessions
 from simrec.serve.desk.views import clean, link, local
 
 OWN = {"origin": "http://localhost"}
+RELOAD = '<noscript><meta http-equiv="refresh" content="5"></noscript>'
 EVIL = "\"><script>alert(1)</script>'"
 
 
@@ -135,8 +136,10 @@ def test_sessions_end(desk: Browser) -> None:
     assert inside()
     desk.backend.moment += IDLE - timedelta(minutes=1)
     assert inside()
+    assert "has ended" not in TestClient(desk.app, base_url="http://localhost").get("/desk/login").text
     desk.backend.moment += IDLE + timedelta(minutes=1)
     assert not inside()
+    assert "Your session has ended" in desk.get("/desk/help").text
     desk.sign_in()
     begun = desk.backend.moment
     while desk.backend.moment < begun + LONGEST:
@@ -321,6 +324,18 @@ def test_a_chart_of_one_point_can_be_drawn(desk: Browser) -> None:
     assert charts([]) == []
 
 
+def test_a_chart_says_when_its_first_and_its_last_figure_are_from(desk: Browser) -> None:
+    """By the day, and by the hour where they are of one day."""
+    first = replace(desk.backend.overview().quality[0], at=datetime(2024, 3, 1, 8, tzinfo=UTC))
+    for later, words in (
+        (timedelta(0), ["1 Mar 2024"]),
+        (timedelta(hours=1.5), ["1 Mar 2024, 08:00", "09:30 UTC"]),
+        (timedelta(days=1), ["1 Mar 2024", "2 Mar 2024"]),
+    ):
+        (one,) = charts([first, replace(first, at=first.at + later)])
+        assert [date[1] for date in one.dates] == words
+
+
 def test_long_work_goes_on_while_a_page_says_so() -> None:
     """Who asks for what takes long is told to ask again, and then gets what was begun; errors come through once."""
     began, let_go = [], Event()
@@ -356,11 +371,23 @@ def test_a_page_without_candidates_can_be_worked_on(desk: Browser, monkeypatch: 
         monkeypatch.setattr(desk.backend, "look", Mock(side_effect=error))
         text = desk.get(f"/desk/article?id={PAGE}").text
         assert words in text
-        assert ("data-again" in text) == isinstance(error, NotReadyError)
+        assert ("data-again" in text) == (RELOAD in text) == isinstance(error, NotReadyError)
         assert text.count('data-do="pin"') == 5
         assert words in desk.get(f"/desk/article?id={PAGE}&view=models").text
     monkeypatch.setattr(desk.backend, "trial", Mock(side_effect=NotReadyError("x")))
-    assert "data-again" in desk.get("/desk/compare/trial?a=hybrid&b=tfidf").text
+    text = desk.get("/desk/compare/trial?a=hybrid&b=tfidf").text
+    assert "data-again" in text
+    assert RELOAD in text
+
+
+def test_a_page_that_answers_a_form_is_not_loaded_again(desk: Browser, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Where an act fails while candidates are made, its page has no address of its own to be loaded again by."""
+    desk.sign_in()
+    monkeypatch.setattr(desk.backend, "look", Mock(side_effect=NotReadyError("x")))
+    failed = desk.post("/desk/act", data={"csrf": desk.csrf, "source": PAGE, "do": "ban no-such-article"}, headers=OWN)
+    assert 'class="alert"' in failed.text
+    assert "data-again" in failed.text
+    assert RELOAD not in failed.text
 
 
 @pytest.mark.parametrize(
@@ -419,6 +446,8 @@ def test_bars_are_of_what_may_be_shown(desk: Browser) -> None:
     look = replace(look, candidates=(*look.candidates[:-1], copy))
     lists = Maker(desk.backend, desk.backend.state(PAGE), look).lists(desk.backend.block(PAGE), ())
     assert max(row.level for row in lists.block) == 100
+    unknown = Maker(desk.backend, desk.backend.state(PAGE), None).lists(desk.backend.block(PAGE), ())
+    assert [row.level for row in unknown.block] == [None] * 5
 
 
 def test_addresses_of_the_site_are_linked(desk: Browser) -> None:

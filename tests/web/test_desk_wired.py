@@ -146,6 +146,16 @@ def test_a_stale_page_does_nothing(app: Any, workspace: Workspace) -> None:
         assert len(store.acts()) == 1
 
 
+def test_a_service_that_only_reads_says_so(app: Any, workspace: Workspace, monkeypatch: pytest.MonkeyPatch) -> None:
+    """It asks nobody to try again."""
+    editor = Editor(app, workspace, "Ines Calder")
+    shown, version = editor.shown(), editor.version()
+    monkeypatch.setattr(app.state.service, "writer", None)
+    response = editor.post("act", do=f"ban {shown[0]}", version=version)
+    assert response.status_code == 409
+    assert "this service only reads" in response.text
+
+
 def test_a_move_leaves_the_pins_that_are_not_shown(app: Any, workspace: Workspace) -> None:
     """What is withdrawn, and what the block has no room for, stays pinned behind the order, and stays a judgement."""
     editor = Editor(app, workspace, "Ines Calder")
@@ -212,7 +222,7 @@ def test_every_page_has_what_the_site_has(app: Any, workspace: Workspace) -> Non
     text = editor.page(f"/desk/article?id={PAGE}")
     assert text.count('class="row candidate') > 3
     assert "same section" in text
-    assert "served" in editor.page(f"/desk/article?id={PAGE}&view=models")
+    assert "what readers get" in editor.page(f"/desk/article?id={PAGE}&view=models")
     assert "Blocks that need a look" in editor.page("/desk/queue")
     assert "163" in editor.page("/desk/site")
     assert "readers do not see this page: draft" in editor.page("/desk/article?id=stadium-name-draft")

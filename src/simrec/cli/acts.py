@@ -114,8 +114,20 @@ def _who(options: Namespace) -> str:
         raise UsageError("the system does not say who you are: name yourself with --who") from None
 
 
+def _verdict(said: dict[str, Any]) -> str:
+    """What a judge said in a blind comparison."""
+    a, b = said["models"]
+    better = said["preferred"]
+    what = f"{better} over {b if better == a else a}" if better else f"neither {a} nor {b}"
+    marked = [f"{label} {', '.join(said[name])}" for label, name in (("good", "accepted"), ("bad", "rejected"))
+              if said[name]]  # fmt: skip
+    return "; ".join((what, *marked))
+
+
 def _line(act: Act) -> str:
     what = f"{act.action} {act.target_id}" if act.target_id else act.action
+    if act.action == "judge" and act.said:
+        what = f"judge {_verdict(act.said)}"
     told = [f"undoes {act.undoes}"] * (act.undoes is not None)
     told += [f"undone by {act.undone_by}"] * (act.undone_by is not None)
     told += [f'"{" ".join(act.note.split())}"'] if act.note else []

@@ -28,7 +28,7 @@ logger = logging.getLogger(__name__)
 
 Clock: TypeAlias = Callable[[], datetime]
 COLUMNS = (
-    "id", "at", "who", "action", "source_id", "target_id", "note", "undoes", "undone_by", "before", "after",
+    "id", "at", "who", "action", "source_id", "target_id", "note", "undoes", "undone_by", "before", "after", "said",
 )  # fmt: skip
 
 
@@ -127,11 +127,19 @@ class Desk:
     def undo(self, who: str, act_id: int, *, version: int | None = None) -> Done:
         """Undoes an act, on the page as it is now; undoing an undo does again what was undone.
 
+        What was said in a blind comparison, or that a page is fine, is undone whatever the page's version is.
+
         Raises:
             NotFoundError: there is no such act.
             ConflictError: it was undone, or later acts on the same items stand in the way.
             StaleError: somebody changed the page since that version.
         """
+        with self.workspace.store() as store:
+            act = store.act(act_id)
+            if act is not None and act.said is not None:
+                planned = plan_undo(store, who, act_id, version, self._clock())
+                store.take_back(planned)
+                return _done(planned, planned.before.version, (), waiting=False)
         return self._do(lambda store: plan_undo(store, who, act_id, version, self._clock()))
 
     def log(
@@ -156,12 +164,7 @@ class Desk:
             blocks = ()
         act = planned[-1]
         self._note(act)
-        row = PageRow(act.id, act.after.pins, act.after.bans, act.after.accepted)
-        stored = Act(
-            act.id, act.at, act.who, act.action, act.source_id, act.target_id, act.before.as_json(),
-            act.after.as_json(), act.undoes, None, act.note,
-        )  # fmt: skip
-        return Done(stored, PageState.of(act.source_id, row), blocks, waiting=self.pipeline is None)
+        return _done(act, act.id, blocks, waiting=self.pipeline is None)
 
     def _note(self, act: NewAct) -> None:
         """Notes what the page's block shows after an act, by which it is seen that it has changed since."""
@@ -170,6 +173,16 @@ class Desk:
                 note_look(store, act.who, act.source_id, act.at)
         except StoreError as error:  # the act itself is stored
             logger.warning("act %d is stored, but not what its page shows: %s", act.id, error)
+
+
+def _done(act: NewAct, version: int, blocks: tuple[str, ...], *, waiting: bool) -> Done:
+    """What an act did that is stored; `version` is the page's since then."""
+    row = PageRow(version, act.after.pins, act.after.bans, act.after.accepted)
+    stored = Act(
+        act.id, act.at, act.who, act.action, act.source_id, act.target_id, act.before.as_json(), act.after.as_json(),
+        act.undoes, None, act.note, act.said,
+    )  # fmt: skip
+    return Done(stored, PageState.of(act.source_id, row), blocks, waiting)
 
 
 def act_once(workspace: Workspace, do: Callable[[Desk], Done], clock: Clock | None = None) -> Done:
@@ -194,7 +207,12 @@ def export(acts: Iterable[Act], form: Literal["jsonl", "csv"]) -> str:
     table = csv.writer(file, lineterminator="\n")
     table.writerow(COLUMNS)
     for row in rows:
-        values = row | {side: json.dumps(row[side], ensure_ascii=False) for side in ("before", "after")}
+        plain = {
+            name: json.dumps(row[name], ensure_ascii=False)
+            for name in ("before", "after", "said")
+            if row[name] is not None
+        }
+        values = row | plain
         table.writerow([_cell(values[name]) for name in COLUMNS])
     return file.getvalue()
 

@@ -15,7 +15,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from simrec.errors import InputError, NotFoundError, UsageError
-from simrec.pipeline.watched import Watched, Watching, note_look, overlaps
+from simrec.pipeline.watched import Watched, Watching, overlaps, shown_now
 from simrec.pipeline.workspace import Workspace
 from simrec.store import Store
 from simrec.store.history import Look
@@ -106,7 +106,8 @@ class Attentive:
     def queue(self, kind: str | None = None, after: int = 0, limit: int = 50) -> Queue:
         """A part of the queue.
 
-        A page leaves it when an editor looks at it, acts on it or judges it; it comes back when its block shows others.
+        A page leaves it when an editor looks at it, acts on it or judges it; it comes back when its block shows others,
+        or when it is undone that it was found fine, or judged.
 
         Args:
             kind: only pages of this kind, of `KINDS`.
@@ -136,10 +137,11 @@ class Attentive:
         more = after + limit if after + limit < len(order) else None
         return Queue(items, len(order), counts, more, int((np.logical_or.reduce(list(named.values())) & seen).sum()))
 
-    def seen(self, who: str, source_id: str) -> None:
-        """Notes that an editor has looked at a page, and that nothing is to be done."""
+    def seen(self, who: str, source_id: str) -> int:
+        """Notes that an editor has looked at a page, and that nothing is to be done; the number of the act."""
+        now = self._clock()
         with self.workspace.store() as store:
-            note_look(store, who, source_id, self._clock())
+            return store.note_fine(who, source_id, now, shown_now(store, source_id, now))
 
     def _refresh(self) -> tuple[Watched, _Signs, dict[str, Look]]:
         now = self._clock()
@@ -275,17 +277,19 @@ def _words(watched: Watched, signs: _Signs, name: str, place: int, views: NDArra
         usual, last, after = np.nanmedian(watched.last), float(watched.last[place]), float(watched.next[place])
         near = f", and the next candidate is only {last - after:.2f} behind" if 0 <= last - after < 0.1 else ""
         return (
-            f"unsure: its least similar item scores {last:.1f}, on half of the pages that is {usual:.1f} or more{near}"
+            f"the models are unsure: its least similar item scores {last:.1f}, where on half of the pages it scores "
+            f"{usual:.1f} or more{near}"
         )
     if name == "few_items":
-        why = watched.shortfall[place]
-        return f"{filled} of {k} items" + (f" ({why})" if why else "")
+        why = (watched.shortfall[place] or "").removeprefix(f"{filled} of {k}: ")
+        return f"{filled} of {k} items" + (f": {why}" if why else "")
     if name == "hub":
         rows = [row for row in watched.shown[place].tolist() if row != NO_ROW and signs.hubs[row]]
         often = int(watched.exposure[rows].max())
-        return f"{len(rows)} of its items stand in very many blocks, one of them in {often}"
+        many = "item stands in very many blocks:" if len(rows) == 1 else "items stand in very many blocks, one of them"
+        return f"{len(rows)} {many} in {often}"
     if name == "changed":
-        return f"{1 - signs.overlap[place]:.0%} of its items are others than in the snapshot of before"
+        return f"{1 - signs.overlap[place]:.0%} of its items are others than in the snapshot before"
     return f"viewed {int(views[place])} times"
 
 

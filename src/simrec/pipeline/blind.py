@@ -15,7 +15,7 @@ import numpy as np
 
 from simrec.errors import ConflictError, NotFoundError, UsageError
 from simrec.evaluate.compare import LEVEL, resamples
-from simrec.pipeline.watched import note_look
+from simrec.pipeline.watched import shown_now
 from simrec.policy.eligibility import reason_hidden
 from simrec.store import Store
 from simrec.store.comparisons import Comparison, Half
@@ -25,6 +25,8 @@ TRIED = 40
 """Pages that are drawn at most to find one on which the models differ."""
 LOOKED_AT = 12
 """Pages that are drawn, of which the one is taken where the models differ most."""
+SIGNIFICANT, FEWEST = 0.05, 6
+"""What p of a preference must be under, and how many pages it needs: of fewer, the interval knows too little."""
 OTHER: Mapping[Half, Half] = {"a": "b", "b": "a"}
 Side = Literal["left", "right", "tie"]
 
@@ -86,6 +88,21 @@ class Tally:
     high: float
     judges: dict[str, tuple[int, int, int]]
     drawn: dict[str, int]
+
+    @property
+    def is_telling(self) -> bool:
+        """Whether so many pages were judged that the interval says something."""
+        return self.pages >= FEWEST
+
+    @property
+    def preferred(self) -> str | None:
+        """The model that is shown to be preferred; None as long as chance, or a page or two, may have told them apart.
+
+        >>> tally("a", "b", []).preferred
+        """
+        if self.p >= SIGNIFICANT or not self.is_telling:
+            return None
+        return self.a if self.low > 0.5 else self.b if self.high < 0.5 else None
 
 
 class Ranks(Protocol):
@@ -159,11 +176,14 @@ def judge(
     store: Store, who: str, trial: str, preferred: Side, accepted: Sequence[str] = (), rejected: Sequence[str] = (), *,
     now: datetime | None = None,
 ) -> Comparison:  # fmt: skip
-    """Stores what a judge says of a trial; items become judgements of the page.
+    """Stores what a judge says of a trial, as an act; items become judgements of the page.
+
+    Returns:
+        The trial, judged, with the number of the act.
 
     Raises:
         NotFoundError: there is no such trial any more.
-        ConflictError: it was judged already, or shown to somebody else.
+        ConflictError: it was judged already, or shown to somebody else; or its page was drawn twice, and is judged.
         UsageError: there is no such side, or an item is in neither block, or accepted and rejected.
     """
     if preferred not in ("left", "right", "tie"):
@@ -171,6 +191,9 @@ def judge(
     found = store.trial(trial)
     if found.who != who:
         raise ConflictError("this comparison was shown to somebody else: start another one")
+    drawn = found.preferred is None and found.drawn != "asked"
+    if drawn and found.source_id in store.compared_pages(found.model_a, found.model_b, who):
+        raise ConflictError("you judged this page already, and the log tells for which model: start another one")
     known = {*found.items_a, *found.items_b}
     for id_ in (*accepted, *rejected):
         if id_ not in known:
@@ -182,9 +205,7 @@ def judge(
         found, at=now or datetime.now(UTC), preferred=half,
         accepted=tuple(dict.fromkeys(accepted)), rejected=tuple(dict.fromkeys(rejected)),
     )  # fmt: skip
-    store.judge_trial(said)
-    note_look(store, who, said.source_id, said.at)
-    return said
+    return replace(said, act=store.judge_trial(said, shown_now(store, said.source_id, said.at)))
 
 
 def tallies(store: Store) -> list[Tally]:

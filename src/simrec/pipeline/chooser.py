@@ -263,7 +263,7 @@ class Chooser:
     def _shortfall(self, row: int, found: int, k: int, removed: dict[str, int]) -> str:
         others = int((self.eligible & (self.languages == self.languages[row])).sum() - self.eligible[row])
         lang = self.site.corpus.texts[row].lang
-        why = [f"{others} other articles in {lang!r} may be shown"]
+        why = [f"{others} other article{'s' if others != 1 else ''} in {lang!r} may be shown"]
         why += [f"{count} taken out: {name}" for name, count in removed.items()]
         unlike = others - found - sum(removed.values())
         if unlike > 0:

@@ -39,6 +39,19 @@ def find_fitted(workspace: Workspace, snapshot: Snapshot | None) -> dict[str, An
     return about if about is not None and about["name"] == snapshot.fitted else None
 
 
+def why_not(snapshot: Snapshot | None) -> str:
+    """Why nothing can be published into a snapshot, and what to do."""
+    what = "there is no snapshot that articles can be published into"
+    if snapshot is None:
+        return f"{what}: run `simrec build`"
+    if snapshot.fitted is None:
+        return f"{what}, snapshot {snapshot.id} is of {snapshot.model}: run `simrec build` with another model"
+    return (
+        f"{what}: settings or models are others than those that snapshot {snapshot.id} was made with, or what was "
+        "fitted for it is gone: run `simrec build`"
+    )
+
+
 def restore_fitted(workspace: Workspace, snapshot: Snapshot) -> None:
     """Lays what a snapshot was made with in its place, where it stands aside.
 
@@ -80,4 +93,4 @@ def _name(folder: Path) -> str | None:
     return said["about"]["name"] if said else None
 
 
-__all__ = ["aside_folder", "find_fitted", "restore_fitted"]
+__all__ = ["aside_folder", "find_fitted", "restore_fitted", "why_not"]

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import gc
 import threading
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
@@ -159,8 +160,9 @@ class Looks:
         hashes, placed = store.article_hashes(), placed_of(self.workspace, store)
         if self._site is not None and self._site.name == snapshot.fitted:
             self._site.follow(StoredArticles(store), hashes, placed, now)
-        else:
+        if self._site is None or self._site.name != snapshot.fitted or self._site.is_loose:
             self._site = None
+            gc.collect()  # what the last one held: its parts refer to one another
             if find_fitted(self.workspace, snapshot) is not None:
                 self._site = catch_up(self.workspace, store, snapshot, hashes, placed, now, [])
         self._mark = mark

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import threading
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import replace
@@ -41,6 +42,7 @@ class SiteRanker:
         self._store: Store | None = None
         self._hashes: Mapping[str, str] = {}
         self._site: Site | None = None
+        self._last: Site | None = None
         self._picks: list[Pick] = []
         self._articles: Mapping[str, Article] = {}
         self._choosers: dict[str, tuple[datetime, Chooser]] = {}
@@ -147,7 +149,7 @@ class SiteRanker:
         try:
             chooser = self._chooser(model, now)
         except (ModelError, UsageError, NotFoundError) as error:
-            return str(error)
+            return str(error).replace(f"{self.workspace.path}{os.sep}", "")  # editors need no paths of the machine
         rows = np.array([chooser.site.corpus.row_of[source_id]], dtype=np.int32)
         return next(chooser.blocks(rows, k))
 
@@ -158,6 +160,9 @@ class SiteRanker:
         if self._site is None:
             corpus = Corpus(list(self._articles.values()))
             self._site = Site(corpus, self.workspace.settings, self.workspace.vectors)
+            if self._last:
+                self._site.succeed(self._last)
+                self._last = None
         if model == "learned" and self._site.learned is None:
             use_learned(self._site, self._picks, self.workspace.learned)
         chooser = Chooser(self._site, model, placed=self._placed, now=now, hub_limit=False)
@@ -168,14 +173,16 @@ class SiteRanker:
         """Reads the articles anew, where they are others; of a site that is too large, those that are asked for."""
         store = self._store = self._store or self.workspace.store()
         if store.article_count() > LARGEST:
-            self._hashes, self._site, self._choosers, self._articles = {}, None, {}, StoredArticles(store)
+            self._hashes, self._choosers, self._articles = {}, {}, StoredArticles(store)
+            self._site = self._last = None
             return
         placed = Placed({}, hand_placed(self.workspace.settings.policy, store.page_states()).bans)
         if self._placed.differing(placed):
             self._placed, self._choosers = placed, {}
         hashes = store.article_hashes()
         if hashes != self._hashes:
-            self._hashes, self._site, self._choosers, self._picks = hashes, None, {}, store.picks()
+            self._last, self._site, self._choosers = self._site or self._last, None, {}
+            self._hashes, self._picks = hashes, store.picks()
             self._articles = {article.id: article for article in store.articles()}
 
 

@@ -61,6 +61,8 @@ def plan_act(store: Store, asked: Acting, now: datetime) -> NewAct:
 def plan_undo(store: Store, who: str, number: int, version: int | None, now: datetime) -> NewAct:
     """The act that undoes another one, on the page as it is now; nothing is stored.
 
+    What was only said of a page, and changed nothing there, can be undone whatever else was done or said.
+
     Raises:
         NotFoundError: there is no such act.
         ConflictError: it was undone, or later acts on the same items stand in the way.
@@ -72,9 +74,12 @@ def plan_undo(store: Store, who: str, number: int, version: int | None, now: dat
     if act is None:
         raise NotFoundError(f"there is no act {number}: see `simrec acts`")
     before = store.page_states([act.source_id]).get(act.source_id, PageRow())
-    check_version(store, act.source_id, before, version)
+    if act.said is None:
+        check_version(store, act.source_id, before, version)
     if act.undone_by is not None:
         raise ConflictError(_undone(store, act))
+    if act.said is not None:
+        return NewAct(now, who.strip(), UNDO, act.source_id, None, before, before, undoes=number, said=act.said)
     later = _in_the_way(act, store.acts(source_id=act.source_id, after=act.id))
     if later:
         raise ConflictError(
@@ -214,6 +219,7 @@ def _in_the_way(act: Act, later: Sequence[Act]) -> Act | None:
 
     An act that was undone does not stand, nor does what undid it, together they are nothing.
     """
+    later = [one for one in later if one.said is None]
     by_number = {one.id: one for one in later}
 
     def stands(one: Act) -> bool:

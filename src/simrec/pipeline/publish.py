@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import gc
 import logging
 import threading
 import time
@@ -15,7 +16,7 @@ from typing import Self, TypeAlias
 
 from simrec.errors import ConflictError, InputError, NotFoundError, UsageError
 from simrec.pipeline.ingest import entry_keys
-from simrec.pipeline.kept import find_fitted
+from simrec.pipeline.kept import find_fitted, why_not
 from simrec.pipeline.live.drift import Drift
 from simrec.pipeline.live.site import LiveSite
 from simrec.pipeline.placed import placed_of
@@ -173,6 +174,19 @@ class Pipeline:
         with self._lock:
             return self._live().drift()
 
+    def tidy(self) -> bool:
+        """Reads the site anew where versions of articles that came and went hold much memory; returns whether it did.
+
+        For a moment when nobody waits: of a large site it takes seconds, and changes wait for it.
+        """
+        with self._lock:
+            if not self._live().is_loose:
+                return False
+            self._site = None
+            gc.collect()  # its parts refer to one another
+            self._open()
+            return True
+
     def _take_out(self, ids: Sequence[str], status: Status) -> Change:
         return self._change(lambda: [taken_out(self._article(id_), status, self._clock()) for id_ in ids])
 
@@ -229,7 +243,7 @@ class Pipeline:
         """Reads what was fitted, and brings it and the active snapshot up to date with the store."""
         snapshot = active_snapshot(self._store)
         if snapshot is None or find_fitted(self.workspace, snapshot) is None:
-            raise UsageError(_why_not(snapshot))
+            raise UsageError(why_not(snapshot))
         start, now, found = time.perf_counter(), self._clock(), list[StoredBlock]()
         hashes, placed = self._store.article_hashes(), placed_of(self.workspace, self._store)
         site = catch_up(self.workspace, self._store, snapshot, hashes, placed, now, found)
@@ -269,19 +283,6 @@ def hide(workspace: Workspace, ids: Sequence[str], status: Status, clock: Clock 
         entries = [Entry(taken_out(article, status, clock()), BY_HAND) for article in known if article]
         store.put(entries, entry_keys)
     return Change((), time.perf_counter() - start, waiting=True)
-
-
-def _why_not(snapshot: Snapshot | None) -> str:
-    """Why nothing can be published into a snapshot, and what to do."""
-    what = "there is no snapshot that articles can be published into"
-    if snapshot is None:
-        return f"{what}: run `simrec build`"
-    if snapshot.fitted is None:
-        return f"{what}, snapshot {snapshot.id} is of {snapshot.model}: run `simrec build` with another model"
-    return (
-        f"{what}: settings or models are others than those that snapshot {snapshot.id} was made with, or what was "
-        "fitted for it is gone: run `simrec build`"
-    )
 
 
 def check_article(article: Article) -> None:

@@ -77,6 +77,16 @@ class Vectors:
             return self.static_embedder
         return SentenceEmbedder(**self.settings.sentence.model_dump(), cache=self.cache)
 
+    def succeed(self, last: Vectors) -> None:
+        """Takes the place of a site of the same settings: its sentence model is taken over, where it has loaded one.
+
+        All else that the other one holds is let go of at once, though its parts refer to one another and to it.
+        """
+        loaded = last.__dict__.get("embedder")
+        if isinstance(loaded, SentenceEmbedder):  # static vectors were made for the words of the other site
+            self.embedder = loaded
+        last.__dict__.clear()
+
     @cached_property
     def static_embedder(self) -> StaticEmbedder:
         """The sentence model, distilled to static vectors on this site's words."""

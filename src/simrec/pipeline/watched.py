@@ -64,12 +64,17 @@ class Watched:
         return np.bincount(self.shown[self.shown != NO_ROW], minlength=len(self.ids))
 
     def digest(self, place: int) -> str:
-        """What a page's block shows, in short, whatever its order; see `note_look`."""
+        """What a page's block shows, in short, whatever its order; see `shown_now`."""
         return _digest(self.ids[row] for row in self.shown[place].tolist() if row != NO_ROW)
 
 
 def note_look(store: Store, who: str, page: str, now: datetime) -> None:
-    """Notes that somebody has looked at a page, and what its block shows at that moment, as `Watched` has it."""
+    """Notes that somebody has looked at a page, and what its block shows at that moment."""
+    store.note_seen(who, page, now, shown_now(store, page, now))
+
+
+def shown_now(store: Store, page: str, now: datetime) -> str | None:
+    """A digest of what a page's block shows at a moment, as `Watched` has it; None where it has none."""
     shown: str | None = None
     with suppress(StoreError):  # nothing is built yet
         snapshot = store.snapshot()
@@ -77,7 +82,7 @@ def note_look(store: Store, who: str, page: str, now: datetime) -> None:
             articles = ((id_, store.article(id_)) for id_ in dict.fromkeys(block.ids))
             seen = (id_ for id_, article in articles if article and reason_hidden(article, now) is None)
             shown = _digest(islice(seen, snapshot.k))
-    store.note_seen(who, page, now, shown)
+    return shown
 
 
 class Watching:
@@ -218,4 +223,4 @@ def _times(fact: Facts) -> tuple[float, float]:
     return opens, np.inf if expires is None else expires
 
 
-__all__ = ["Watched", "Watching", "note_look", "overlaps"]
+__all__ = ["Watched", "Watching", "note_look", "overlaps", "shown_now"]

@@ -26,6 +26,10 @@ def words_of(reasons: Mapping[str, Any], page: Article, other: Article) -> list[
     >>> other = Article("b", "B", "...", section="News", tags=("bridge",))
     >>> words_of({"terms": ["bridge", "lorry"], "parts": {"tfidf": 3.0}}, page, other)
     ['shares many words: bridge, lorry', 'tags: bridge', 'same section: News']
+    >>> from datetime import datetime
+    >>> page, other = (Article("a", "A", "...", published_at=datetime(2024, 3, day)) for day in (1, 2))
+    >>> words_of({}, page, other), words_of({}, other, page)
+    (['published 1 day later'], ['published 1 day earlier'])
     """
     parts: Mapping[str, float] = reasons.get("parts") or {}
     terms, common = ", ".join((reasons.get("terms") or ())[:TERMS]), _in_common(page, other)
@@ -59,6 +63,7 @@ def _in_common(page: Article, other: Article) -> list[str]:
     if page.published_at and other.published_at:
         days = round((other.published_at - page.published_at).total_seconds() / 86_400)
         if abs(days) <= 30:
-            ago = "the same day" if days == 0 else f"{abs(days)} days {'later' if days > 0 else 'earlier'}"
+            apart = f"{abs(days)} day{'s' if abs(days) > 1 else ''}"
+            ago = "the same day" if days == 0 else f"{apart} {'later' if days > 0 else 'earlier'}"
             found.append(f"published {ago}")
     return found

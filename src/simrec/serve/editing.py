@@ -38,7 +38,10 @@ class ActOut(BaseModel):
     id: int
     at: str
     who: str
-    action: str
+    action: str = Field(
+        description="`pin`, `unpin`, `ban`, `unban`, `order`, `accept`, `unaccept`; `judge`: a blind comparison was "
+        "judged; `seen`: the page was found fine; `undo` of another act"
+    )
     source_id: str
     target_id: str | None
     before: dict[str, Any]
@@ -46,6 +49,12 @@ class ActOut(BaseModel):
     undoes: int | None = None
     undone_by: int | None = None
     note: str | None = None
+    said: dict[str, Any] | None = Field(
+        None,
+        description="of `judge`: `models`, which of them was `preferred` (null: neither), items `accepted` and "
+        "`rejected`, the `trial`; of `seen`, as of `judge`: a digest of what the block had `shown`; null of an act "
+        "that changes the page",
+    )
 
 
 class DoneOut(BaseModel):
@@ -134,7 +143,7 @@ async def post_undo(
     request: Request, number: Annotated[int, Path(ge=1, le=2**53)], caller: Editor, body: UndoIn | None = None,
     idempotency_key: IdempotencyKey = None,
 ) -> dict[str, Any]:  # fmt: skip
-    """It is an act as well, and can be undone."""
+    """It is an act as well, and can be undone. A `version` is looked at only where the act changed the page."""
     payload = {"who": caller.name, "act_id": number, "version": body.version if body else None}
     return await ask(request, caller, "undo", payload, idempotency_key)
 

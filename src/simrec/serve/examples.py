@@ -18,6 +18,7 @@ _ACT: dict[str, Any] = {
     "undoes": None,
     "undone_by": None,
     "note": None,
+    "said": None,
 }
 _PAGE: dict[str, Any] = {
     "source_id": "mill-bridge-closed", "version": 42, "pins": ["mill-bridge-fund"], "bans": [], "accepted": [],

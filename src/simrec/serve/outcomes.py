@@ -1,4 +1,4 @@
-"""What a request to the writer came to, as JSON that another process can read: a result, or one of simrec's errors."""
+"""What a request to another process came to, as JSON that it can be told by: a result, or one of simrec's errors."""
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ from simrec.errors import ConflictError, LockedError, SimrecError, StoreError
 
 ERROR = "error"
 INTERNAL = "internal"
-"""Stands for an error that is simrec's own fault; only the log of the writer says what it was."""
+"""Stands for an error that is simrec's own fault; only the log of who was asked says what it was."""
 
 
 class Ticket:
@@ -39,13 +39,13 @@ def result(outcome: Mapping[str, Any]) -> dict[str, Any]:
     """What was asked for.
 
     Raises:
-        SimrecError: of the class that the writer met.
-        RuntimeError: the writer met something that it should not have.
+        SimrecError: of the class that was met.
+        RuntimeError: who was asked met something that it should not have.
     """
     if ERROR not in outcome:
         return dict(outcome)
     if outcome[ERROR] == INTERNAL:
-        raise RuntimeError("the writer has failed: its log says why")
+        raise RuntimeError("the process that was asked has failed: its log says why")
     kinds = {kind.__name__: kind for kind in _classes(SimrecError)}
     error = kinds.get(outcome[ERROR], SimrecError)(outcome["message"])
     vars(error).update(outcome.get("details", {}))

@@ -1,4 +1,4 @@
-"""Texts that are not published, on their way to the writer of the same machine: over a socket, past the store."""
+"""What processes of one machine ask of one another over sockets: nothing is written down, as drafts must not be."""
 
 from __future__ import annotations
 
@@ -14,37 +14,38 @@ from contextlib import contextmanager
 from pathlib import Path
 from typing import Any, TypeAlias
 
-from simrec.errors import LockedError
+from simrec.errors import LockedError, SimrecError
 from simrec.serve.outcomes import result, told
 
 logger = logging.getLogger(__name__)
 
-SOCKET = "SIMREC_DRAFTS"
-"""The variable that names the socket; only who runs the service may enter its folder."""
+DRAFTS, LOOKS = "SIMREC_DRAFTS", "SIMREC_LOOKS"
+"""Variables that name sockets: of who ranks drafts, and who looks at pages; only who runs the service may enter."""
 AGAIN = 0.2
-"""Seconds between two tries to reach a process that is not there yet."""
+"""Seconds between two tries to reach a process that is not there yet, and two looks whether to listen no longer."""
 WAITING = 128
 """Connections that may wait to be accepted."""
 ELSEWHERE = "elsewhere"
 """Stands for an answer, where another process is the writer."""
-Rank: TypeAlias = Callable[[Mapping[str, Any], float], "dict[str, Any] | None"]
-"""Ranks the text of a payload within some seconds; None where another process is the writer."""
+Answer: TypeAlias = Callable[[Mapping[str, Any], float], "dict[str, Any] | None"]
+"""Answers a payload within some seconds; None where another process is to be asked."""
 
 
-def ranked(payload: Mapping[str, Any], seconds: float) -> dict[str, Any] | None:
-    """The block of a text, by the process of this machine that may be the writer; None where another one is.
+def asked(variable: str, payload: Mapping[str, Any], seconds: float) -> dict[str, Any] | None:
+    """The answer of the process that listens; None where another one is to be asked, or none listens at all.
 
     Args:
-        payload: what `Work.similar` takes.
+        variable: names the socket.
+        payload: what that process takes, as JSON has it.
         seconds: to wait for it.
 
     Raises:
         LockedError: there is no answer within that time.
         SimrecError: it cannot be done.
     """
-    path, until = os.environ.get(SOCKET), time.monotonic() + seconds
+    path, until = os.environ.get(variable), time.monotonic() + seconds
     while path and (left := until - time.monotonic()) > 0:
-        outcome = _asked(path, payload, left)
+        outcome = _outcome(path, payload, left)
         if outcome == ELSEWHERE:
             return None
         if outcome is not None:
@@ -55,7 +56,7 @@ def ranked(payload: Mapping[str, Any], seconds: float) -> dict[str, Any] | None:
     return None
 
 
-def _asked(path: str, payload: Mapping[str, Any], seconds: float) -> Any:
+def _outcome(path: str, payload: Mapping[str, Any], seconds: float) -> Any:
     """The outcome, or `ELSEWHERE`; None where nobody answers."""
     try:
         with socket.socket(socket.AF_UNIX, socket.SOCK_STREAM) as connection:
@@ -70,18 +71,18 @@ def _asked(path: str, payload: Mapping[str, Any], seconds: float) -> Any:
 
 
 @contextmanager
-def listening(rank: Rank) -> Iterator[None]:
-    """Within it, texts are ranked for whoever `ask`s, a thread each."""
-    path = os.environ.get(SOCKET)
+def listening(variable: str, answer: Answer) -> Iterator[None]:
+    """Within it, whoever asks is answered, in a thread each."""
+    path = os.environ.get(variable)
     if path is None:
         yield
         return
     Path(path).unlink(missing_ok=True)  # of a process that was killed
 
-    class Answer(socketserver.StreamRequestHandler):
+    class Asked(socketserver.StreamRequestHandler):
         def handle(self) -> None:
             seconds, payload = json.loads(self.rfile.read())
-            self.wfile.write(json.dumps(_outcome(rank, payload, seconds)).encode())
+            self.wfile.write(json.dumps(_answered(answer, payload, seconds)).encode())
 
     class Server(socketserver.ThreadingUnixStreamServer):
         daemon_threads, block_on_close, request_queue_size = True, False, WAITING
@@ -89,17 +90,19 @@ def listening(rank: Rank) -> Iterator[None]:
         def handle_error(self, request: Any, client_address: Any) -> None:
             logger.debug("who asked is gone", exc_info=True)
 
-    with Server(path, Answer) as server:
-        threading.Thread(target=server.serve_forever, name="drafts", daemon=True).start()
+    with Server(path, Asked) as server:
+        threading.Thread(target=server.serve_forever, args=(AGAIN,), name="private", daemon=True).start()
         try:
             yield
         finally:
             server.shutdown()
 
 
-def _outcome(rank: Rank, payload: Mapping[str, Any], seconds: float) -> Any:
+def _answered(answer: Answer, payload: Mapping[str, Any], seconds: float) -> Any:
     try:
-        found = rank(payload, seconds)
+        found = answer(payload, seconds)
     except Exception as error:  # who asks is answered, whatever fails
+        if not isinstance(error, SimrecError):
+            logger.exception("what another process asked for failed")
         return told(error)
     return ELSEWHERE if found is None else found

@@ -1,4 +1,4 @@
-"""Starts the service: one process that answers, or several at one port, and one that may be the writer."""
+"""Starts the service: one process that answers, or several at one port, and those beside them."""
 
 from __future__ import annotations
 
@@ -20,8 +20,8 @@ from uvicorn.supervisors import Multiprocess
 
 from simrec.errors import UsageError
 from simrec.pipeline.workspace import Workspace
-from simrec.serve.apart import FOLDER, Writing
 from simrec.serve.app import create_app
+from simrec.serve.beside import FOLDER, Beside
 from simrec.serve.ending import SOON, heed
 from simrec.serve.metrics import prepared
 from simrec.serve.protocol import Protocol
@@ -56,7 +56,7 @@ def serve(workspace: Workspace, host: str, port: int, workers: int, tell: Callab
     tell(f"serving {workspace.path} at {where}")
     os.environ[FOLDER] = str(workspace.path.resolve())
     settings = workspace.settings.serve
-    with Writing() as writing:
+    with Beside(desk=settings.desk) as beside:
         if workers == 1:
             signal.signal(
                 signal.SIGTERM, lambda *_: sys.exit()
@@ -68,17 +68,17 @@ def serve(workspace: Workspace, host: str, port: int, workers: int, tell: Callab
         with tempfile.TemporaryDirectory(prefix="simrec-metrics-") as folder:
             prepared(folder)
             config = _config(settings, workers)
-            _Processes(config, [listening], writing, settings.drain).run()
+            _Processes(config, [listening], beside, settings.drain).run()
 
 
 class _Processes(Multiprocess):
-    """Processes that answer at one port; SIGHUP replaces them one by one, and the writer."""
+    """Processes that answer at one port; SIGHUP replaces them one by one, and those beside them."""
 
     def __init__(
-        self, config: uvicorn.Config, sockets: list[socket.socket], writing: Writing, drain: float = 0.0
+        self, config: uvicorn.Config, sockets: list[socket.socket], beside: Beside, drain: float = 0.0
     ) -> None:
         super().__init__(config, sockets=sockets)
-        self._writing, self._drain = writing, drain
+        self._beside, self._drain = beside, drain
 
     def handle_term(self) -> None:
         """Called by uvicorn: all processes say that they are about to end, and a while later they do."""
@@ -92,7 +92,7 @@ class _Processes(Multiprocess):
 
     def handle_hup(self) -> None:
         """Called by uvicorn, whose own patience with a process that starts is too short for a large site."""
-        self._writing.renew()
+        self._beside.renew()
         usual = self.config.timeout_worker_healthcheck
         self.config.timeout_worker_healthcheck = READING
         try:

@@ -84,16 +84,20 @@ class Work:
         act = self._store.act(noted["act"]) if asked.kind in ("act", "undo") else None
         if act is None:
             return {**noted, **again}
+        if act.said is not None:  # the page is as it was
+            made, noted["waiting"] = [], False
         row = self._store.page_states([act.source_id]).get(act.source_id)
         return Done(act, PageState.of(act.source_id, row), tuple(made), bool(noted.get("waiting"))).as_json()
 
     def follow(self) -> None:
-        """Brings the pipeline to the active snapshot, so that the next request need not."""
+        """Brings the pipeline to the active snapshot, and keeps it small, so that the next request need not."""
         shown = self._store.mark().snapshot
         if shown != self._shown:
             self.close()
             self._shown = shown
-        if self._pipeline is None and self.pipeline():
+        if self._pipeline is not None:
+            self._pipeline.tidy()
+        elif self.pipeline():
             self._warm()
 
     def _warm(self) -> None:

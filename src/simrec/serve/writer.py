@@ -14,7 +14,8 @@ from typing import Any
 from simrec.errors import LockedError, SimrecError, StoreError, UsageError
 from simrec.pipeline.workspace import Workspace
 from simrec.serve.outcomes import Ticket, passes, result, told
-from simrec.serve.private import ranked
+from simrec.serve.private import DRAFTS
+from simrec.serve.private import asked as asked_of
 from simrec.serve.work import KINDS, READING, Work
 from simrec.store import Store
 from simrec.store.election import Election
@@ -36,6 +37,9 @@ KEPT = timedelta(hours=24)
 """How long answers are kept for those who ask with the same key again."""
 UNFETCHED = timedelta(minutes=1)
 """How long a text waits to be forgotten by whoever asked; who did not is gone."""
+FORGOTTEN = timedelta(days=30)
+"""How long it is kept that an article was taken out before it was known, so that an older publication of it stays out:
+systems give up sending a webhook again within days."""
 CLEAN = 600.0
 """Seconds between two cleanings of what is older."""
 
@@ -114,7 +118,7 @@ class Writer:
         if kind not in READING:
             return self.wait(self.ask(kind, payload), timeout)
         seconds = self._seconds(timeout)
-        found = self.rank(payload, seconds) if self._stands else ranked(payload, seconds)
+        found = self.rank(payload, seconds) if self._stands else asked_of(DRAFTS, payload, seconds)
         if found is not None:
             return found
         receipt = self.ask(kind, payload)  # the writer is on another machine, or of another service
@@ -271,7 +275,7 @@ class Writer:
                     self._tickets[number].settle(outcome)
 
     def _tend(self, store: Store, now: float) -> None:
-        """Follows the active snapshot, and deletes old answers, now and then."""
+        """Follows the active snapshot, and deletes old answers and what no webhook comes late for, now and then."""
         if self._work and now - self._followed_at > REST:
             self._followed_at = now
             self._work.follow()
@@ -279,6 +283,7 @@ class Writer:
             self._cleaned_at = now
             store.clean_inbox(datetime.now(UTC) - KEPT)
             store.clean_inbox(datetime.now(UTC) - UNFETCHED, READING)
+            store.clean_gone(self._clock() - FORGOTTEN)
 
     def _step_down(self) -> None:
         """Is the writer no longer."""

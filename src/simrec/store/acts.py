@@ -56,6 +56,8 @@ class Act:
         undoes: the act that it undid.
         undone_by: the act that undid it.
         note: why, in the editor's words.
+        said: what was said of the page, which is as before; None for an act that may have changed it; see
+            `simrec.store.said`.
     """
 
     id: int
@@ -69,6 +71,7 @@ class Act:
     undoes: int | None = None
     undone_by: int | None = None
     note: str | None = None
+    said: dict[str, Any] | None = None
 
     def as_json(self) -> dict[str, Any]:
         """The act as plain values."""
@@ -91,6 +94,7 @@ class NewAct:
     after: PageRow
     undoes: int | None = None
     note: str | None = None
+    said: dict[str, Any] | None = None
     id: int = 0
 
     @property
@@ -162,17 +166,37 @@ def put_act(connection: Connection, act: NewAct) -> None:
         StaleError: the page was changed since the act was planned.
         ConflictError: what it undoes was undone meanwhile.
     """
-    at = act.at.isoformat(timespec="seconds")
-    row = {"at": at, "before": act.before.as_json(), "after": act.after.as_json()}
-    row |= {name: getattr(act, name) for name in ("who", "action", "source_id", "target_id", "undoes", "note")}
-    number = int(connection.execute(insert(acts).values(row).returning(acts.c.id)).scalar_one())
+    number = log_act(connection, act)
     _put_page(connection, act, number)
-    if act.undoes is not None:
-        still = (acts.c.id == act.undoes, acts.c.undone_by.is_(None))
-        if connection.execute(update(acts).where(*still).values(undone_by=number)).rowcount != 1:
-            raise ConflictError(f"act {act.undoes} was undone by somebody else meanwhile")
-    _judge(connection, act, at)
+    mark_undone(connection, act, number)
+    _judge(connection, act, act.at.isoformat(timespec="seconds"))
     act.id = number
+
+
+def log_act(connection: Connection, act: NewAct) -> int:
+    """Puts an act into the log, and returns its number."""
+    row = {"at": act.at.isoformat(timespec="seconds"), "before": act.before.as_json(), "after": act.after.as_json()}
+    row |= {name: getattr(act, name) for name in ("who", "action", "source_id", "target_id", "undoes", "note", "said")}
+    return int(connection.execute(insert(acts).values(row).returning(acts.c.id)).scalar_one())
+
+
+def mark_undone(connection: Connection, act: NewAct, number: int) -> None:
+    """Notes at the act that another one undoes, if it does, the number of that one.
+
+    Raises:
+        ConflictError: it was undone meanwhile.
+    """
+    if act.undoes is None:
+        return
+    still = (acts.c.id == act.undoes, acts.c.undone_by.is_(None))
+    if connection.execute(update(acts).where(*still).values(undone_by=number)).rowcount != 1:
+        raise ConflictError(f"act {act.undoes} was undone by somebody else meanwhile")
+
+
+def page_row(connection: Connection, source_id: str) -> PageRow:
+    """What stands of acts on a page."""
+    row = connection.execute(select(pages).where(pages.c.source_id == source_id)).mappings().first()
+    return _page(row) if row else PageRow()
 
 
 def _put_page(connection: Connection, act: NewAct, number: int) -> None:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field, replace
-from datetime import datetime
+from datetime import UTC, datetime
 from typing import Any, NamedTuple, TypeAlias
 
 from sqlalchemy import Connection, delete, func, select
@@ -180,7 +180,7 @@ class ArticleStore(Connected):
         with self._write(alone=False) as connection:
             known = connection.execute(select(gone).where(gone.c.id.in_(found)))
             before = {row.id: datetime.fromisoformat(row.at) for row in known}
-            rows = [{"id": id_, "at": max(at, before.get(id_, at)).isoformat()} for id_, at in sorted(found.items())]
+            rows = [{"id": id_, "at": _later(at, before.get(id_))} for id_, at in sorted(found.items())]
             put_rows(connection, gone, rows)
 
     def gone_at(self, id_: str) -> datetime | None:
@@ -189,10 +189,21 @@ class ArticleStore(Connected):
             found = connection.scalar(select(gone.c.at).where(gone.c.id == id_))
         return datetime.fromisoformat(found) if found else None
 
+    def clean_gone(self, before: datetime) -> int:
+        """Forgets the articles that are not stored and were taken out before a moment; returns how many that were."""
+        with self._write(alone=False) as connection:
+            old = gone.c.at < before.astimezone(UTC).isoformat()
+            return int(connection.execute(delete(gone).where(old)).rowcount)
+
     def article_count(self) -> int:
         """How many articles there are."""
         with self._read() as connection:
             return int(connection.scalar(select(func.count()).select_from(articles)) or 0)
+
+
+def _later(at: datetime, known: datetime | None) -> str:
+    """The later of two moments, as text that sorts as moments do."""
+    return max(at, known or at).astimezone(UTC).isoformat()
 
 
 def _known(connection: Connection, ids: Sequence[str]) -> dict[str, Mapping[str, Any]]:

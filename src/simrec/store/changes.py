@@ -70,7 +70,8 @@ class ChangeStore(Connected):
             found = select(*ARTICLE).where(articles.c.seq > since.seq).order_by(articles.c.id)
             written = list(map(article_of, connection.execute(found)))
             others = None if mark.snapshot != since.snapshot else _changed_blocks(connection, mark, since.revision)
-            edited = select(acts.c.source_id).where(acts.c.id > since.acts).distinct().order_by(acts.c.source_id)
+            edited = select(acts.c.source_id).where(acts.c.id > since.acts, acts.c.said.is_(None))
+            edited = edited.distinct().order_by(acts.c.source_id)
             return Changes(mark, written, others, list(connection.scalars(edited)), anew)
 
 

@@ -6,11 +6,10 @@ from dataclasses import dataclass
 from datetime import datetime, timedelta
 from typing import Any, Literal, TypeAlias
 
-from sqlalchemy import Connection, RowMapping, delete, insert, or_, select, update
+from sqlalchemy import RowMapping, delete, insert, or_, select
 
-from simrec.errors import ConflictError, NotFoundError
+from simrec.errors import NotFoundError
 from simrec.store.base import Connected
-from simrec.store.judgements import JUDGED
 from simrec.store.tables import comparisons, picks
 
 OPEN = timedelta(days=1)
@@ -32,6 +31,8 @@ class Comparison:
         drawn, skipped: see `simrec.pipeline.blind.Trial`.
         preferred: "a", "b", "tie"; None while it is not judged.
         accepted, rejected: ids of items that the judge said belong there, and do not.
+        act: number of the act that its judgement is in the log; None while it is not judged.
+        undone_by: the act by which the judgement is undone now; None where it stands.
     """
 
     trial: str
@@ -48,6 +49,8 @@ class Comparison:
     preferred: str | None = None
     accepted: tuple[str, ...] = ()
     rejected: tuple[str, ...] = ()
+    act: int | None = None
+    undone_by: int | None = None
 
 
 class ComparisonStore(Connected):
@@ -58,7 +61,7 @@ class ComparisonStore(Connected):
         with self._write(alone=False) as connection:
             old = comparisons.c.at < _text(found.at - OPEN)
             connection.execute(delete(comparisons).where(comparisons.c.preferred.is_(None), old))
-            connection.execute(insert(comparisons).values(_row(found)))
+            connection.execute(insert(comparisons).values(row_of(found)))
 
     def trial(self, trial: str) -> Comparison:
         """The trial of a name.
@@ -70,36 +73,27 @@ class ComparisonStore(Connected):
             row = connection.execute(select(comparisons).where(comparisons.c.trial == trial)).mappings().first()
         if row is None:
             raise NotFoundError("this comparison is not there any more: start another one")
-        return _comparison(row)
-
-    def judge_trial(self, found: Comparison) -> None:
-        """Notes what a judge said of a trial; the items become judgements of the page, in place of their earlier ones.
-
-        Raises:
-            ConflictError: it was judged already.
-        """
-        values = {name: value for name, value in _row(found).items() if name not in ("trial", "who")}
-        with self._write() as connection:
-            same = (comparisons.c.trial == found.trial, comparisons.c.who == found.who)
-            changed = connection.execute(
-                update(comparisons).where(*same, comparisons.c.preferred.is_(None)).values(values)
-            )
-            if changed.rowcount != 1:
-                raise ConflictError("this comparison was judged already: start another one")
-            _put_judged(connection, found)
+        return comparison_of(row)
 
     def comparisons(self, a: str | None = None, b: str | None = None) -> list[Comparison]:
-        """What was judged, in order of time; of two models, whichever of them is named first, or of all."""
-        statement = select(comparisons).where(comparisons.c.preferred.is_not(None)).order_by(comparisons.c.id)
+        """Judgements that stand, in order of time; of two models, whichever of them is named first, or of all."""
+        statement = select(comparisons).where(comparisons.c.preferred.is_not(None), comparisons.c.undone_by.is_(None))
+        statement = statement.order_by(comparisons.c.id)
         for model in (a, b):
             if model is not None:
                 statement = statement.where(or_(comparisons.c.model_a == model, comparisons.c.model_b == model))
         with self._read() as connection:
-            return [_comparison(row) for row in connection.execute(statement).mappings()]
+            return [comparison_of(row) for row in connection.execute(statement).mappings()]
 
     def compared_pages(self, a: str, b: str, who: str) -> set[str]:
-        """The pages on which somebody has judged two models already."""
-        return {found.source_id for found in self.comparisons(a, b) if found.who == who}
+        """The pages on which somebody has judged two models, in order of name.
+
+        Also those where that was undone: the log has told them which of the two they had preferred.
+        """
+        mine = (comparisons.c.model_a == a, comparisons.c.model_b == b, comparisons.c.who == who)
+        statement = select(comparisons.c.source_id).where(*mine, comparisons.c.preferred.is_not(None))
+        with self._read() as connection:
+            return set(connection.scalars(statement))
 
     def picked_for(self, source_id: str) -> set[str]:
         """Ids of the articles that were picked for a page, by whomever, and that nobody rejected."""
@@ -110,30 +104,19 @@ class ComparisonStore(Connected):
         return {row.target_id for row in rows} - rejected
 
 
-def _put_judged(connection: Connection, found: Comparison) -> None:
-    grades = {**dict.fromkeys(found.accepted, 1.0), **dict.fromkeys(found.rejected, 0.0)}
-    for rank, (target, grade) in enumerate(grades.items(), start=1):
-        pair = (picks.c.source_ref == found.source_id, picks.c.target_ref == target)
-        connection.execute(delete(picks).where(*pair, picks.c.origin == JUDGED, picks.c.who == found.who))
-        connection.execute(
-            insert(picks).values(
-                source_ref=found.source_id, target_ref=target, source_id=found.source_id, target_id=target,
-                origin=JUDGED, rank=rank, grade=grade, file="desk", who=found.who, at=_text(found.at),
-            )
-        )  # fmt: skip
-
-
 def _text(moment: datetime) -> str:
     return moment.isoformat(timespec="seconds")
 
 
-def _row(found: Comparison) -> dict[str, Any]:
+def row_of(found: Comparison) -> dict[str, Any]:
+    """A comparison as a row."""
     values: dict[str, Any] = {name: getattr(found, name) for name in Comparison.__slots__}
     lists = {name: list(values[name]) for name in ("items_a", "items_b", "accepted", "rejected")}
     return {**values, **lists, "at": _text(found.at)}
 
 
-def _comparison(row: RowMapping) -> Comparison:
+def comparison_of(row: RowMapping) -> Comparison:
+    """A row as a comparison."""
     values: dict[str, Any] = {name: row[name] for name in Comparison.__slots__}
     lists = {name: tuple(values[name]) for name in ("items_a", "items_b", "accepted", "rejected")}
     return Comparison(**{**values, **lists, "at": datetime.fromisoformat(row["at"])})

@@ -97,10 +97,11 @@ class HistoryStore(Connected):
         self.add_measured(Measured(at, SEEN, None, None, {"who": who, "source_id": source_id, "shown": shown}))
 
     def looked_at(self) -> dict[str, Look]:
-        """How somebody last looked at a page, acted on it, or judged it: by page."""
+        """How somebody last looked at a page, acted on it, or judged it, where that is not undone: by page."""
         found: dict[str, Look] = {}
-        acted = select(acts.c.source_id, func.max(acts.c.at)).group_by(acts.c.source_id)
-        judged = select(comparisons.c.source_id, func.max(comparisons.c.at)).where(comparisons.c.preferred.is_not(None))
+        acted = select(acts.c.source_id, func.max(acts.c.at)).where(acts.c.said.is_(None)).group_by(acts.c.source_id)
+        stands = (comparisons.c.preferred.is_not(None), comparisons.c.undone_by.is_(None))
+        judged = select(comparisons.c.source_id, func.max(comparisons.c.at)).where(*stands)
         seen = select(history.c.figures, history.c.at).where(history.c.kind == SEEN).order_by(history.c.number)
         with self._read() as connection:
             rows = [(*row, None) for row in connection.execute(acted)]

@@ -18,6 +18,7 @@ from sqlalchemy import URL, Connection, Engine, MetaData, Table, delete, func, i
 
 from simrec.errors import StoreError
 from simrec.files import PART, part_prefix
+from simrec.store.said_before import log_what_was_said
 from simrec.store.tables import (
     acts,
     articles,
@@ -89,6 +90,13 @@ def m006_each_judge_by_themselves(connection: Connection) -> None:
     values = [func.coalesce(column, "") if column.name == "who" else column for column in before.columns]
     connection.execute(insert(picks).from_select(before.columns.keys(), select(*values)))
     before.drop(connection)
+
+
+def m007_what_was_said_is_in_the_log(connection: Connection) -> None:
+    """What judges said, and that a page was found fine, are acts; what was said before comes into the log."""
+    _add_columns(connection, acts, said="JSON")
+    _add_columns(connection, comparisons, act="BIGINT", undone_by="BIGINT")
+    log_what_was_said(connection)
 
 
 MIGRATIONS: tuple[Callable[[Connection], None], ...] = tuple(

@@ -18,14 +18,15 @@ from simrec.store.judgements import DESK, JudgementStore
 from simrec.store.keys import KeyStore
 from simrec.store.records import StoredBlock, pick_row, to_row
 from simrec.store.rows import replacing
+from simrec.store.said import SaidStore
 from simrec.store.snapshots import Snapshot, SnapshotStore, change_blocks
 from simrec.store.tables import picks
 from simrec.types import Entry, PickEntry
 
 
 class Store(
-    ArticleStore, JudgementStore, SnapshotStore, ChangeStore, ActStore, ComparisonStore, HistoryStore, KeyStore,
-    InboxStore, DeskSessionStore,
+    ArticleStore, JudgementStore, SnapshotStore, ChangeStore, ActStore, ComparisonStore, SaidStore, HistoryStore,
+    KeyStore, InboxStore, DeskSessionStore,
 ):  # fmt: skip
     """A workspace's store: all its parts."""
 

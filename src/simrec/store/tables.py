@@ -184,6 +184,7 @@ acts = Table(
     Column("undoes", Number),
     Column("undone_by", Number),
     Column("note", Text),
+    Column("said", JSON(none_as_null=True)),
     Index("acts_source", "source_id"),
     sqlite_autoincrement=True,
 )
@@ -206,6 +207,8 @@ comparisons = Table(
     Column("preferred", Text),
     Column("accepted", JSON, nullable=False),
     Column("rejected", JSON, nullable=False),
+    Column("act", Number),
+    Column("undone_by", Number),
     sqlite_autoincrement=True,
 )
 

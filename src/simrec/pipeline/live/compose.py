@@ -223,7 +223,7 @@ class Composer:
         why = [f"{count} taken out: {name}" for name, count in removed.items()]
         if others <= FEW:
             lang = self._engine.fitted.text_of(self._engine.articles[page]).lang
-            why.insert(0, f"{others} other articles in {lang!r} may be shown")
+            why.insert(0, f"{others} other article{'s' if others != 1 else ''} in {lang!r} may be shown")
             unlike = others - choice.counted - sum(removed.values())
             why += [f"{unlike} share nothing with it"] * (unlike > 0)
         return f"{choice.counted} of {self._engine.k}: " + "; ".join(why)

@@ -32,6 +32,9 @@ BATCH = 96
 """Articles that come together: compared with all others at once."""
 SAVE_FROM = 0.02
 """Share of rows that were added since an engine was saved, from which it is saved again."""
+LOOSE_FROM, LOOSE_SHARE, REMADE = 200, 0.5, 500
+"""Rows of versions that are gone, and their share of the articles, from which a site is to be read anew; and articles
+that are made again by that, at most: with more of them a build is due."""
 RELEVANT = {"tfidf", "sentence", "rank", "policy", "build"}
 """Settings that rankings depend on."""
 
@@ -63,7 +66,7 @@ class LiveSite:
         self.hashes = hashes
         self.name = name
         self.recalls = recalls
-        self._saved = rows
+        self._saved, self._began = rows, len(ids)
 
     @classmethod
     def fresh(cls, engine: Engine, hashes: Mapping[str, str], recalls: Mapping[str, float]) -> LiveSite:
@@ -180,6 +183,14 @@ class LiveSite:
     def fitted_rows(self) -> Mapping[str, int]:
         """The rows of the articles that the site was fitted on, by id."""
         return {id_: row for row, id_ in enumerate(self.ids[: self.engine.fitted.n])}
+
+    @property
+    def is_loose(self) -> bool:
+        """Whether versions that came and went since it was read take so much room that it should be read anew."""
+        alive = self.engine.alive.array
+        remade = int(alive[self._began :].sum())
+        gone = len(alive) - self._began - remade
+        return gone >= max(LOOSE_FROM, LOOSE_SHARE * len(self.engine.row_of)) and remade <= REMADE
 
     def drift(self) -> Drift:
         """How far the site has moved from what it was fitted on."""

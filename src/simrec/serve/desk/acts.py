@@ -28,7 +28,7 @@ from simrec.serve.desk.guard import (
 )
 from simrec.serve.desk.order import moved, needed
 from simrec.serve.desk.rows import titles
-from simrec.serve.desk.views import article_url, local
+from simrec.serve.desk.views import article_url, local, telling
 from simrec.store.desk_sessions import StoredSession
 
 if TYPE_CHECKING:
@@ -81,7 +81,7 @@ def undo(
             request, desk.backend, source_id, view=text(form, "view"), failed=said(error), status=status_of(error)
         )
     if text(form, "back"):
-        return go(local(text(form, "back")))
+        return go(telling(local(text(form, "back")), _id(result)))
     return go(article_url(source_id, view=text(form, "view"), done=_id(result), waiting=_waits(result)))
 
 
@@ -114,12 +114,14 @@ def _conflict(request: Request, desk: Desk, form: FormData, wish: Wish, message:
     backend, source_id = desk.backend, wish.source_id
     order = _order(form) if wish.action == "order" else ()
     do = f"{wish.action} {text(form, 'do').partition(' ')[2]}"
-    since = [act for act in backend.log(source_id=source_id, limit=50) if act.id > (wish.version or 0)]
+    log = backend.log(source_id=source_id, limit=50)
+    since = [act for act in log if act.id > (wish.version or 0) and act.said is None]
     ids = [source_id, wish.target_id, *wish.targets, *(id_ for act in since for id_ in words.named(act))]
+    target = do.partition(" ")[2]
     context: dict[str, Any] = {
         "source": backend.article(source_id), "wish": wish, "do": do, "order": order, "pinned": texts(form, "pinned"),
-        "message": message, "since": since, "words": words, "names": titles(backend, ids),
-        "state": backend.state(source_id),
+        "moved": target, "place": order.index(target) + 1 if target in order else None, "message": message,
+        "since": since, "words": words, "names": titles(backend, ids), "state": backend.state(source_id),
     }  # fmt: skip
     return page(request, "conflict.html", status=409, **context)
 

@@ -110,8 +110,8 @@ class Backend(Protocol):
     def queue(self, kind: str | None, after: int, limit: int) -> Queue:
         """Pages whose blocks most need a look."""
 
-    def seen(self, who: str, source_id: str) -> None:
-        """Says that an editor has looked at a page, and nothing is to be done."""
+    def seen(self, who: str, source_id: str) -> int:
+        """Says that an editor has looked at a page, and nothing is to be done; the number of the act."""
 
     def overview(self) -> Overview:
         """The state of the site."""
@@ -119,8 +119,8 @@ class Backend(Protocol):
     def trial(self, who: str, models: tuple[str, str], source_id: str | None, drawn: str) -> Trial:
         """A blind comparison to judge."""
 
-    def judge(self, who: str, judgement: Judgement) -> None:
-        """Stores what a judge says."""
+    def judge(self, who: str, judgement: Judgement) -> int | None:
+        """Stores what a judge says; the number of the act."""
 
     def tallies(self) -> Sequence[Tally]:
         """What judges preferred, a pair of models each."""

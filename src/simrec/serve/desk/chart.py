@@ -2,9 +2,10 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from datetime import datetime
+from math import ceil, floor
 
 from simrec.pipeline.overview import Point
 
@@ -15,7 +16,9 @@ KINDS = {
     "judgements": "The blocks against what editors accepted and rejected",
     "evaluation": "Models, as the command “evaluate” measured them",
 }
-APART = 15
+STEPS, MOST = (0.01, 0.02, 0.05, 0.1, 0.2, 0.25, 0.5), 4
+"""Between two figures of the grid; and how many steps lie between the least and the greatest, at most."""
+APART = 20
 """Least distance of two names."""
 
 
@@ -79,8 +82,8 @@ def charts(points: Sequence[Point]) -> list[Chart]:
 def _chart(kind: str, measure: str, points: list[Point]) -> Chart:
     points = sorted(points, key=lambda point: point.at)
     first, last = points[0].at, points[-1].at
-    low, high = min(point.low for point in points), max(point.high for point in points)
-    bottom, top = max(0.0, low - 0.1 * (high - low) - 0.01), high + 0.1 * (high - low) + 0.01
+    figures = _grid(min(point.low for point in points), max(point.high for point in points))
+    bottom, top = figures[0], figures[-1]
 
     def x(at: datetime) -> float:
         share = (at - first) / (last - first) if last > first else 0.5
@@ -100,10 +103,28 @@ def _chart(kind: str, measure: str, points: list[Point]) -> Chart:
         Line(name, names[name], at % 4, marks, "M" + " L".join(f"{mark.x} {mark.y}" for mark in marks))
         for at, (name, marks) in enumerate(sorted(by_model.items()))
     ]
-    grid = [(y(value), f"{value:.2f}") for value in (bottom + (top - bottom) * part / 4 for part in range(5))]
-    dates = [(x(first), f"{first.day} {first:%b %Y}", "start" if last > first else "middle")]
-    dates += [(x(last), f"{last.day} {last:%b %Y}", "end")] if last.date() > first.date() else []
-    return Chart(KINDS[kind], measure, lines, grid, dates, points[::-1])
+    grid = [(y(value), f"{value:.2f}") for value in figures]
+    return Chart(KINDS[kind], measure, lines, grid, _dates(first, last, x), points[::-1])
+
+
+def _grid(low: float, high: float) -> list[float]:
+    """Round figures, evenly apart, of which the first and the last enclose all.
+
+    >>> _grid(0.843, 0.906), _grid(0.0, 0.0)
+    ([0.84, 0.86, 0.88, 0.9, 0.92], [0.0, 0.01])
+    """
+    step = next((step for step in STEPS if high - low <= MOST * step), 1.0)
+    first = floor(low / step)
+    return [round(step * number, 2) for number in range(first, max(ceil(high / step), first + 1) + 1)]
+
+
+def _dates(first: datetime, last: datetime, x: Callable[[datetime], float]) -> list[tuple[float, str, str]]:
+    """Where the first and the last moment stand, in words, and how they are aligned; with the hour within a day."""
+    if last == first:
+        return [(x(first), f"{first.day} {first:%b %Y}", "middle")]
+    if last.date() > first.date():
+        return [(x(at), f"{at.day} {at:%b %Y}", way) for at, way in ((first, "start"), (last, "end"))]
+    return [(x(first), f"{first.day} {first:%b %Y, %H:%M}", "start"), (x(last), f"{last:%H:%M} UTC", "end")]
 
 
 def _apart(wanted: dict[str, float]) -> dict[str, float]:

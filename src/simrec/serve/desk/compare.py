@@ -8,9 +8,12 @@ from fastapi import APIRouter, Depends, Request, Response
 from starlette.datastructures import FormData
 
 from simrec.errors import NotFoundError, UsageError
+from simrec.serve.desk import words
 from simrec.serve.desk.backend import Judgement
 from simrec.serve.desk.guard import Desk, DeskRoute, desk_of, form_of, go, page, session_of, text, texts
+from simrec.serve.desk.lists import Place, said_at
 from simrec.serve.desk.patience import NotReadyError
+from simrec.serve.desk.rows import titles
 from simrec.serve.desk.views import desk_url
 from simrec.store.desk_sessions import StoredSession
 
@@ -32,14 +35,18 @@ def start(request: Request, desk: TheDesk, session: SignedIn) -> Response:
 @router.get("/trial")
 def trial(
     request: Request, desk: TheDesk, session: SignedIn, a: str = "", b: str = "", drawn: str = "random",
-    source: str = "", judged: str = "",
+    source: str = "", judged: str = "", done: Place | None = None,
 ) -> Response:  # fmt: skip
     """A page to judge."""
     models = list(desk.backend.models)
     if a not in models or b not in models or a == b:
         raise UsageError(f"choose two of {', '.join(models)}")
     drawn = drawn if drawn in DRAWN else "random"
-    given: dict[str, Any] = {"a": a, "b": b, "how": drawn, "judged": judged, "by_me": _by(desk, session.name, {a, b})}
+    stored = said_at(desk.backend, done, of_models=True)
+    given: dict[str, Any] = {
+        "a": a, "b": b, "how": drawn, "judged": judged, "by_me": _by(desk, session.name, {a, b}), "stored": stored,
+        "names": titles(desk.backend, [stored.source_id] if stored else ()), "words": words,
+    }  # fmt: skip
     try:
         found = desk.backend.trial(session.name, (a, b), source or None, drawn)
     except NotReadyError:
@@ -57,9 +64,10 @@ def judge(desk: TheDesk, session: SignedIn, form: Annotated[FormData, Depends(fo
         raise UsageError("say which side is better, or that neither is: go back to the comparison")
     if both := set(good) & set(bad):
         raise UsageError(f"{sorted(both)[0]!r} is marked as good and as bad: go back, and choose one")
+    number = None
     if preferred != "skip":
-        desk.backend.judge(session.name, Judgement(text(form, "trial"), preferred, tuple(good), tuple(bad)))
-    given = {"a": text(form, "a"), "b": text(form, "b"), "drawn": text(form, "drawn")}
+        number = desk.backend.judge(session.name, Judgement(text(form, "trial"), preferred, tuple(good), tuple(bad)))
+    given = {"a": text(form, "a"), "b": text(form, "b"), "drawn": text(form, "drawn"), "done": number}
     return go(desk_url("/compare/trial", **given, judged=preferred))
 
 

@@ -45,7 +45,8 @@ def login(request: Request, desk: Annotated[Desk, Depends(desk_of)], next: str =
     session = desk.signed_in(request)
     if session is not None:
         return go(next)
-    return page(request, "login.html", next=local(next), failed=None)
+    ended = desk.cookie(request)[0] in request.cookies
+    return page(request, "login.html", next=local(next), failed=None, ended=ended)
 
 
 @router.post("/login")

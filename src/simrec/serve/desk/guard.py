@@ -144,6 +144,7 @@ def page(
     """A page of the desk, with who is signed in."""
     desk, session = desk_of(request), getattr(request.state, "session", None)
     given = {"session": session, "csrf": session.csrf if session else "", "here": request.url.path, "query": ""}
+    given["posted"] = request.method == "POST"  # such a page cannot be loaded again by its address
     response = desk.pages.render(name, given | context, status=status)
     response.headers.update(headers or {})
     return response

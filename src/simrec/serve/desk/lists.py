@@ -17,7 +17,7 @@ from simrec.serve.desk import words
 from simrec.serve.desk.backend import Backend
 from simrec.serve.desk.guard import Desk, DeskRoute, desk_of, form_of, go, page, session_of, text
 from simrec.serve.desk.rows import titles
-from simrec.serve.desk.views import HEADERS
+from simrec.serve.desk.views import HEADERS, local, telling
 from simrec.store.desk_sessions import StoredSession
 
 if TYPE_CHECKING:
@@ -25,16 +25,17 @@ if TYPE_CHECKING:
 
 router = APIRouter(prefix="/desk", route_class=DeskRoute, include_in_schema=False)
 KINDS = {
-    "low_confidence": "unsure",
-    "few_items": "short",
-    "hub": "shows hubs",
-    "changed": "changed",
+    "low_confidence": "models unsure",
+    "few_items": "few items",
+    "hub": "shows what is shown too often",
+    "changed": "changed much",
     "viewed": "much read",
 }
 """The queue's filters, by what the pipeline calls them."""
 PART = 25
 FOUND = 50
-COLUMNS = ("id", "at", "who", "action", "source_id", "target_id", "before", "after", "undoes", "undone_by", "note")
+COLUMNS = ("id", "at", "who", "action", "source_id", "target_id", "before", "after", "undoes", "undone_by", "note",
+           "said")  # fmt: skip
 FORMULA = ("=", "+", "-", "@", "\t", "\r")
 """What makes a spreadsheet take a text for a formula."""
 
@@ -46,18 +47,33 @@ TheDesk = Annotated[Desk, Depends(desk_of)]
 
 @router.get("")
 @router.get("/queue")
-def queue(request: Request, desk: TheDesk, session: SignedIn, kind: str = "", after: Place = 0) -> Response:
+def queue(
+    request: Request, desk: TheDesk, session: SignedIn, kind: str = "", after: Place = 0, done: Place | None = None
+) -> Response:  # fmt: skip
     """Pages whose blocks most need a look."""
     chosen = kind if kind in KINDS else None
     part = desk.backend.queue(chosen, max(0, after), PART)
-    return page(request, "queue.html", part=part, kind=chosen, kinds=KINDS, after=max(0, after))
+    fine = said_at(desk.backend, done, of_models=False)
+    names = titles(desk.backend, [fine.source_id] if fine else ())
+    return page(
+        request, "queue.html", part=part, kind=chosen, kinds=KINDS, after=max(0, after), fine=fine, names=names,
+        words=words,
+    )  # fmt: skip
 
 
 @router.post("/seen")
 def seen(desk: TheDesk, session: SignedIn, form: Annotated[FormData, Depends(form_of)]) -> Response:
     """Takes a page out of the queue: an editor has looked at it."""
-    desk.backend.seen(session.name, text(form, "source"))
-    return go(text(form, "back"))
+    number = desk.backend.seen(session.name, text(form, "source"))
+    return go(telling(local(text(form, "back")), number))
+
+
+def said_at(backend: Backend, number: int | None, *, of_models: bool) -> Act | None:
+    """What was just said of a page, or of models' blocks for it, or undone: an act by its number, while it stands."""
+    for act in backend.log(before=number + 1, limit=1) if number else ():
+        if act.id == number and act.undone_by is None and act.said is not None and ("models" in act.said) == of_models:
+            return act
+    return None
 
 
 @router.get("/search")

@@ -26,7 +26,8 @@ class Row:
         kind: the list that it stands in: "block", "candidate", "banned", "waiting", "barred" or "found".
         place: in the block, from 1; None where it is not in it.
         last: whether it is the block's last.
-        score, level: of the model that is served; as a number, and from 0 to 100 among the page's candidates.
+        score, level: of the model that is served; as a number, and from 0 to 100 among the page's candidates, None
+            where these are not known.
         reasons: in words.
         by_model: its rank by each model.
         pinned, accepted: by an editor.
@@ -43,7 +44,7 @@ class Row:
     place: int | None = None
     last: bool = False
     score: float | None = None
-    level: int = 0
+    level: int | None = None
     reasons: Sequence[str] = ()
     by_model: Mapping[str, int | None] = field(default_factory=dict)
     pinned: bool = False
@@ -129,9 +130,9 @@ class Maker:
             note,
         )  # fmt: skip
 
-    def _level(self, score: float | None) -> int:
+    def _level(self, score: float | None) -> int | None:
         if score is None or self._high <= self._low:
-            return 0
+            return None
         return round(100 * max(0.0, min(1.0, (score - self._low) / (self._high - self._low))))
 
 

@@ -134,9 +134,9 @@ def day(value: datetime | None) -> str:
     return f"{value.day} {value:%b %Y}" if value else ""
 
 
-def moment(value: datetime) -> Markup:
-    """A moment, which scripts put into the reader's own time zone."""
-    utc = value.astimezone(UTC)
+def moment(value: datetime | str) -> Markup:
+    """A moment, or its ISO text, which scripts put into the reader's own time zone."""
+    utc = (datetime.fromisoformat(value) if isinstance(value, str) else value).astimezone(UTC)
     return Markup('<time datetime="{}" data-local>{} {:%H:%M} UTC</time>').format(
         utc.isoformat(timespec="seconds"), day(utc), utc
     )
@@ -150,6 +150,11 @@ def clean(html: str) -> Markup:
             clean_content_tags={"script", "style"},
         )
     )  # fmt: skip
+
+
+def telling(path: str, number: object) -> str:
+    """A path of the desk that tells of an act, by its number."""
+    return path if number is None else f"{path}{'&' if '?' in path else '?'}done={number}"
 
 
 def local(path: str | None) -> str:

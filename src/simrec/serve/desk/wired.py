@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 from collections.abc import AsyncIterator, Sequence
 from contextlib import asynccontextmanager, nullcontext
 from dataclasses import replace
@@ -13,7 +14,7 @@ from fastapi import FastAPI, Request
 from simrec.block.compose import from_site
 from simrec.block.html import HtmlRenderer
 from simrec.block.style import Style
-from simrec.errors import NotFoundError, StoreError
+from simrec.errors import ConflictError, NotFoundError
 from simrec.pipeline import blind
 from simrec.pipeline.acts import Act, PageState
 from simrec.pipeline.attention import Attentive, Queue
@@ -27,6 +28,8 @@ from simrec.serve.desk.app import mount
 from simrec.serve.desk.backend import Judgement, User, Wish
 from simrec.serve.desk.guard import EDIT, Desk
 from simrec.serve.desk.patience import Patience
+from simrec.serve.looking import LooksApart
+from simrec.serve.private import LOOKS
 from simrec.serve.security import Caller
 from simrec.serve.state import Service
 from simrec.store.desk_sessions import StoredSession
@@ -45,7 +48,7 @@ class ServiceBackend:
         self.title = workspace.settings.site.title or "simrec"
         self.site_url = Style.of(workspace.settings, workspace.path, lang="en", model="").site_url
         self._service, self._workspace = service, workspace
-        self._looks = Looks(workspace, clock=service.clock)
+        self._looks = LooksApart() if LOOKS in os.environ else Looks(workspace, clock=service.clock)
         self._attentive = Attentive(workspace, clock=service.clock)
         self._patience = Patience()
 
@@ -150,9 +153,9 @@ class ServiceBackend:
             self._patience.begin("warm", lambda: self._looked(first))
         return found
 
-    def seen(self, who: str, source_id: str) -> None:
-        """Says that an editor has looked at a page, and nothing is to be done."""
-        self._attentive.seen(who, self.article(source_id).id)
+    def seen(self, who: str, source_id: str) -> int:
+        """Says that an editor has looked at a page, and nothing is to be done; the number of the act."""
+        return self._attentive.seen(who, self.article(source_id).id)
 
     def overview(self) -> Overview:
         """The state of the site."""
@@ -166,13 +169,13 @@ class ServiceBackend:
 
         return self._patience.get(("trial", who, models, source_id, drawn), start)
 
-    def judge(self, who: str, judgement: Judgement) -> None:
-        """Stores what a judge says."""
+    def judge(self, who: str, judgement: Judgement) -> int | None:
+        """Stores what a judge says; the number of the act."""
         preferred: Any = judgement.preferred  # it was checked, and is again
-        blind.judge(
+        return blind.judge(
             self._service.store, who, judgement.trial_id, preferred, judgement.accepted, judgement.rejected,
             now=self.now(),
-        )  # fmt: skip
+        ).act  # fmt: skip
 
     def tallies(self) -> Sequence[Tally]:
         """What judges preferred, a pair of models each."""
@@ -184,7 +187,7 @@ class ServiceBackend:
     def _ask(self, kind: str, **payload: Any) -> dict[str, Any]:
         """Has the writer do something, and shows it at once."""
         if self._service.writer is None:
-            raise StoreError("nothing can be changed here: the service only reads")
+            raise ConflictError("nothing can be changed here: this service only reads")
         seconds = self._service.settings.timeout * SHARE  # less than the request has: a page says that it is late
         found: dict[str, Any] = self._service.writer.call(kind, payload, timeout=seconds)
         self._service.metrics.publishes.labels(kind).inc()

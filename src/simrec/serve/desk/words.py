@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Mapping, Sequence
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 from simrec.serve.desk.backend import Wish
 from simrec.types import Article
@@ -19,6 +19,7 @@ DONE = {
     "accept": "Accepted {title}",
     "unaccept": "Took back that {title} was accepted",
     "order": "Changed the order",
+    "seen": "Found the block fine",
 }
 WISHED = {
     "pin": "pin {title}",
@@ -38,14 +39,29 @@ def done(act: Act, names: Mapping[str, Article | None], log: Iterable[Act] = ())
         text = f"change {act.undoes}"
     elif first.action == "order" and first.after["pins"]:
         text = f"Put first {', then '.join(quoted(id_, names) for id_ in first.after['pins'])}"
+    elif first.action == "judge" and first.said:
+        text = judged(first.said, names)
     else:
         text = DONE.get(first.action, first.action).format(title=quoted(first.target_id, names))
     return text if not times else f"{'Undid' if times % 2 else 'Did again'}: {text[:1].lower()}{text[1:]}"
 
 
+def judged(said: Mapping[str, Any], names: Mapping[str, Article | None]) -> str:
+    """What a judge said of two models' blocks, and of single items."""
+    a, b = said["models"]
+    preferred = said["preferred"]
+    text = f"Preferred {preferred} to {b if preferred == a else a}" if preferred else f"Preferred neither {a} nor {b}"
+    for label, ids in (("good", said["accepted"]), ("bad", said["rejected"])):
+        if ids:
+            text += f"; {label}: {', '.join(quoted(id_, names) for id_ in ids)}"
+    return text
+
+
 def named(act: Act) -> list[str | None]:
     """Ids of the articles that the words for an act may name."""
-    return [act.target_id, *(act.after["pins"] if act.action == "order" else ())]
+    said = act.said or {}
+    pins = act.after["pins"] if act.action == "order" else ()
+    return [act.target_id, *pins, *said.get("accepted", ()), *said.get("rejected", ())]
 
 
 def wished(wish: Wish, names: Mapping[str, Article | None]) -> str:
@@ -60,10 +76,10 @@ def quoted(id_: str | None, names: Mapping[str, Article | None]) -> str:
 
 
 def last(log: Sequence[Act]) -> Act | None:
-    """What "undo the last change" means: of what still stands, the last that was done, or done again."""
+    """What "undo the last change" means: of what still stands, the last that was done to the page, or done again."""
     for act in log:
         first, times = _undone(act, log)
-        if act.undone_by is None and first is not None and times % 2 == 0:
+        if act.said is None and act.undone_by is None and first is not None and times % 2 == 0:
             return act
     return None
 

@@ -25,6 +25,7 @@ function enhance() {
     time.title = time.textContent;
     time.textContent = moment.toLocaleString("en-GB", { dateStyle: "medium", timeStyle: "short" });
   }
+  for (const toast of main().querySelectorAll("[data-toast]")) toast.append(closing(toast));
   for (const grip of main().querySelectorAll("[data-grip]")) grip.hidden = false;
   for (const place of document.querySelectorAll("[data-keys-switch]")) {
     place.hidden = false;
@@ -33,7 +34,22 @@ function enhance() {
   askAgain();
 }
 
-const UNDOING = [".toast button", ".views [data-undo] button", ".log button"];
+// What was done stands over the page until somebody has had enough of it.
+function closing(toast) {
+  const button = document.createElement("button");
+  button.type = "button";
+  button.className = "close";
+  button.ariaLabel = "Close this note";
+  button.textContent = "\u00d7";
+  button.addEventListener("click", () => {
+    const focused = toast.contains(document.activeElement);
+    toast.remove();
+    if (focused) main().focus();
+  });
+  return button;
+}
+
+const UNDOING = [".toast [data-undo] button", ".views [data-undo] button", ".log button"];
 
 // Where the focus is, so that it can be found again in the page as it is after an act.
 function remember() {
@@ -92,7 +108,10 @@ async function take(response) {
     location.assign(response.url);
     return false;
   }
+  const same = main().dataset.page === fresh.dataset.page;
+  const open = same ? [...main().querySelectorAll("details[open][data-keep]")].map((one) => one.dataset.keep) : [];
   main().replaceWith(document.adoptNode(fresh));
+  for (const name of open) main().querySelector(`details[data-keep="${CSS.escape(name)}"]`)?.setAttribute("open", "");
   document.title = found.title;
   if (response.redirected) {
     const url = new URL(response.url);
@@ -116,7 +135,7 @@ function askAgain() {
       const response = await fetch(location.href, { credentials: "same-origin" });
       if (!busy && await take(response)) {
         restore(place);
-        if (!main().matches("[data-again]")) say("The candidates are there.");
+        if (!main().matches("[data-again]")) say("It is ready.");
       }
     } catch {
       askAgain();
@@ -141,10 +160,11 @@ async function swap(form, submitter, extra = []) {
       restore(place);
     }
     const words = main().querySelector("[data-say]");
-    if (words) say(words.textContent.trim());
+    say(words ? words.textContent.trim() : "Done.");
   } catch (error) {
     const note = document.createElement("p");
     note.className = "alert";
+    note.dataset.say = "";
     const why = error instanceof TypeError ? "" : error.message; // a TypeError is the network's
     note.textContent = `${why || "The desk did not answer."} Load the page again to see how it stands.`;
     main().prepend(note);
@@ -209,7 +229,7 @@ const KEYS = {
   a: (row) => press(row, "accept", "unaccept"),
   o: (row) => row?.querySelector("a")?.click(),
   u: () => {
-    const form = main().querySelector(".views [data-undo]");
+    const form = main().querySelector(".views [data-undo]") ?? main().querySelector("[data-toast=said] [data-undo]");
     if (form) form.requestSubmit();
     else say("There is nothing to undo on this page.");
   },
@@ -219,6 +239,7 @@ const KEYS = {
 
 document.addEventListener("keydown", (event) => {
   if (event.defaultPrevented || event.ctrlKey || event.metaKey || document.querySelector("dialog[open]")) return;
+  if (event.key === "Escape") return main().querySelector(".toast .close")?.click();
   const focus = document.activeElement;
   const row = rowOf(focus);
   const by = { ArrowUp: "up", ArrowDown: "down" }[event.key];
