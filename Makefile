@@ -27,10 +27,12 @@ GATED_MODELS := tfidf sentence hybrid learned
 .PHONY: demo test slow fuzz kill check audit gate floors bench quality load soak prior docs serve clean
 .DELETE_ON_ERROR:
 
+# Compiled on all cores, as pip does not; a package may have files for newer Pythons, which fail.
 $(READY): pyproject.toml constraints.txt
 	$(PYTHON) -c 'import sys; sys.exit("simrec needs Python 3.11 or newer" if sys.version_info < (3, 11) else 0)'
 	test -x $(BIN)/python || $(PYTHON) -m venv $(VENV)
-	$(BIN)/python -m pip install --quiet --constraint constraints.txt --editable ".[dev]"
+	$(BIN)/python -m pip install --quiet --no-compile --constraint constraints.txt --editable ".[dev]"
+	$(BIN)/python -m compileall -qq -j 0 $(VENV)/lib || true
 	touch $@
 
 $(PEERS): $(READY)

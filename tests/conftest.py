@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import gc
 import os
 import shutil
 import subprocess
@@ -13,6 +14,8 @@ from typing import Any
 
 import pytest
 
+os.environ.setdefault("OMP_WAIT_POLICY", "PASSIVE")
+"""Threads of OpenMP that wait for work sleep: they would keep a core busy that another process needs."""
 WORDS = "the a bridge over river is closed open again says mayor potatoes rot in wet fields say farmers breed on ice"
 
 
@@ -36,6 +39,13 @@ def untested(skipped: Iterable[tuple[str, str]]) -> list[str]:
         by_reason[reason.removeprefix("Skipped: ")].append(test.partition("::")[0])
     found = sorted(by_reason.items(), key=lambda item: (-len(item[1]), item[0]))
     return [f"{len(files)} skipped, {reason}: {', '.join(sorted({*files}))}" for reason, files in found]
+
+
+@pytest.fixture(autouse=True, scope="module")
+def _imported() -> None:
+    """What is imported by now stays: no search for garbage goes through it again, and each build has two."""
+    gc.collect()
+    gc.freeze()
 
 
 @pytest.fixture(autouse=True)

@@ -77,19 +77,31 @@ def town_article(number: int, **values: Any) -> dict[str, Any]:
     return {"id": f"t{number:03}", "title": " ".join(rng.sample(words, 3)), "body": body, "lang": "en", **values}
 
 
+def make_town(path: Path, settings: str = "", articles: int = 40) -> Workspace:
+    """Ingests and builds a town in a folder."""
+    path.mkdir(exist_ok=True)
+    (path / "simrec.toml").write_text(f'[build]\nmodel = "tfidf"\n{settings}', encoding="utf-8")
+    text = "\n".join(json.dumps(town_article(number)) for number in range(articles))
+    (path / "articles.jsonl").write_text(text, encoding="utf-8")
+    workspace = Workspace.open(path, create=True)
+    ingest(workspace, [path / "articles.jsonl"])
+    build(workspace)
+    return workspace
+
+
+@pytest.fixture(scope="session")
+def town_built(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """A town of forty articles without settings; copy it before writing to it."""
+    return make_town(tmp_path_factory.mktemp("town") / "built").path
+
+
 @pytest.fixture
-def town(tmp_path: Path) -> Callable[..., Workspace]:
+def town(town_built: Path, tmp_path: Path) -> Callable[..., Workspace]:
     """Makes a workspace of forty articles, ranked by their words and built, with settings given as text."""
 
     def make(settings: str = "", *, articles: int = 40, name: str = "town") -> Workspace:
-        path = tmp_path / name
-        path.mkdir(exist_ok=True)
-        (path / "simrec.toml").write_text(f'[build]\nmodel = "tfidf"\n{settings}', encoding="utf-8")
-        text = "\n".join(json.dumps(town_article(number)) for number in range(articles))
-        (path / "articles.jsonl").write_text(text, encoding="utf-8")
-        workspace = Workspace.open(path, create=True)
-        ingest(workspace, [path / "articles.jsonl"])
-        build(workspace)
-        return workspace
+        if settings or articles != 40:
+            return make_town(tmp_path / name, settings, articles)
+        return Workspace.open(shutil.copytree(town_built, tmp_path / name))
 
     return make

@@ -7,6 +7,7 @@ import weakref
 from collections.abc import Callable
 from dataclasses import replace
 from datetime import UTC, datetime
+from pathlib import Path
 
 import numpy as np
 import pytest
@@ -179,10 +180,10 @@ def test_a_site_that_has_changed_takes_the_place_of_the_last_one(town: Callable[
 
 @pytest.mark.parametrize("fitted", [True, False])
 def test_a_large_site_is_not_read_whole_for_models_that_it_was_not_fitted_for(
-    town: Callable[..., Workspace], monkeypatch: pytest.MonkeyPatch, fitted: bool
+    town: Callable[..., Workspace], toy_model: Path, monkeypatch: pytest.MonkeyPatch, fitted: bool
 ) -> None:
     """Such models are said to be missing, and why; who is shown is read one by one."""
-    workspace = town()
+    workspace = town(f'[sentence]\nmodel = "{toy_model}"\n')
     if not fitted:
         (workspace.path / "vectors" / "site" / "site.json").unlink()
     with Looks(workspace, models=("tfidf", "static")) as looks:

@@ -187,6 +187,7 @@ def connect(address: str | None = None, *, cores: int | None = None) -> Iterator
 
 def _import() -> Any:
     os.environ.setdefault("RAY_ACCEL_ENV_VAR_OVERRIDE_ON_ZERO", "0")  # a task without a GPU leaves them alone
+    os.environ.setdefault("RAY_DATA_USAGE_DISABLED", "1")  # its thread outlives the connection, and can end the process
     try:
         import ray
         import ray.exceptions
