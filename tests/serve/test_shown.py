@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+import gc
 import sqlite3
 import threading
+import weakref
 from collections.abc import Callable
 from contextlib import closing
 from dataclasses import replace
@@ -109,7 +111,10 @@ def check_followed(service: Service, clock: Clock) -> None:
     for _ in range(20):
         mark = service.store.mark()
         service.refresh()
+        service.lane.ahead()
         held = all_of(service)
+        for ready in list(service.lane._ready.values()):
+            ready.asked += 1  # it is made ahead the next time
         fresh = Service(service.workspace, clock=clock)
         with closing(fresh.store):
             fresh.shown.refresh()
@@ -202,6 +207,47 @@ def test_only_what_is_other_is_made_again(served: Served, clock: Clock) -> None:
     ids = {key.source_id: before[key].body for key in keys}
     assert {key.source_id for key in same} <= {id_ for id_, body in ids.items() if b'"t001"' not in body}
     assert len(same) > 5
+
+
+def test_what_was_asked_for_is_made_ahead(served: Served, clock: Clock) -> None:
+    """Under its addresses, and as a new service would give it; not what nobody asked for, nor what is gone."""
+    client = served()
+    service: Service = client.app.state.service  # type: ignore[attr-defined]
+    service._stop.set()  # it follows no more by itself
+    if service._thread:
+        service._thread.join()
+    paths = {f"/v1/articles/t{number:03}/similar": f"t{number:03}" for number in (0, 1, 2, 4)}
+    for path in paths:
+        assert client.get(path).status_code == 200
+    for path in list(paths)[:3]:
+        assert client.get(path).status_code == 200  # by the lane
+    with Pipeline(service.workspace, clock=clock) as pipeline:
+        pipeline.withdraw("t001")
+    build(service.workspace, k=3, now=clock())
+    service.refresh()
+    assert not any(service.lane.find(path.encode()) for path in paths)
+    service.lane.ahead()
+    held = {id_: service.lane.find(path.encode()) for path, id_ in paths.items()}
+    assert [id_ for id_, ready in held.items() if ready] == ["t000", "t002"]
+    assert all(
+        ready.body == client.get(path).content for path, ready in zip(paths, held.values(), strict=True) if ready
+    )
+
+
+def test_a_site_that_is_shown_no_more_is_let_go_of(served: Served, clock: Clock) -> None:
+    """Without a search for garbage, that passes over what is held."""
+    client = served()
+    service: Service = client.app.state.service  # type: ignore[attr-defined]
+    seen = weakref.ref(service.shown.seen.corpus)
+    build(service.workspace, k=3, full=True, now=clock())
+    gc.disable()
+    try:
+        service.shown._seen = None
+        service.refresh()
+        service.lane.ahead()
+        assert seen() is None
+    finally:
+        gc.enable()
 
 
 def test_a_body_of_what_is_not_shown_any_more_is_not_held(served: Served) -> None:

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterable, Mapping, Sequence
 from copy import copy
 from datetime import UTC, datetime
+from functools import partial
 from typing import Any
 
 from simrec.block.compose import compose
@@ -52,7 +53,9 @@ class Viewer:
         self._rules = article_rules(settings.policy, corpus.published)
         story = OneStory(corpus, settings.policy)
         self._fallback = Fallback(corpus, settings.policy, self._rules, self.now, picks, story)
-        self._overlay = Overlay(corpus, settings.policy, pages or {}, own_picks, story, self.reason_hidden)
+        self._overlay = Overlay(
+            corpus, settings.policy, pages or {}, own_picks, story, partial(_hidden, corpus.by_id, self.now)
+        )
 
     @classmethod
     def open(cls, store: Store, settings: Settings, k: int, now: datetime | None = None) -> Viewer:
@@ -76,8 +79,7 @@ class Viewer:
 
     def reason_hidden(self, article_id: str) -> str | None:
         """Why an article must not be shown at the moment, and so needs no block either; None where it may."""
-        article = self._articles.get(article_id)
-        return reason_hidden(article, self.now) if article else GONE
+        return _hidden(self._articles, self.now, article_id)
 
     def view(self, stored: StoredBlock, exclude: Sequence[str] = ()) -> Block:
         """The block.
@@ -150,6 +152,11 @@ class Viewer:
     def _is_yet_to_come(self, article_id: str) -> bool:
         article = self._articles.get(article_id)
         return article is not None and opens_at(article, self.now) is not None
+
+
+def _hidden(articles: Mapping[str, Article], now: datetime, article_id: str) -> str | None:
+    article = articles.get(article_id)
+    return reason_hidden(article, now) if article else GONE
 
 
 def _told(item: StoredItem) -> Mapping[str, Any]:

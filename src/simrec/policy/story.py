@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 import re
-from functools import lru_cache
+from collections.abc import Mapping
+from functools import lru_cache, partial
 from typing import Any, NamedTuple
 
 import numpy as np
@@ -53,7 +54,7 @@ class OneStory:
         self._least = policy.near_duplicate
         self._apart = frozenset(policy.apart)
         self._stories = {id_: number for number, ids in enumerate(policy.same_story) for id_ in ids}
-        self._told = lru_cache(KEPT)(self._tell)
+        self._told = lru_cache(KEPT)(partial(_tell, corpus, self._stories))
 
     def holds(self, one: str, other: str) -> bool:
         """Whether both articles are of one story, by their ids; not where one is not there."""
@@ -69,27 +70,30 @@ class OneStory:
         shared = len(np.intersect1d(ours.shingles, theirs.shingles, assume_unique=True))
         return shared >= self._least * (small + large - shared)
 
-    def _tell(self, id_: str) -> _Told:
-        article = self._corpus.articles[self._corpus.row_of[id_]]
-        text = f"{article.title}\n{article.body}".casefold()
-        words = _WORDS.findall(text) or text.split()
-        runs = {hash(tuple(words[at : at + SHINGLE])) for at in range(max(len(words) - SHINGLE + 1, 1))}
-        return _Told(self._keys(id_), np.fromiter(sorted(runs), np.int64, len(runs)))
 
-    def _keys(self, id_: str) -> frozenset[tuple[str, Any]]:
-        originals, original = [id_], self._original(id_)
-        while original is not None and original not in originals:
-            originals.append(original)
-            original = self._original(original)
-        found: set[tuple[str, Any]] = {("original", one) for one in originals}
-        if id_ in self._stories:
-            found.add(("story", self._stories[id_]))
-        return frozenset(found)
+def _tell(corpus: Corpus, stories: Mapping[str, int], id_: str) -> _Told:
+    article = corpus.articles[corpus.row_of[id_]]
+    text = f"{article.title}\n{article.body}".casefold()
+    words = _WORDS.findall(text) or text.split()
+    runs = {hash(tuple(words[at : at + SHINGLE])) for at in range(max(len(words) - SHINGLE + 1, 1))}
+    return _Told(_keys(corpus, stories, id_), np.fromiter(sorted(runs), np.int64, len(runs)))
 
-    def _original(self, id_: str) -> str | None:
-        """The article that one names as its original."""
-        row = self._corpus.row_of.get(id_)
-        return None if row is None else self._corpus.articles[row].canonical_id or None
+
+def _keys(corpus: Corpus, stories: Mapping[str, int], id_: str) -> frozenset[tuple[str, Any]]:
+    originals, original = [id_], _original(corpus, id_)
+    while original is not None and original not in originals:
+        originals.append(original)
+        original = _original(corpus, original)
+    found: set[tuple[str, Any]] = {("original", one) for one in originals}
+    if id_ in stories:
+        found.add(("story", stories[id_]))
+    return frozenset(found)
+
+
+def _original(corpus: Corpus, id_: str) -> str | None:
+    """The article that one names as its original."""
+    row = corpus.row_of.get(id_)
+    return None if row is None else corpus.articles[row].canonical_id or None
 
 
 __all__ = ["OneStory"]

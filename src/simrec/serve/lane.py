@@ -3,13 +3,16 @@
 from __future__ import annotations
 
 import hashlib
+import time
 from collections import defaultdict
 from collections.abc import Callable, Sequence
+from contextlib import suppress
 from datetime import datetime
 from email.utils import format_datetime
 from threading import Lock
 from typing import NamedTuple
 
+from simrec.errors import SimrecError
 from simrec.serve.headers import SAFE, Cors, Pairs, with_missing, with_vary
 from simrec.serve.metrics import Metrics
 from simrec.serve.reading import Moved, Shown
@@ -23,6 +26,10 @@ COST = 2000
 """Bytes that a body takes beside its own: its headers, and what it is found by."""
 ADDRESSES, LONGEST = 8, 500
 """Ways of writing an address that lead to one body at once, and their bytes; others are answered, and looked up."""
+
+
+AHEAD = 0.3
+"""Seconds at most for which bodies are made ahead, where many are others at once."""
 
 
 class Key(NamedTuple):
@@ -46,10 +53,11 @@ class Ready:
         far: the moment up to which these can be used as they are.
         is_empty: whether the block has no item.
         addresses: that lead to it at once.
+        asked: how often one of them was asked for.
         size: bytes that it takes.
     """
 
-    __slots__ = ("addresses", "body", "brief", "etag", "far", "full", "is_empty", "size", "until")
+    __slots__ = ("addresses", "asked", "body", "brief", "etag", "far", "full", "is_empty", "size", "until")
 
     def __init__(self, body: bytes, until: float, *, is_empty: bool) -> None:
         self.body, self.until, self.is_empty = body, until, is_empty
@@ -58,6 +66,7 @@ class Ready:
         self.brief: Pairs = []
         self.far = NEVER
         self.addresses: list[bytes] = []
+        self.asked = 0
         self.size = len(body) + COST
 
 
@@ -88,12 +97,14 @@ class Lane:
         self._depends: dict[str, set[str]] = defaultdict(set)
         self._with_any: set[str] = set()
         self._bytes = 0
+        self._gone: dict[Key, Ready] = {}
 
     def find(self, address: bytes) -> Ready | None:
         """What is held ready for an address as it came in; None where there is none, or its moment has come."""
         found = self._by_address.get(address)
-        if found is not None and found.until <= self._clock().timestamp():
+        if found is None or found.until <= self._clock().timestamp():
             return None
+        found.asked += 1
         return found
 
     def get(self, key: Key, address: bytes | None = None) -> Ready:
@@ -113,14 +124,20 @@ class Lane:
         else:
             self._metrics.misses.inc()
             found = self._render(key)
-        if address and len(address) <= LONGEST and len(found.addresses) < ADDRESSES:
-            with self._lock:
-                if self._ready.get(key) is found and address not in found.addresses:
-                    found.addresses.append(address)
-                    found.size += len(address)
-                    self._bytes += len(address)
-                    self._by_address[address] = found
+        if address:
+            self._lead(address, key, found)
         return found
+
+    def _lead(self, address: bytes, key: Key, ready: Ready) -> None:
+        """Has an address lead to a body at once, while it is held."""
+        if len(address) > LONGEST or len(ready.addresses) >= ADDRESSES:
+            return
+        with self._lock:
+            if self._ready.get(key) is ready and address not in ready.addresses:
+                ready.addresses.append(address)
+                ready.size += len(address)
+                self._bytes += len(address)
+                self._by_address[address] = ready
 
     def once(self, key: Key, exclude: Sequence[str]) -> Ready:
         """The body of a block without some articles: made for one request, and not held."""
@@ -146,6 +163,7 @@ class Lane:
         """Forgets what is other now."""
         with self._lock:
             if moved.blocks is None:
+                self._gone |= {key: ready for key, ready in self._ready.items() if ready.asked}
                 held = self._ready, self._by_address, self._of_page, self._pages_with, self._depends, self._with_any
                 for store in held:
                     store.clear()
@@ -158,6 +176,23 @@ class Lane:
                 pages |= self._with_any
             for page in pages:
                 self._forget(page)
+
+    def ahead(self) -> None:
+        """Makes anew what was forgotten, what was asked for most first: else all who ask would wait for it.
+
+        Called by a thread that nobody waits for.
+        """
+        with self._lock:
+            gone, self._gone = self._gone, {}
+        until = time.monotonic() + AHEAD
+        for key, ready in sorted(gone.items(), key=lambda item: -item[1].asked):
+            if time.monotonic() > until:
+                break
+            with suppress(SimrecError):  # it is not shown any more, as whoever asks is told
+                made = self._ready.get(key) or self._render(key)
+                made.asked += 1
+                for address in ready.addresses:
+                    self._lead(address, key, made)
 
     def freshness(self, until: float) -> bytes:
         """Cache-Control of a body that may be another one at a moment: no cache holds it beyond that."""
@@ -214,6 +249,8 @@ class Lane:
 
     def _forget(self, page: str) -> None:
         for key in list(self._of_page.get(page, ())):
+            if self._ready[key].asked:
+                self._gone[key] = self._ready[key]
             self._drop(key)
 
     def _drop(self, key: Key) -> None:

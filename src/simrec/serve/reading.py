@@ -9,6 +9,7 @@ from threading import Lock
 from typing import NamedTuple
 
 from simrec.errors import NotFoundError, StoreError
+from simrec.garbage import keep, uncollected
 from simrec.pipeline.workspace import Workspace
 from simrec.policy.eligibility import reason_hidden
 from simrec.serve.problems import NO_ARTICLE
@@ -87,9 +88,11 @@ class Shown:
 
     def _read(self) -> bool:
         """Reads all that there is, whatever was seen before."""
-        seen = Seen.read(self._store, self._store.mark(), self._workspace.settings)
-        seen.warm(self._clock())
-        self._seen = seen
+        with uncollected():
+            seen = Seen.read(self._store, self._store.mark(), self._workspace.settings)
+            seen.warm(self._clock())
+            self._seen = seen
+            keep()  # requests would wait for each search through the site
         self._moved(Moved(frozenset(), None))
         return True
 

@@ -133,6 +133,7 @@ class Service:
             try:
                 self.metrics.settle()
                 self.shown.refresh()
+                self.lane.ahead()
                 if looks % KEYS == 0:
                     self.keyring.refresh()
                     self.metrics.writer.set(self.writer is not None and self.writer.has_writer)
