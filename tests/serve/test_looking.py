@@ -8,12 +8,14 @@ import shutil
 import socket
 import subprocess
 import sys
+import threading
+import time
 from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
 
-from simrec.errors import LockedError, NotFoundError
+from simrec.errors import NotFoundError
 from simrec.pipeline.acts import Desk
 from simrec.pipeline.look import Looks
 from simrec.pipeline.workspace import Workspace
@@ -84,10 +86,10 @@ def test_it_ends_with_its_input_and_what_is_large_is_not_read_before(site: Works
 def test_without_such_a_process_it_is_said(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
     """Where it does not answer in its time, or the service is over."""
     monkeypatch.setattr(looking, "SECONDS", 0.05)
-    with pytest.raises(LockedError, match="the service ends: try again"):
+    with pytest.raises(looking.UnavailableError, match="the service ends: try again"):
         looking.LooksApart().blocks("tfidf", "t000")
     monkeypatch.setenv(private.LOOKS, str(tmp_path / "looks"))
-    with pytest.raises(LockedError, match="no answer after"):
+    with pytest.raises(looking.UnavailableError, match="cannot be looked at now, there is no answer after"):
         looking.LooksApart().blocks("tfidf", "t000")
 
 
@@ -101,3 +103,32 @@ def test_sockets_have_short_names_wherever_files_for_the_moment_are(
         assert len(folder) < 80
         with socket.socket(socket.AF_UNIX) as one:
             one.bind(f"{folder}/{private.DRAFTS.lower()}")
+
+
+def test_who_ends_over_a_look_is_asked_twice_and_no_more(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
+    """As where its models are larger than the memory; and nobody waits for a socket that is there no more."""
+    monkeypatch.setattr(private, "AGAIN", 0.01)
+    monkeypatch.setenv(private.LOOKS, str(tmp_path / "looks"))
+    taken = []
+
+    def end() -> None:
+        with socket.socket(socket.AF_UNIX) as one:
+            one.bind(str(tmp_path / "looks"))
+            one.listen()
+            for _ in range(2):
+                taken.append(one.accept()[0].close())
+        Path(tmp_path / "looks").unlink()
+
+    ending = threading.Thread(target=end)
+    ending.start()
+    while not (tmp_path / "looks").exists():
+        time.sleep(0.01)
+    with pytest.raises(looking.UnavailableError, match="has ended before it answered"):
+        looking.LooksApart().blocks("tfidf", "t000")
+    ending.join()
+    assert len(taken) == 2
+    threading.Timer(0.1, monkeypatch.delenv, [private.LOOKS]).start()
+    before = time.monotonic()
+    with pytest.raises(looking.UnavailableError, match="the service ends"):
+        looking.LooksApart().blocks("tfidf", "t000")
+    assert time.monotonic() - before < 10

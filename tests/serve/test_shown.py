@@ -216,22 +216,63 @@ def test_what_was_asked_for_is_made_ahead(served: Served, clock: Clock) -> None:
     service._stop.set()  # it follows no more by itself
     if service._thread:
         service._thread.join()
-    paths = {f"/v1/articles/t{number:03}/similar": f"t{number:03}" for number in (0, 1, 2, 4)}
-    for path in paths:
-        assert client.get(path).status_code == 200
-    for path in list(paths)[:3]:
-        assert client.get(path).status_code == 200  # by the lane
+    page, other = "/v1/articles/t000/similar", "/v1/articles/t002/similar"
+    for _ in range(2):
+        first = [item["id"] for item in client.get(page).json()["items"]]
+    client.get(other)  # once, and so not by the lane
+    item = f"/v1/articles/{first[0]}/similar"
+    for _ in range(2):
+        client.get(item)
     with Pipeline(service.workspace, clock=clock) as pipeline:
-        pipeline.withdraw("t001")
-    build(service.workspace, k=3, now=clock())
+        pipeline.withdraw(first[0])
+        pipeline.publish(replace(pipeline._article("t002"), title="Another title"))
     service.refresh()
-    assert not any(service.lane.find(path.encode()) for path in paths)
+    assert not any(service.lane.find(path.encode()) for path in (page, item, other))
     service.lane.ahead()
-    held = {id_: service.lane.find(path.encode()) for path, id_ in paths.items()}
-    assert [id_ for id_, ready in held.items() if ready] == ["t000", "t002"]
-    assert all(
-        ready.body == client.get(path).content for path, ready in zip(paths, held.values(), strict=True) if ready
-    )
+    made = service.lane.find(page.encode())
+    assert made is not None
+    assert first[0] not in made.body.decode()
+    assert service.lane.find(item.encode()) is None
+    assert service.lane.find(other.encode()) is None
+    check_followed(service, clock)
+
+
+def test_an_address_leads_to_as_many_items_as_the_snapshot_has(served: Served, clock: Clock) -> None:
+    """Also where another one was built right after a change, and where its bodies were being made ahead."""
+    client = served()
+    service: Service = client.app.state.service  # type: ignore[attr-defined]
+    service._stop.set()  # it follows no more by itself
+    if service._thread:
+        service._thread.join()
+
+    def items() -> int:
+        return len(client.get("/v1/articles/t000/similar").json()["items"])
+
+    def change() -> None:
+        first = client.get("/v1/articles/t000/similar").json()["items"][0]["id"]
+        with Pipeline(service.workspace, clock=clock) as pipeline:
+            pipeline.withdraw(first)
+        service.refresh()
+
+    assert [items(), items()] == [5, 5]
+    change()
+    build(service.workspace, k=3, now=clock())
+    render = service.lane._render
+    service.refresh()
+    service.lane.ahead()
+    assert [items(), items()] == [3, 3]
+    change()
+
+    def late(key: Key) -> Any:
+        if service.shown.snapshot.k == 3:
+            build(service.workspace, k=4, now=clock())
+            service.refresh()  # between the look at what is gone and the making of it
+        return render(key)
+
+    service.lane._render = late  # type: ignore[method-assign]
+    service.lane.ahead()
+    service.lane._render = render  # type: ignore[method-assign]
+    assert [items(), items()] == [4, 4]
 
 
 def test_a_site_that_is_shown_no_more_is_let_go_of(served: Served, clock: Clock) -> None:

@@ -191,8 +191,7 @@ def judge(
     found = store.trial(trial)
     if found.who != who:
         raise ConflictError("this comparison was shown to somebody else: start another one")
-    drawn = found.preferred is None and found.drawn != "asked"
-    if drawn and found.source_id in store.compared_pages(found.model_a, found.model_b, who):
+    if found.preferred is None and found.source_id in store.compared_pages(found.model_a, found.model_b, who):
         raise ConflictError("you judged this page already, and the log tells for which model: start another one")
     known = {*found.items_a, *found.items_b}
     for id_ in (*accepted, *rejected):

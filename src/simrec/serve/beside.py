@@ -26,7 +26,7 @@ NICE = 5
 """How much they let those go first who answer readers."""
 REST = 1.0
 """Seconds after which one that has failed is started again."""
-LONGEST, SHORT = 80, "/tmp"  # noqa: S108 - a folder of its own is made in it
+LONGEST, SHORT = 80, "/tmp"  # noqa: S108 - a folder of its own is made  # nosec B108
 """Bytes of a folder's name from which on a socket's in it may be too long; and where there is a shorter one."""
 FRUGAL = {"MALLOC_ARENA_MAX": "1", "MALLOC_MMAP_THRESHOLD_": "262144", "MALLOC_TRIM_THRESHOLD_": "262144"}
 """Has the C library of Linux give large arrays back: they leave holes, and a process that makes sites anew grows."""
@@ -44,8 +44,9 @@ class Beside:
     def __init__(self, *, desk: bool) -> None:
         self._private = _folder()
         if hasattr(socket, "AF_UNIX"):
-            os.environ |= {name: str(Path(self._private.name, name.lower())) for name in (DRAFTS, LOOKS)}
-        looks = [_Kept("simrec.serve.looking", "who looks at pages", FRUGAL)] if desk and LOOKS in os.environ else []
+            names = (DRAFTS, LOOKS) if desk else (DRAFTS,)
+            os.environ |= {name: str(Path(self._private.name, name.lower())) for name in names}
+        looks = [_Kept("simrec.serve.looking", "who looks at pages", FRUGAL)] if LOOKS in os.environ else []
         self._kept = [_Kept("simrec.serve.apart", "the writer"), *looks]
 
     def __enter__(self) -> Self:
@@ -104,7 +105,12 @@ class _Kept:
             if status:
                 logger.warning("%s ended with status %d: it is started again", self._what, status)
                 self._over.wait(REST)
-            self._process = self._started()
+            try:
+                self._process = self._started()
+            except OSError as error:  # no memory, perhaps
+                logger.warning("%s cannot be started: %s; it is tried again", self._what, error)
+                self._over.wait(REST)
+                continue
             if self._over.is_set():  # it was told to end before there was this one
                 self._end()
 

@@ -98,6 +98,7 @@ class Lane:
         self._with_any: set[str] = set()
         self._bytes = 0
         self._gone: dict[Key, Ready] = {}
+        self._gone_k = 0
 
     def find(self, address: bytes) -> Ready | None:
         """What is held ready for an address as it came in; None where there is none, or its moment has come."""
@@ -162,13 +163,14 @@ class Lane:
     def moved(self, moved: Moved) -> None:
         """Forgets what is other now."""
         with self._lock:
-            if moved.blocks is None:
-                self._gone |= {key: ready for key, ready in self._ready.items() if ready.asked}
+            if moved.blocks is None:  # blocks of another form, perhaps: addresses lead to other bodies
+                self._gone = {}
                 held = self._ready, self._by_address, self._of_page, self._pages_with, self._depends, self._with_any
                 for store in held:
                     store.clear()
                 self._bytes = 0
                 return
+            self._gone_k = self._shown.snapshot.k
             pages = set(moved.blocks) | moved.articles
             for article in moved.articles:
                 pages |= self._pages_with.get(article, set())
@@ -183,14 +185,16 @@ class Lane:
         Called by a thread that nobody waits for.
         """
         with self._lock:
-            gone, self._gone = self._gone, {}
+            gone, self._gone, k = self._gone, {}, self._gone_k
         until = time.monotonic() + AHEAD
         for key, ready in sorted(gone.items(), key=lambda item: -item[1].asked):
             if time.monotonic() > until:
                 break
             with suppress(SimrecError):  # it is not shown any more, as whoever asks is told
                 made = self._ready.get(key) or self._render(key)
-                made.asked += 1
+                if self._shown.snapshot.k != k:
+                    break  # an address that names no k leads to another body now
+                made.asked = max(made.asked, ready.asked // 2)  # not for ever, where nobody asks
                 for address in ready.addresses:
                     self._lead(address, key, made)
 

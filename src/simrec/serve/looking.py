@@ -14,7 +14,7 @@ from dataclasses import asdict
 from datetime import datetime
 from typing import Any
 
-from simrec.errors import LockedError
+from simrec.errors import LockedError, SimrecError
 from simrec.pipeline.look_types import Candidate, PageLook
 from simrec.pipeline.workspace import Workspace
 from simrec.serve.beside import begun
@@ -26,6 +26,10 @@ IDLE = 600.0
 """Seconds without a look after which the process ends."""
 WATCH = 1.0
 """Seconds between two looks whether it should."""
+
+
+class UnavailableError(SimrecError):
+    """The process that looks does not answer: nothing was changed by asking it."""
 
 
 class LooksApart:
@@ -100,9 +104,12 @@ def _moment(text: str | None) -> datetime | None:
 
 
 def _ask(kind: str, *of: Any) -> Any:
-    found = asked(LOOKS, {"kind": kind, "of": of}, SECONDS)
+    try:
+        found = asked(LOOKS, {"kind": kind, "of": of}, SECONDS)
+    except LockedError as error:
+        raise UnavailableError(f"pages cannot be looked at now, {error}") from error
     if found is None:
-        raise LockedError("the service ends: try again")
+        raise UnavailableError("the service ends: try again")
     return found["found"]
 
 

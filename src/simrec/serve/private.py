@@ -25,6 +25,10 @@ AGAIN = 0.2
 """Seconds between two tries to reach a process that is not there yet, and two looks whether to listen no longer."""
 WAITING = 128
 """Connections that may wait to be accepted."""
+CUT = 2
+"""Times that a process may end over what it is asked; then it is not asked again."""
+OFF = "off"
+"""Stands for an answer that was cut off."""
 ELSEWHERE = "elsewhere"
 """Stands for an answer, where another process is the writer."""
 Answer: TypeAlias = Callable[[Mapping[str, Any], float], "dict[str, Any] | None"]
@@ -43,31 +47,38 @@ def asked(variable: str, payload: Mapping[str, Any], seconds: float) -> dict[str
         LockedError: there is no answer within that time.
         SimrecError: it cannot be done.
     """
-    path, until = os.environ.get(variable), time.monotonic() + seconds
-    while path and (left := until - time.monotonic()) > 0:
+    until, cut = time.monotonic() + seconds, 0
+    while (path := os.environ.get(variable)) and (left := until - time.monotonic()) > 0 and cut < CUT:
         outcome = _outcome(path, payload, left)
         if outcome == ELSEWHERE:
             return None
-        if outcome is not None:
+        if isinstance(outcome, dict):
             return result(outcome)
+        cut += outcome == OFF
         time.sleep(min(AGAIN, left))  # it is being started
+    if path and cut == CUT:
+        raise LockedError("the process that was asked has ended before it answered: its log may say why; try again")
     if path:
         raise LockedError(f"there is no answer after {seconds:g} s: try again")
-    return None
+    return None  # the service is over
 
 
 def _outcome(path: str, payload: Mapping[str, Any], seconds: float) -> Any:
-    """The outcome, or `ELSEWHERE`; None where nobody answers."""
+    """The outcome, `ELSEWHERE`, or `OFF` where whoever began to answer is gone; None where nobody is there."""
+    connected = False
     try:
         with socket.socket(socket.AF_UNIX, socket.SOCK_STREAM) as connection:
             connection.settimeout(seconds)
             connection.connect(path)
+            connected = True
             connection.sendall(json.dumps([seconds, payload]).encode())
             connection.shutdown(socket.SHUT_WR)
             with connection.makefile("rb") as answer:
-                return json.loads(answer.read() or b"null")
-    except (OSError, ValueError):  # the process ends, is not there yet, or is too late
+                return json.loads(answer.read())
+    except TimeoutError:
         return None
+    except (OSError, ValueError):  # the process ends, or is not there yet
+        return OFF if connected else None
 
 
 @contextmanager

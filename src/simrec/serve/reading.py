@@ -88,11 +88,13 @@ class Shown:
 
     def _read(self) -> bool:
         """Reads all that there is, whatever was seen before."""
+        first = self._seen is None
         with uncollected():
             seen = Seen.read(self._store, self._store.mark(), self._workspace.settings)
             seen.warm(self._clock())
             self._seen = seen
-            keep()  # requests would wait for each search through the site
+            if first:
+                keep()  # requests would wait for each search through the site
         self._moved(Moved(frozenset(), None))
         return True
 

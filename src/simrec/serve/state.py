@@ -133,10 +133,10 @@ class Service:
             try:
                 self.metrics.settle()
                 self.shown.refresh()
-                self.lane.ahead()
                 if looks % KEYS == 0:
                     self.keyring.refresh()
                     self.metrics.writer.set(self.writer is not None and self.writer.has_writer)
+                self.lane.ahead()
             except SimrecError as error:
                 if self.following:
                     logger.warning("the store cannot be followed, what was read is shown: %s", error)

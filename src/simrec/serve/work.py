@@ -96,9 +96,18 @@ class Work:
             self.close()
             self._shown = shown
         if self._pipeline is not None:
-            self._pipeline.tidy()
+            self._tidy()
         elif self.pipeline():
             self._warm()
+
+    def _tidy(self) -> None:
+        assert self._pipeline is not None  # noqa: S101 - `follow` has looked
+        if not self._store.asked(1):  # nobody would wait for it
+            try:
+                self._pipeline.tidy()
+            except (UsageError, ModelError) as error:  # what was fitted is another one now
+                logger.info("%s", error)
+                self._lose_pipeline()
 
     def _warm(self) -> None:
         """Ranks a text that is not kept: models are loaded and loops compiled before somebody waits for them."""

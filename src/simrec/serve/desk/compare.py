@@ -45,7 +45,7 @@ def trial(
     stored = said_at(desk.backend, done, of_models=True)
     given: dict[str, Any] = {
         "a": a, "b": b, "how": drawn, "judged": judged, "by_me": _by(desk, session.name, {a, b}), "stored": stored,
-        "names": titles(desk.backend, [stored.source_id] if stored else ()), "words": words,
+        "names": titles(desk.backend, [stored[0].source_id] if stored else ()), "words": words,
     }  # fmt: skip
     try:
         found = desk.backend.trial(session.name, (a, b), source or None, drawn)

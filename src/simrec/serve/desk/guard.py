@@ -21,6 +21,7 @@ from simrec.serve.desk.backend import Backend, User
 from simrec.serve.desk.session import Sessions, agrees
 from simrec.serve.desk.views import HEADERS, Pages, local
 from simrec.serve.forms import plain
+from simrec.serve.looking import UnavailableError
 from simrec.serve.problems import as_problem
 from simrec.store.desk_sessions import StoredSession
 
@@ -33,7 +34,14 @@ EDIT = frozenset({"edit", "admin"})
 FORM = "application/x-www-form-urlencoded"
 FIELDS = 1000
 """Fields of a form, at most."""
-STATUS = {UsageError: 422, NotFoundError: 404, ConflictError: 409, LockedError: 503, StoreError: 503}
+STATUS = {
+    UsageError: 422,
+    NotFoundError: 404,
+    ConflictError: 409,
+    LockedError: 503,
+    StoreError: 503,
+    UnavailableError: 503,
+}
 LATE = "something else is at work: what you did may be done all the same, so look again before you repeat it"
 WORDS = {403: "Not allowed", 404: "Not found", 409: "Changed meanwhile", 415: "Not a form", 422: "Not possible"}
 

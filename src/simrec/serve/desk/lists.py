@@ -32,7 +32,8 @@ KINDS = {
     "viewed": "much read",
 }
 """The queue's filters, by what the pipeline calls them."""
-PART = 25
+PART, UNDOINGS = 25, 100
+"""Pages that are listed at once; and acts of a page among which what an undoing undid is looked for."""
 FOUND = 50
 COLUMNS = ("id", "at", "who", "action", "source_id", "target_id", "before", "after", "undoes", "undone_by", "note",
            "said")  # fmt: skip
@@ -54,7 +55,7 @@ def queue(
     chosen = kind if kind in KINDS else None
     part = desk.backend.queue(chosen, max(0, after), PART)
     fine = said_at(desk.backend, done, of_models=False)
-    names = titles(desk.backend, [fine.source_id] if fine else ())
+    names = titles(desk.backend, [fine[0].source_id] if fine else ())
     return page(
         request, "queue.html", part=part, kind=chosen, kinds=KINDS, after=max(0, after), fine=fine, names=names,
         words=words,
@@ -68,11 +69,14 @@ def seen(desk: TheDesk, session: SignedIn, form: Annotated[FormData, Depends(for
     return go(telling(local(text(form, "back")), number))
 
 
-def said_at(backend: Backend, number: int | None, *, of_models: bool) -> Act | None:
-    """What was just said of a page, or of models' blocks for it, or undone: an act by its number, while it stands."""
+def said_at(backend: Backend, number: int | None, *, of_models: bool) -> tuple[Act, bool] | None:
+    """What was just said of a page, or of models' blocks for it, or undone: the last such act, by its number.
+
+    And whether what was said stands after it: an undoing may itself undo one.
+    """
     for act in backend.log(before=number + 1, limit=1) if number else ():
         if act.id == number and act.undone_by is None and act.said is not None and ("models" in act.said) == of_models:
-            return act
+            return act, words.stands(act, backend.log(source_id=act.source_id, limit=UNDOINGS))
     return None
 
 

@@ -84,6 +84,11 @@ def last(log: Sequence[Act]) -> Act | None:
     return None
 
 
+def stands(act: Act, log: Iterable[Act]) -> bool:
+    """Whether what an act is about in the end is so after it."""
+    return _undone(act, log)[1] % 2 == 0
+
+
 def _undone(act: Act, log: Iterable[Act]) -> tuple[Act | None, int]:
     """What an act is about in the end, and how many times it was undone; None where the log does not reach so far."""
     known, times = {other.id: other for other in log}, 0
