@@ -248,8 +248,16 @@ def test_a_page_that_is_fine_leaves_the_queue(app: Any, workspace: Workspace) ->
         return editor.get("/desk/queue").text.split('data-id="')[1].split('"')[0]
 
     was = first()
-    editor.post("seen", source=was, back="/desk/queue")
+    done = editor.post("seen", source=was, back="/desk/queue")
+    assert "Found fine:" in done.text
     assert first() != was
+    for words, label in (("Back in the queue:", "Do it again"), ("Found fine:", "Undo")):
+        note = done.text.split('data-toast="said"')[1].split("</form>")[0]
+        act = note.split('name="act" value="')[1].split('"')[0]
+        done = editor.post("undo", act=act, source=was, back="/desk/queue")
+        note = done.text.split('data-toast="said"')[1].split("</form>")[0]
+        assert words in note
+        assert label in note
 
 
 def test_what_judges_say_is_kept(app: Any, workspace: Workspace) -> None:
