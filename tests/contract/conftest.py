@@ -49,9 +49,10 @@ def place(request: pytest.FixtureRequest, tmp_path: Path) -> Path | URL:
 
 
 @pytest.fixture
-def store(place: Path | URL) -> Iterator[Store]:
-    """An empty store."""
+def store(place: Path | URL, request: pytest.FixtureRequest) -> Iterator[Store]:
+    """A store: with what the module's `fill` puts in, where it has one, else empty."""
     with Store(place) as opened:
+        getattr(request.module, "fill", lambda _: None)(opened)
         yield opened
 
 

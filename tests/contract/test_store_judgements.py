@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import sqlite3
-from collections.abc import Iterator
 from contextlib import closing
 from dataclasses import replace
 from datetime import UTC, datetime
@@ -22,16 +21,8 @@ from simrec.types import Article, Entry, Pick, PickEntry
 AT = datetime(2025, 6, 1, 12, tzinfo=UTC)
 
 
-@pytest.fixture
-def store(place: Path | URL) -> Iterator[Store]:
-    """Four articles; of a, an imported table picks b and c, and rejects d; its page picks b."""
-    with Store(place) as opened:
-        fill(opened)
-        yield opened
-
-
 def fill(store: Store) -> None:
-    """Puts them in."""
+    """Four articles; of a, an imported table picks b and c, and rejects d; its page picks b."""
     for id_ in "abcd":
         links = ("b",) if id_ == "a" else None
         store.put([Entry(Article(id_, f"Title {id_}", "Body"), "file", 1, links)], lambda _: [])

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
 from dataclasses import replace
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
@@ -22,16 +21,8 @@ AT = datetime(2026, 3, 1, 12, tzinfo=UTC)
 MINUTE = timedelta(minutes=1)
 
 
-@pytest.fixture
-def store(place: Path | URL) -> Iterator[Store]:
-    """Four articles; Ada has pinned b under a."""
-    with Store(place) as opened:
-        fill(opened)
-        yield opened
-
-
 def fill(store: Store) -> None:
-    """Puts them in."""
+    """Four articles; Ada has pinned b under a."""
     store.put([Entry(Article(id_, f"Title {id_}", "Body"), "file") for id_ in "abcd"], lambda _: [])
     store.put_act(NewAct(AT, "Ada", "pin", "a", "b", PageRow(), PageRow(pins=("b",))))
 

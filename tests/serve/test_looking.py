@@ -132,3 +132,45 @@ def test_who_ends_over_a_look_is_asked_twice_and_no_more(monkeypatch: pytest.Mon
     with pytest.raises(looking.UnavailableError, match="the service ends"):
         looking.LooksApart().blocks("tfidf", "t000")
     assert time.monotonic() - before < 10
+
+
+def test_where_nobody_looks_for_the_desk_no_socket_says_so(monkeypatch: pytest.MonkeyPatch) -> None:
+    """A process that is begun with a desk later then looks by itself."""
+    begun: list[str] = []
+
+    class Kept:
+        def __init__(self, module: str, *_: object) -> None:
+            begun.append(module)
+
+        def close(self) -> None:
+            pass
+
+    monkeypatch.setattr(beside, "_Kept", Kept)
+    for desk, modules in ((False, ["simrec.serve.apart"]), (True, ["simrec.serve.apart", "simrec.serve.looking"])):
+        begun.clear()
+        with beside.Beside(desk=desk):
+            assert sorted(begun) == modules
+            assert private.DRAFTS in os.environ
+            assert (private.LOOKS in os.environ) == desk
+        assert not {private.DRAFTS, private.LOOKS} & {*os.environ}
+
+
+def test_a_process_that_cannot_be_started_is_tried_again(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Where there is no memory for a moment."""
+    monkeypatch.setattr(beside, "REST", 0.01)
+    real, tries = beside._Kept._started, list[str]()
+
+    def started(kept: beside._Kept) -> subprocess.Popen[bytes]:
+        tries.append("")
+        if len(tries) == 2:
+            raise OSError(12, "Cannot allocate memory")
+        return real(kept)
+
+    monkeypatch.setattr(beside._Kept, "_started", started)
+    kept = beside._Kept("this", "who prints")  # ends with its input
+    kept._end()
+    until = time.monotonic() + 20
+    while len(tries) < 3 and time.monotonic() < until:
+        time.sleep(0.01)
+    assert len(tries) >= 3
+    kept.close()

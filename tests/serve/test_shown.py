@@ -103,6 +103,15 @@ def all_of(service: Service) -> dict[str, bytes]:
     return found
 
 
+def still(client: TestClient) -> Service:
+    """The service of a client, that follows the store no more by itself."""
+    service: Service = client.app.state.service  # type: ignore[attr-defined]  # any ASGI application may be there
+    service._stop.set()
+    if service._thread:
+        service._thread.join()
+    return service
+
+
 def check_followed(service: Service, clock: Clock) -> None:
     """What a service gives that was running all the time is what one gives that has just begun.
 
@@ -212,10 +221,7 @@ def test_only_what_is_other_is_made_again(served: Served, clock: Clock) -> None:
 def test_what_was_asked_for_is_made_ahead(served: Served, clock: Clock) -> None:
     """Under its addresses, and as a new service would give it; not what nobody asked for, nor what is gone."""
     client = served()
-    service: Service = client.app.state.service  # type: ignore[attr-defined]
-    service._stop.set()  # it follows no more by itself
-    if service._thread:
-        service._thread.join()
+    service = still(client)
     page, other = "/v1/articles/t000/similar", "/v1/articles/t002/similar"
     for _ in range(2):
         first = [item["id"] for item in client.get(page).json()["items"]]
@@ -240,10 +246,7 @@ def test_what_was_asked_for_is_made_ahead(served: Served, clock: Clock) -> None:
 def test_an_address_leads_to_as_many_items_as_the_snapshot_has(served: Served, clock: Clock) -> None:
     """Also where another one was built right after a change, and where its bodies were being made ahead."""
     client = served()
-    service: Service = client.app.state.service  # type: ignore[attr-defined]
-    service._stop.set()  # it follows no more by itself
-    if service._thread:
-        service._thread.join()
+    service = still(client)
 
     def items() -> int:
         return len(client.get("/v1/articles/t000/similar").json()["items"])

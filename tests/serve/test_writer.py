@@ -22,6 +22,7 @@ from simrec.errors import (
     ConflictError,
     InputError,
     LockedError,
+    ModelError,
     NotFoundError,
     SimrecError,
     StaleError,
@@ -31,6 +32,7 @@ from simrec.errors import (
 from simrec.pipeline.build import build
 from simrec.pipeline.ingest import ingest
 from simrec.pipeline.planned import plan_undo
+from simrec.pipeline.publish import Pipeline
 from simrec.pipeline.sample import newsroom
 from simrec.pipeline.snapshots import activate
 from simrec.pipeline.workspace import Workspace
@@ -168,6 +170,26 @@ def test_a_text_that_another_service_ranks_is_deleted_with_its_answer(site: Work
     with site.store() as store:
         assert store.outcomes(range(1, 10)) == {}
         assert store.asked_count() == (0, None)
+
+
+def test_a_site_that_cannot_be_read_anew_ends_no_writer(site: Workspace, monkeypatch: pytest.MonkeyPatch) -> None:
+    """What was fitted is another one by then: the writer does without for a while, and publishes on."""
+    real, failed, stepped_down = Writer._step_down, threading.Event(), list[str]()
+
+    def tidy(_: Pipeline) -> bool:
+        failed.set()
+        raise ModelError("what was fitted is damaged")
+
+    def step_down(writer: Writer) -> None:
+        stepped_down.append("")
+        real(writer)
+
+    monkeypatch.setattr(Pipeline, "tidy", tidy)
+    monkeypatch.setattr(Writer, "_step_down", step_down)
+    with started(site) as writer:
+        assert failed.wait(60)
+        assert writer.call("publish", {"articles": [{**changed(0), "id": "fresh"}]}, timeout=60)["new"] == ["fresh"]
+        assert not stepped_down
 
 
 def test_a_text_is_ranked_over_a_socket(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:

@@ -26,6 +26,19 @@ class Warm(Protocol):
         """The site; nobody changes it meanwhile."""
 
 
+def warm_up(warm: Warm, clock: Callable[[], datetime]) -> None:
+    """Ranks a text that is not kept: models are loaded and loops compiled before somebody waits for them.
+
+    Raises:
+        ModelError: the model cannot be loaded.
+    """
+    with warm.reading() as site:
+        page = next(iter(site.engine.articles.values()), None)
+    if page:
+        text = replace(page, id=f"{page.id}:warm", title=f"{page.title} {page.title}", canonical_id=None)
+        rank_draft(warm, text, 1, clock=clock)
+
+
 def rank_draft(
     warm: Warm, article: Article, k: int | None = None, *, explain: bool = False,
     clock: Callable[[], datetime] = lambda: datetime.now(UTC),

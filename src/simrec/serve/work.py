@@ -12,7 +12,7 @@ from typing import Any, TypeAlias
 from simrec.errors import InputError, LockedError, ModelError, NotFoundError, StoreError, UsageError
 from simrec.ingest.record import to_article
 from simrec.pipeline.acts import Desk, Done, PageState
-from simrec.pipeline.draft import rank_draft
+from simrec.pipeline.draft import rank_draft, warm_up
 from simrec.pipeline.ingest import entry_keys
 from simrec.pipeline.kept import find_fitted
 from simrec.pipeline.publish import Pipeline
@@ -96,30 +96,23 @@ class Work:
             self.close()
             self._shown = shown
         if self._pipeline is not None:
-            self._tidy()
-        elif self.pipeline():
-            self._warm()
+            self._tidy(self._pipeline)
+        elif pipeline := self.pipeline():
+            self._warm(pipeline)
 
-    def _tidy(self) -> None:
-        assert self._pipeline is not None  # noqa: S101 - `follow` has looked
+    def _tidy(self, pipeline: Pipeline) -> None:
         if not self._store.asked(1):  # nobody would wait for it
             try:
-                self._pipeline.tidy()
+                pipeline.tidy()
             except (UsageError, ModelError) as error:  # what was fitted is another one now
                 logger.info("%s", error)
                 self._lose_pipeline()
 
-    def _warm(self) -> None:
-        """Ranks a text that is not kept: models are loaded and loops compiled before somebody waits for them."""
-        assert self._pipeline is not None  # noqa: S101 - `follow` has opened it
-        with self._pipeline.reading() as site:
-            page = next(iter(site.engine.articles.values()), None)
-        if page:
-            text = replace(page, id=f"{page.id}:warm", title=f"{page.title} {page.title}", canonical_id=None)
-            try:
-                rank_draft(self._pipeline, text, 1, clock=self._clock)
-            except ModelError as error:
-                logger.warning("%s", error)  # whoever publishes is told
+    def _warm(self, pipeline: Pipeline) -> None:
+        try:
+            warm_up(pipeline, self._clock)
+        except ModelError as error:
+            logger.warning("%s", error)  # whoever publishes is told
 
     @property
     def is_ready(self) -> bool:
